@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "core/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/utf8.h"
+
+int err_set(struct berth_err *err, enum berth_errc code, const char *fmt, ...)
+{
+    int saved = errno;
+
+    if (err) {
+        va_list ap;
+        va_start(ap, fmt);
+        err->code = code;
+        vsnprintf(err->text, sizeof(err->text), fmt, ap);
+        va_end(ap);
+    }
+    errno = saved;
+    return -1;
+}
+
+int err_prefix(struct berth_err *err, const char *fmt, ...)
+{
+    int saved = errno;
+
+    if (err) {
+        char old[sizeof(err->text)];
+        va_list ap;
+        memcpy(old, err->text, sizeof(old));
+        va_start(ap, fmt);
+        int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+        va_end(ap);
+        if (n >= 0 && (size_t)n < sizeof(err->text))
+            snprintf(err->text + n, sizeof(err->text) - n, ": %s", old);
+    }
+    errno = saved;
+    return -1;
+}
+
+void err_scrub(char *text)
+{
+    char *p = text;
+
+    while (*p) {
+        size_t n = utf8_char(p);
+        if (n == 0 || (unsigned char)*p < 0x20 || *p == 0x7f) {
+            *p++ = '?';
+            continue;
+        }
+        // C1 controls (U+0080 to U+009F) move a terminal's cursor as well.
+        if (n == 2 && (unsigned char)p[0] == 0xc2 &&
+            (unsigned char)p[1] < 0xa0)
+            p[0] = p[1] = '?';
+        p += n;
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Every bound that berth keeps, with the reason for its value.
+#ifndef BERTH_LIMITS_H
+#define BERTH_LIMITS_H
+
+enum {
+    // The longest image reference that a user can write: Docker allows 255
+    // bytes of name, 128 of tag and a digest of at most 135.
+    BERTH_IMAGE_MAX = 1024,
+    // Allowed patterns per line of plugstack.conf; a site has tens.
+    BERTH_ALLOW_MAX = 1024,
+    // A fact from the plugin: the longest is argv[0], which the kernel
+    // bounds by MAX_ARG_STRLEN (128 KiB), plus its name.
+    BERTH_FACT_MAX = 128 * 1024 + 64,
+    // Supplementary groups: Linux's NGROUPS_MAX.
+    BERTH_GROUPS_MAX = 65536,
+    // Tasks of one step on one node: Slurm's own bound is 64K; a node with
+    // more than this many tasks in one container is a mistake.
+    BERTH_TASKS_MAX = 4096,
+    // A response of the engine: an inspect of an image with many layers is
+    // some 20 KiB, a list of a busy node some hundreds.
+    BERTH_RESPONSE_MAX = 4 * 1024 * 1024,
+    // Our create request: authorisation plugins of some engines look at no
+    // more than the first MiB of a body (CVE-2026-34040).
+    BERTH_REQUEST_MAX = 512 * 1024,
+    // An image's /etc/passwd or /etc/group.
+    BERTH_PASSWD_MAX = 1024 * 1024,
+    // Mounts of one container.
+    BERTH_MOUNTS_MAX = 64,
+};
+
+// Times in milliseconds.
+enum {
+    // The engine's socket is local: a connection takes microseconds.
+    BERTH_CONNECT_MS = 5000,
+    // Calls that only read the engine's state.
+    BERTH_INSPECT_MS = 20000,
+    // Calls that make, start or remove a container: seconds on a node whose
+    // disk is busy.
+    BERTH_CREATE_MS = 120000,
+    // From the container's start until berth-init has connected.
+    BERTH_READY_MS = 60000,
+    // One attempt to open a mount source as the user: longer means that its
+    // file server does not answer.
+    BERTH_PROBE_MS = 30000,
+    // How long slurmstepd waits at the end of a step for its clean-up; the
+    // epilog takes over what is left by then.
+    BERTH_EXIT_MS = 30000,
+    // What the prolog and the epilog may take in all; slurmd's own limits
+    // start at minutes.
+    BERTH_SWEEP_MS = 45000,
+};
+
+#endif
