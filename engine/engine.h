@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The verbs of the Docker Engine API that berth uses, one function each,
+// over a Unix socket. The same calls work with Podman's compatible API.
+// All need the credentials that the socket asks for (root). All block, with
+// a deadline from core/limits.h, and set ERR as follows: BERTH_EENGINE (the
+// engine can not be reached, does not speak the protocol, or answered with
+// an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
+// BERTH_ENOTFOUND (404), BERTH_ENOMEM, BERTH_EINVAL.
+#ifndef BERTH_ENGINE_H
+#define BERTH_ENGINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+
+struct engine;
+
+// Connects to the engine at the Unix socket PATH, learns whether it is
+// Docker or Podman, and settles on the newest API version that both sides
+// know (1.40 to 1.47; older engines are refused by name). Returns a handle
+// for engine_close, or NULL. Not to be used after fork().
+struct engine *engine_open(const char *path, struct berth_err *err);
+void engine_close(struct engine *engine); // NULL is fine; keeps errno
+
+// "Docker 20.10.24 (API 1.41)", for messages; borrowed.
+const char *engine_name(const struct engine *engine);
+bool engine_is_podman(const struct engine *engine);
+
+struct engine_image {
+    char id[72];       // "sha256:" and 64 hex digits
+    char digest[512];  // first RepoDigests entry, or empty
+    size_t nenv;       // Config.Env
+    char **env;
+    size_t nvolumes;   // the keys of Config.Volumes
+    char **volumes;
+};
+
+// Looks REFERENCE (a whole name as imgref_format writes it) up on the node.
+// BERTH_ENOTFOUND: it is not there. On success the caller owns what OUT
+// points to: engine_image_clear.
+int engine_image_inspect(struct engine *engine, const char *reference,
+                         struct engine_image *out, struct berth_err *err);
+void engine_image_clear(struct engine_image *image);
+
+// Creates the container NAME ([a-zA-Z0-9_.-]+, checked) from REQUEST
+// (borrowed). ID receives its 64 hex digits. A name that is taken is an
+// error (BERTH_EENGINE), never a reuse.
+int engine_container_create(struct engine *engine, const char *name,
+                            const json_t *request, char id[65],
+                            struct berth_err *err);
+
+int engine_container_start(struct engine *engine, const char *id,
+                           struct berth_err *err);
+
+struct engine_mount {
+    char type[16]; // "bind", "tmpfs", "volume"
+    char *source;
+    char *destination;
+    bool rw;
+};
+
+// What the engine says that a container is: the part that berth audits.
+struct engine_container {
+    char id[65];
+    char name[256];  // without the leading '/'
+    char image[72];  // "sha256:..." (Podman omits the prefix: added here)
+    pid_t pid;       // 0 when it does not run
+    bool running;
+    bool privileged;
+    bool readonly_rootfs;
+    bool auto_remove;
+    size_t ncap_add;
+    size_t ndevices;         // Devices and DeviceRequests
+    char network_mode[256];
+    char pid_mode[256];
+    char ipc_mode[256];
+    char userns_mode[256];
+    size_t nmounts;          // Mounts, as the engine lists them
+    struct engine_mount *mounts;
+    json_t *labels;          // an object of strings, owned here
+};
+
+// Looks up one container by ID or by name. BERTH_ENOTFOUND: there is none.
+int engine_container_inspect(struct engine *engine, const char *id,
+                             struct engine_container *out,
+                             struct berth_err *err);
+void engine_container_clear(struct engine_container *container);
+
+// Sees to it that the container is gone, running or not, with its anonymous
+// volumes, and waits until it is (also when the engine is already at it).
+// One that does not exist is a success.
+int engine_container_remove(struct engine *engine, const char *id,
+                            struct berth_err *err);
+
+#endif
