@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,4 +61,24 @@ void err_scrub(char *text)
             p[0] = p[1] = '?';
         p += n;
     }
+}
+
+void err_quote(const char *text, char *buf, size_t size)
+{
+    if (!text)
+        text = "";
+    size_t len = strnlen(text, size);
+    bool cut = len == size;
+
+    if (cut) {
+        len = size - sizeof("...");
+        // Not in the middle of a character.
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(buf, text, len);
+    buf[len] = 0;
+    if (cut)
+        memcpy(buf + len, "...", sizeof("..."));
+    err_scrub(buf);
 }

@@ -40,4 +40,12 @@ int err_prefix(struct berth_err *err, const char *fmt, ...)
 // and each byte that is not part of valid UTF-8 becomes '?'. In place.
 void err_scrub(char *text);
 
+// Copies TEXT (NULL reads as empty) to BUF of SIZE bytes (4 at least) to be
+// quoted in a sentence: scrubbed, and cut between characters, with "..." at
+// the end, where it does not fit.
+void err_quote(const char *text, char *buf, size_t size);
+
+// Bytes that fit for what a user typed, in most sentences.
+enum { ERR_QUOTE_MAX = 80 };
+
 #endif

@@ -23,8 +23,9 @@ struct imgref {
 // each with a sentence of its own: what the grammar does not allow,
 // uppercase names, identifiers of 64 hex digits, absolute and relative
 // paths (they are OCI bundles or .sqsh files for other plugins; the
-// sentence says so), control characters, invalid UTF-8, anything too long.
-// Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT untouched.
+// sentence says so), control characters, invalid UTF-8, anything too long,
+// and pyxis' "registry#image". NULL reads as empty. Returns 0, or -1 with
+// ERR set (BERTH_EINVAL) and OUT untouched.
 int imgref_parse(const char *s, struct imgref *out, struct berth_err *err);
 
 enum { IMGREF_TEXT_MAX = 256 + 256 + 129 + 136 + 4 };
@@ -32,23 +33,32 @@ enum { IMGREF_TEXT_MAX = 256 + 256 + 129 + 136 + 4 };
 // Writes the whole reference, "domain/path[:tag][@digest]", to BUF.
 void imgref_format(const struct imgref *ref, char buf[IMGREF_TEXT_MAX]);
 
-// One pattern of an allowlist: a reference whose name and tag may hold
-// globs. "*" matches within a component (any run of bytes without '/'),
-// "**" as a whole component matches any number (at least one) of components.
-// Normalised as references are, except that a missing tag means any tag.
+// One pattern of an allowlist, in the same parts. Parsed and normalised as
+// references are, and refused for the same reasons; besides,
+//   - "*" stands for any run of bytes (none as well) within one component
+//     of the path, within the tag, or within one label or the port of the
+//     domain: "*.example.org/app" does not match "example.org.evil.io/app",
+//     nor "*.example.org" a registry at another port than the default;
+//   - "**" stands for one or more whole components of the path;
+//   - no tag means any tag and any digest. A pattern with a tag does not
+//     match a reference with a digest, whatever its tag: the engine goes by
+//     the digest alone, so "debian:12@sha256:..." may be any Debian;
+//   - a digest holds no glob, and matches that digest only.
+// A pattern speaks of one registry, which is docker.io where it names none:
+// "nvidia/**" and "**/x" are docker.io/nvidia/** and docker.io/**/x, "*" is
+// every official image, "docker.io/**" all of Docker Hub. The one exception
+// is "**" alone (with a tag or digest, if wanted): every image of every
+// registry.
 struct imgpat {
-    char domain[256];
-    char path[256];
-    char tag[129];    // glob; empty: any tag, and any digest
-    char digest[136]; // whole, no glob; empty: any
+    struct imgref parts;
 };
 
-// Parses S into OUT. Returns 0, or -1 with ERR set (BERTH_EINVAL).
+// Parses S into OUT. Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT
+// untouched.
 int imgpat_parse(const char *s, struct imgpat *out, struct berth_err *err);
 
-// Says whether REF as a whole matches PAT. Linear in the lengths of both.
-// A pattern with a tag does not match a reference by digest alone, a
-// pattern with a digest matches that digest only.
+// Says whether REF as a whole matches PAT. Without backtracking: the time is
+// bounded by the length of PAT times that of REF.
 bool imgpat_match(const struct imgpat *pat, const struct imgref *ref);
 
 #endif
