@@ -38,8 +38,13 @@ int err_prefix(struct berth_err *err, const char *fmt, ...)
         va_start(ap, fmt);
         int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof(err->text))
-            snprintf(err->text + n, sizeof(err->text) - n, ": %s", old);
+        size_t used = n < 0 ? 0 : (size_t)n;
+        for (const char *p = ": "; *p && used < sizeof(err->text) - 1; p++)
+            err->text[used++] = *p;
+        for (const char *p = old; *p && used < sizeof(err->text) - 1; p++)
+            err->text[used++] = *p;
+        if (used < sizeof(err->text))
+            err->text[used] = 0;
     }
     errno = saved;
     return -1;

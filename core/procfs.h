@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Lines of /proc/PID/cgroup (cgroups(7)) and /proc/PID/mountinfo
+// (proc(5)), taken apart. The kernel writes both, but users choose parts of
+// the paths in them.
+#ifndef BERTH_PROCFS_H
+#define BERTH_PROCFS_H
+
+#include <stdbool.h>
+
+// "4:memory:/slurm/uid_1/job_2" or, for cgroup v2, "0::/path".
+struct cgroup_line {
+    const char *controllers; // "memory", "cpu,cpuacct", "name=systemd", ""
+    const char *path;        // absolute, within the hierarchy
+};
+
+// Cuts LINE up in place (OUT borrows from it). False if it is no such line.
+bool cgroup_line_parse(char *line, struct cgroup_line *out);
+
+struct mountinfo {
+    const char *root;   // of the mount, within its file system
+    const char *target; // the mount point
+    const char *fstype;
+    const char *options; // of the file system: for cgroup v1 its controllers
+};
+
+// Cuts LINE up in place and undoes the kernel's octal escapes.
+bool mountinfo_parse(char *line, struct mountinfo *out);
+
+// Says whether the file system options of a cgroup mount name all of
+// CONTROLLERS ("cpu,cpuacct"; for cgroup v2, empty, see fstype).
+bool mountinfo_has_controllers(const struct mountinfo *mount,
+                               const char *controllers);
+
+#endif

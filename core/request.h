@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The create request: the security boundary. It is built from scratch out
+// of a decision; what a key may hold is on the page below, and nothing of a
+// user's JSON or of an image's configuration is passed through. Privileged
+// mode, capabilities, unconfined profiles, host pid, IPC or user namespaces
+// (but where the daemon remaps users) don't exist here.
+// Docker Engine API 1.40 and later, POST /containers/create.
+#ifndef BERTH_REQUEST_H
+#define BERTH_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+
+struct request_mount {
+    const char *source; // absolute, a path that only root can change
+    const char *target; // absolute, normalised: see request_target_ok
+    bool readonly;
+};
+
+struct request_ulimit {
+    const char *name; // as the engine calls it: "nofile"
+    int64_t soft;     // -1: unlimited
+    int64_t hard;
+};
+
+struct request_label {
+    const char *name;
+    const char *value;
+};
+
+// All borrowed.
+struct request {
+    const char *image_id; // "sha256:...": never a name
+    uid_t uid;
+    gid_t gid;
+    const gid_t *gids; // supplementary
+    size_t ngids;
+    const struct request_mount *mounts;
+    size_t nmounts;
+    const char *const *tmpfs; // targets, each bounded by tmpfs_bytes
+    size_t ntmpfs;
+    uint64_t tmpfs_bytes;
+    uint64_t shm_bytes;
+    const struct request_ulimit *ulimits;
+    size_t nulimits;
+    const struct request_label *labels;
+    size_t nlabels;
+};
+
+// Says whether a mount can be asked for at TARGET: an absolute path without
+// empty, "." or ".." components, valid UTF-8 without control characters,
+// not "/", not at or under /proc, /sys or /dev, not at or under the
+// directory of berth's own files.
+bool request_target_ok(const char *target);
+
+// Builds the body. Returns a new object, or NULL with ERR set: BERTH_EINVAL
+// for text that is not UTF-8, a target that is not ok or is there twice, or
+// a body over BERTH_REQUEST_MAX.
+json_t *request_build(const struct request *request, struct berth_err *err);
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The facts of a job step on one node, as the plugin gathers them in
+// slurmstepd and hands them to berth-stepd: one packet each, "key=value".
+// The sender is root, the values of image, cwd and argv0 are the user's.
+#ifndef BERTH_STEP_H
+#define BERTH_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+#include "core/strv.h"
+
+// Slurm's names for the steps that have no number (slurm.h).
+#define STEP_EXTERN 0xfffffffcU
+#define STEP_BATCH 0xfffffffbU
+#define STEP_INTERACTIVE 0xfffffffaU
+
+struct step {
+    uint32_t job;
+    uint32_t step;
+    uid_t uid;
+    gid_t gid;
+    size_t ngids;
+    gid_t *gids;       // supplementary
+    uint32_t ntasks;   // on this node
+    char *node;        // Slurm's name of it: [A-Za-z0-9._-]+
+    char *image;       // as the user wrote it
+    char *cwd;         // absolute
+    char *argv0;       // of the program, or empty: see handover/wire.h
+    char *script;      // absolute path of the batch script, or NULL
+    struct strv words; // behind the plugin in plugstack.conf
+    char *conf;        // where these words stand, or NULL
+    int conf_line;     // or 0
+};
+
+// Adds the fact in PACKET, LEN bytes without a NUL. An unknown key, a value
+// out of range, a fact told twice, or a NUL within: -1, ERR set.
+int step_add_fact(struct step *step, const char *packet, size_t len,
+                  struct berth_err *err);
+
+// Says whether all that berth-stepd needs has been told: 0, or -1, ERR set.
+int step_check(const struct step *step, struct berth_err *err);
+
+void step_clear(struct step *step);
+
+enum { STEP_NAME_MAX = 32 };
+
+// Writes "JOB.STEP" as Slurm writes it ("12.0", "12.batch").
+void step_name(uint32_t job, uint32_t step, char buf[STEP_NAME_MAX]);
+
+// Reads such a name, and nothing else: no sign, no leading zero, no space.
+bool step_name_parse(const char *s, uint32_t *job, uint32_t *step);
+
+#endif

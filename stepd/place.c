@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: /proc, whose paths Slurm and the site choose; nothing of a user's.
+
+#include "stepd/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/procfs.h"
+
+// Writes to BUF where the hierarchy with these CONTROLLERS ("": cgroup v2)
+// is mounted whole. False: it is not.
+static bool find_hierarchy(const char *controllers, char *buf, size_t size)
+{
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t cap = 0;
+    bool found = false;
+
+    while (f && !found && getline(&line, &cap, f) > 0) {
+        struct mountinfo m;
+        if (!mountinfo_parse(line, &m) || strcmp(m.root, "/") != 0)
+            continue;
+        found = controllers[0] ? strcmp(m.fstype, "cgroup") == 0 &&
+                                     mountinfo_has_controllers(&m, controllers)
+                               : strcmp(m.fstype, "cgroup2") == 0;
+        if (found && (size_t)snprintf(buf, size, "%s", m.target) >= size)
+            found = false;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static int write_pid(const char *dir, const char *path, pid_t pid)
+{
+    char file[8192], text[16];
+    int rc = -1;
+
+    if ((size_t)snprintf(file, sizeof(file), "%s%s/cgroup.procs", dir, path) >=
+        sizeof(file)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    int n = snprintf(text, sizeof(text), "%d", (int)pid);
+    if (write(fd, text, (size_t)n) == n)
+        rc = 0;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return rc;
+}
+
+// Moves PID in every hierarchy that LIKE (as in /proc) is in: to where LIKE
+// is, or (ROOT) to the top.
+static int join_cgroups(pid_t pid, pid_t like, bool root,
+                        struct berth_err *err)
+{
+    char file[64], *line = NULL, dir[4096];
+    size_t cap = 0;
+    int rc = -1;
+
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)like);
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return err_set(err, BERTH_ESYS, "%s: %m", file);
+    while (getline(&line, &cap, f) > 0) {
+        struct cgroup_line c;
+        if (!cgroup_line_parse(line, &c)) {
+            err_set(err, BERTH_ESYS, "%s has a line of no known form", file);
+            goto out;
+        }
+        if (!find_hierarchy(c.controllers, dir, sizeof(dir)))
+            continue;
+        if (root && strcmp(c.path, "/") == 0)
+            continue;
+        if (write_pid(dir, root ? "" : c.path, pid) < 0) {
+            err_set(err,
+                    BERTH_ESYS,
+                    "process %d can not be moved into the cgroup %s%s: %m",
+                    (int)pid,
+                    dir,
+                    root ? "" : c.path);
+            goto out;
+        }
+    }
+    rc = 0;
+out:
+    free(line);
+    fclose(f);
+    return rc;
+}
+
+int place_leave_step(struct berth_err *err)
+{
+    return join_cgroups(getpid(), getpid(), true, err);
+}
+
+// Without CAP_SYS_RESOURCE a hard limit can not be raised: the create
+// request gives the container the limits that this process has, so that
+// what is left to do here is to lower them.
+static int copy_limits(pid_t pid, pid_t like, struct berth_err *err)
+{
+    for (int r = 0; r < RLIM_NLIMITS; r++) {
+        struct rlimit want, have;
+        if (prlimit(like, r, NULL, &want) < 0 ||
+            prlimit(pid, r, NULL, &have) < 0)
+            return err_set(err, BERTH_ESYS, "reading a task's limits: %m");
+        if (want.rlim_cur == have.rlim_cur && want.rlim_max == have.rlim_max)
+            continue;
+        if (prlimit(pid, r, &want, NULL) == 0)
+            continue;
+        if (errno != EPERM)
+            return err_set(err, BERTH_ESYS, "setting a task's limits: %m");
+        want.rlim_max = have.rlim_max;
+        if (want.rlim_cur > want.rlim_max)
+            want.rlim_cur = want.rlim_max;
+        if (prlimit(pid, r, &want, NULL) < 0)
+            return err_set(err, BERTH_ESYS, "setting a task's limits: %m");
+    }
+    return 0;
+}
+
+static int copy_oom_score(pid_t pid, pid_t like)
+{
+    char file[64], text[32];
+    int rc = -1;
+
+    snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)like);
+    int from = open(file, O_RDONLY | O_CLOEXEC);
+    snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)pid);
+    int to = open(file, O_WRONLY | O_CLOEXEC);
+    ssize_t n = from < 0 ? -1 : read(from, text, sizeof(text));
+    if (to >= 0 && n > 0 && write(to, text, (size_t)n) == n)
+        rc = 0;
+    // Lowering it takes CAP_SYS_RESOURCE; where even root lacks that, the
+    // kernel's default is as good as Slurm could do.
+    else if (errno == EACCES || errno == EPERM)
+        rc = 0;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    return rc;
+}
+
+int place_like(pid_t pid, pid_t like, struct berth_err *err)
+{
+    struct sched_param param;
+    cpu_set_t *cpus = NULL;
+    int rc = -1, n = 1024;
+
+    if (join_cgroups(pid, like, false, err) < 0 ||
+        copy_limits(pid, like, err) < 0)
+        return -1;
+    // After the cgroups: a move into another cpuset resets the affinity.
+    do {
+        CPU_FREE(cpus);
+        cpus = CPU_ALLOC((size_t)n);
+        if (cpus && sched_getaffinity(like, CPU_ALLOC_SIZE(n), cpus) == 0)
+            break;
+        n *= 2;
+    } while (cpus && errno == EINVAL && n <= 1 << 20);
+    if (!cpus || sched_setaffinity(pid, CPU_ALLOC_SIZE(n), cpus) < 0) {
+        err_set(err, BERTH_ESYS, "setting a task's CPU affinity: %m");
+        goto out;
+    }
+    int policy = sched_getscheduler(like);
+    if (policy < 0 || sched_getparam(like, &param) < 0 ||
+        sched_setscheduler(pid, policy, &param) < 0) {
+        err_set(err, BERTH_ESYS, "setting a task's scheduling policy: %m");
+        goto out;
+    }
+    errno = 0;
+    int nice = getpriority(PRIO_PROCESS, (id_t)like);
+    if (errno != 0 || setpriority(PRIO_PROCESS, (id_t)pid, nice) < 0) {
+        err_set(err, BERTH_ESYS, "setting a task's nice value: %m");
+        goto out;
+    }
+    if (copy_oom_score(pid, like) < 0) {
+        err_set(err, BERTH_ESYS, "setting a task's OOM score: %m");
+        goto out;
+    }
+    rc = 0;
+out:
+    CPU_FREE(cpus);
+    return rc;
+}
