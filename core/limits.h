@@ -29,6 +29,11 @@ enum {
     BERTH_PASSWD_MAX = 1024 * 1024,
     // Mounts of one container.
     BERTH_MOUNTS_MAX = 64,
+    // A list in an answer of the engine, such as an image's environment;
+    // real ones have tens of entries.
+    BERTH_LIST_MAX = 16384,
+    // A container's name: Docker sets no bound, a file name has this one.
+    BERTH_NAME_MAX = 255,
 };
 
 // Times in milliseconds.
@@ -40,6 +45,9 @@ enum {
     // Calls that make, start or remove a container: seconds on a node whose
     // disk is busy.
     BERTH_CREATE_MS = 120000,
+    // Until a container is gone, attempts that failed included: fits into
+    // BERTH_EXIT_MS and BERTH_SWEEP_MS.
+    BERTH_REMOVE_MS = 20000,
     // From the container's start until berth-init has connected.
     BERTH_READY_MS = 60000,
     // One attempt to open a mount source as the user: longer means that its

@@ -4,7 +4,8 @@
 // The verbs of the Docker Engine API that berth uses, one function each,
 // over a Unix socket. The same calls work with Podman's compatible API.
 // All need the credentials that the socket asks for (root). All block, with
-// a deadline from core/limits.h, and set ERR as follows: BERTH_EENGINE (the
+// a limit from core/limits.h. Those that return int return 0, or -1 with ERR
+// set as follows and their out-parameters untouched: BERTH_EENGINE (the
 // engine can not be reached, does not speak the protocol, or answered with
 // an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
 // BERTH_ENOTFOUND (404), BERTH_ENOMEM, BERTH_EINVAL.
@@ -31,6 +32,10 @@ void engine_close(struct engine *engine); // NULL is fine; keeps errno
 const char *engine_name(const struct engine *engine);
 bool engine_is_podman(const struct engine *engine);
 
+// From now on all calls together end within MS milliseconds (BERTH_ETIMEOUT
+// then), each within its own limit as well.
+void engine_set_deadline(struct engine *engine, long ms);
+
 struct engine_image {
     char id[72];       // "sha256:" and 64 hex digits
     char digest[512];  // first RepoDigests entry, or empty
@@ -47,13 +52,14 @@ int engine_image_inspect(struct engine *engine, const char *reference,
                          struct engine_image *out, struct berth_err *err);
 void engine_image_clear(struct engine_image *image);
 
-// Creates the container NAME ([a-zA-Z0-9_.-]+, checked) from REQUEST
-// (borrowed). ID receives its 64 hex digits. A name that is taken is an
+// Creates the container NAME (a letter or digit, then one or more of
+// [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex digits. A name that is taken is an
 // error (BERTH_EENGINE), never a reuse.
 int engine_container_create(struct engine *engine, const char *name,
                             const json_t *request, char id[65],
                             struct berth_err *err);
 
+// Returns 0 also when it runs already.
 int engine_container_start(struct engine *engine, const char *id,
                            struct berth_err *err);
 

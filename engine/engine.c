@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "engine/engine.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/limits.h"
+#include "engine/http.h"
+#include "engine/parse.h"
+
+// The API's minor versions that we know. 1.40 (Docker 19.03) is the first
+// with IpcMode private as a default, DeviceRequests and Podman's peer.
+enum { API_MIN = 40, API_MAX = 47 };
+
+struct engine {
+    struct http *http;
+    int minor;
+    bool podman;
+    char path[128];
+    char name[128];
+};
+
+// What the engine said is shown on terminals, so all of the text is scrubbed.
+static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
+                ...) __attribute__((format(printf, 3, 4)));
+
+static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
+                ...)
+{
+    char text[sizeof(err->text)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    err_scrub(text);
+    return err_set(err, code, "%s", text);
+}
+
+// WHY is what a parser made of the engine's answer.
+static int fail_answer(const struct engine *e, const struct berth_err *why,
+                       struct berth_err *err)
+{
+    if (why->code == BERTH_ENOMEM)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    return fail(err, BERTH_EENGINE,
+                "the container engine at %s answered with something that is "
+                "not the Docker Engine API (%s)",
+                e->path, why->text);
+}
+
+static bool is_json(const struct http_reply *reply)
+{
+    static const char json[] = "application/json";
+    const char *type = reply->content_type;
+
+    if (strncasecmp(type, json, sizeof(json) - 1) != 0)
+        return false;
+    return strchr("; \t", type[sizeof(json) - 1]) != NULL; // or the NUL
+}
+
+static int fail_type(const struct engine *e, const struct http_reply *reply,
+                     struct berth_err *err)
+{
+    return fail(err, BERTH_EENGINE,
+                "the container engine at %s answered with something that is "
+                "not the Docker Engine API (status %d, %s)",
+                e->path, reply->status,
+                reply->content_type[0] ? reply->content_type : "no type");
+}
+
+// The engine refused to DO it ("create the container"): says so in its own
+// words. Only an answer in JSON counts as the engine's "not found".
+static int fail_status(const struct engine *e, const struct http_reply *reply,
+                       const char *what, struct berth_err *err)
+{
+    struct berth_err why = {0};
+    char message[sizeof(err->text)];
+
+    if (!is_json(reply))
+        return fail_type(e, reply, err);
+    if (parse_message(reply->body, reply->length, message, sizeof(message),
+                      &why) < 0)
+        return fail_answer(e, &why, err);
+    return fail(err, reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
+                "%s can not %s: %s (status %d)", e->name, what, message,
+                reply->status);
+}
+
+// Sends one request to "/v1.MINOR" TARGET.
+static int call(struct engine *e, enum http_method method, const char *target,
+                const char *json, long limit_ms, struct http_reply *reply,
+                struct berth_err *err)
+{
+    char versioned[4096];
+    struct http_request request = {
+        .method = method,
+        .target = versioned,
+        .json = json,
+        .limit_ms = limit_ms,
+    };
+    int n = snprintf(versioned, sizeof(versioned), "/v1.%d%s", e->minor,
+                     target);
+
+    if (n < 0 || (size_t)n >= sizeof(versioned))
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    return http_call(e->http, &request, reply, err);
+}
+
+// The one call of engine_open: who is there, and what does it speak?
+static int greet(struct engine *e, struct berth_err *err)
+{
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = "/_ping",
+        .limit_ms = BERTH_INSPECT_MS,
+    };
+    struct berth_err why = {0};
+    struct http_reply reply;
+
+    if (http_call(e->http, &request, &reply, err) < 0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(e, &reply, "be used", err);
+    if (parse_version(reply.api_version, &e->minor, &why) < 0)
+        return fail_answer(e, &why, err);
+
+    // "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)"
+    e->podman = reply.libpod_version[0] != 0;
+    const char *slash = strchr(reply.server, '/');
+    const char *version = e->podman ? reply.libpod_version
+                                    : (slash ? slash + 1 : "");
+    if (e->minor < API_MIN)
+        return fail(err, BERTH_EENGINE,
+                    "%s %s at %s speaks version 1.%d of the Docker Engine "
+                    "API: berth needs 1.%d or newer",
+                    e->podman ? "Podman" : "Docker", version, e->path,
+                    e->minor, API_MIN);
+    if (e->minor > API_MAX)
+        e->minor = API_MAX;
+    snprintf(e->name, sizeof(e->name), "%s %.*s (API 1.%d)",
+             e->podman ? "Podman" : "Docker", (int)strcspn(version, " "),
+             version, e->minor);
+    err_scrub(e->name);
+    return 0;
+}
+
+struct engine *engine_open(const char *path, struct berth_err *err)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+
+    if (!e) {
+        err_set(err, BERTH_ENOMEM, "out of memory");
+        return NULL;
+    }
+    e->http = http_create(path, err);
+    if (!e->http)
+        goto fail;
+    snprintf(e->path, sizeof(e->path), "%s", path);
+    snprintf(e->name, sizeof(e->name), "the container engine at %s", path);
+    if (greet(e, err) < 0)
+        goto fail;
+    return e;
+fail:
+    engine_close(e);
+    return NULL;
+}
+
+void engine_close(struct engine *engine)
+{
+    int saved = errno;
+
+    if (!engine)
+        return;
+    http_destroy(engine->http);
+    free(engine);
+    errno = saved;
+}
+
+const char *engine_name(const struct engine *engine)
+{
+    return engine->name;
+}
+
+bool engine_is_podman(const struct engine *engine)
+{
+    return engine->podman;
+}
+
+void engine_set_deadline(struct engine *engine, long ms)
+{
+    http_set_deadline(engine->http, ms);
+}
+
+// Writes REFERENCE as a path: slashes stay, what the grammar of references
+// does not know is percent-encoded. Components that a server may take for
+// a way up are refused.
+static int encode_reference(const char *reference, char *out, size_t size,
+                            struct berth_err *err)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789._-/:@";
+    static const char hex[] = "0123456789ABCDEF";
+    size_t n = 0;
+
+    for (const char *p = reference;; p++) {
+        size_t len = strcspn(p, "/");
+        if (len == 0 || (len == 1 && p[0] == '.') ||
+            (len == 2 && p[0] == '.' && p[1] == '.'))
+            return fail(err, BERTH_EINVAL, "\"%s\" is not an image name",
+                        reference);
+        p += len;
+        if (!*p)
+            break;
+    }
+    for (const char *p = reference; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (n + 4 > size)
+            return err_set(err, BERTH_EINVAL, "the image name is too long");
+        if (strchr(plain, c)) {
+            out[n++] = *p;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+    }
+    out[n] = 0;
+    return 0;
+}
+
+int engine_image_inspect(struct engine *engine, const char *reference,
+                         struct engine_image *out, struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char name[3 * BERTH_IMAGE_MAX + 1];
+    char target[sizeof(name) + 32];
+
+    if (encode_reference(reference, name, sizeof(name), err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/images/%s/json", name);
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) <
+        0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "look up the image", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_image(reply.body, reply.length, out, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+// A container's name or ID, which goes into a path as it is.
+static int check_name(const char *name, struct berth_err *err)
+{
+    size_t n = strlen(name);
+
+    if (n < 2 || n > BERTH_NAME_MAX || !isalnum((unsigned char)name[0]) ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "0123456789_.-") != n)
+        return fail(err, BERTH_EINVAL, "\"%s\" is not a container's name",
+                    name);
+    return 0;
+}
+
+int engine_container_create(struct engine *engine, const char *name,
+                            const json_t *request, char id[65],
+                            struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char target[BERTH_NAME_MAX + 64];
+    int rc = -1;
+
+    if (check_name(name, err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/containers/create?name=%s", name);
+    char *body = json_dumps(request, JSON_COMPACT);
+    if (!body)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    if (strlen(body) > BERTH_REQUEST_MAX) {
+        err_set(err, BERTH_EINVAL,
+                "the request for the container has %zu bytes; the limit "
+                "is %d",
+                strlen(body), (int)BERTH_REQUEST_MAX);
+        goto out;
+    }
+    if (call(engine, HTTP_POST, target, body, BERTH_CREATE_MS, &reply, err) <
+        0)
+        goto out;
+    if (reply.status != 201) {
+        fail_status(engine, &reply, "create the container", err);
+        goto out;
+    }
+    if (!is_json(&reply)) {
+        fail_type(engine, &reply, err);
+        goto out;
+    }
+    if (parse_created(reply.body, reply.length, id, &why) < 0) {
+        fail_answer(engine, &why, err);
+        goto out;
+    }
+    rc = 0;
+out:
+    free(body);
+    return rc;
+}
+
+int engine_container_start(struct engine *engine, const char *id,
+                           struct berth_err *err)
+{
+    struct http_reply reply;
+    char target[BERTH_NAME_MAX + 64];
+
+    if (check_name(id, err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/containers/%s/start", id);
+    if (call(engine, HTTP_POST, target, NULL, BERTH_CREATE_MS, &reply, err) <
+        0)
+        return -1;
+    // 304: it runs already.
+    if (reply.status != 204 && reply.status != 304)
+        return fail_status(engine, &reply, "start the container", err);
+    return 0;
+}
+
+int engine_container_inspect(struct engine *engine, const char *id,
+                             struct engine_container *out,
+                             struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char target[BERTH_NAME_MAX + 64];
+
+    if (check_name(id, err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/containers/%s/json", id);
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) <
+        0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "look up the container", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_container(reply.body, reply.length, out, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+static long long now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+// One attempt. Returns 1 when the container is gone, 0 when the engine is
+// not done with it or failed (ERR says how), -1 when asking again is no use.
+static int try_remove(struct engine *e, const char *id, long limit_ms,
+                      struct berth_err *err)
+{
+    struct http_reply reply;
+    char target[BERTH_NAME_MAX + 64];
+
+    snprintf(target, sizeof(target), "/containers/%s?force=true&v=true", id);
+    if (call(e, HTTP_DELETE, target, NULL, limit_ms, &reply, err) < 0)
+        return -1;
+    // Docker and Podman answer when the container is no more.
+    if (reply.status == 204 || reply.status == 200)
+        return 1;
+    struct berth_err why = {0};
+    fail_status(e, &reply, "remove the container", &why);
+    if (why.code == BERTH_ENOTFOUND)
+        return 1;
+    err_set(err, why.code, "%s", why.text);
+    // 409: a removal is in progress. 500: it failed, or met the engine's own
+    // removal in the middle; the next attempt tells.
+    return reply.status == 409 || reply.status == 500 ? 0 : -1;
+}
+
+int engine_container_remove(struct engine *engine, const char *id,
+                            struct berth_err *err)
+{
+    long long end = now_ms() + BERTH_REMOVE_MS;
+    long pause_ms = 5;
+
+    if (check_name(id, err) < 0)
+        return -1;
+    for (;;) {
+        long long left = end - now_ms();
+        if (left <= 0)
+            return -1; // ERR is what the last attempt said
+        int rc = try_remove(engine, id, (long)left, err);
+        if (rc != 0)
+            return rc > 0 ? 0 : -1;
+        struct timespec ts = {pause_ms / 1000, pause_ms % 1000 * 1000000};
+        nanosleep(&ts, NULL);
+        if (pause_ms < 200)
+            pause_ms *= 2;
+    }
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "engine/http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/limits.h"
+
+// All headers of one answer: an engine sends some 300 bytes of them.
+enum { HEADERS_MAX = 64 * 1024 };
+
+struct http {
+    CURL *curl;
+    struct curl_slist *headers_plain;
+    struct curl_slist *headers_json;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    long long deadline; // on the monotonic clock, in ms
+    // The call in progress:
+    struct http_reply *reply;
+    char *body;
+    size_t length, size;
+    size_t header_bytes;
+    long limit_ms;
+    int connect_errno;
+    bool too_much, no_memory;
+};
+
+static long long now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+// We connect ourselves: curl's own connect is non-blocking, and takes a Unix
+// socket whose backlog is full (EAGAIN) for a connected one.
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    struct http *http = arg;
+    long ms = http->limit_ms < BERTH_CONNECT_MS ? http->limit_ms
+                                                : BERTH_CONNECT_MS;
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    const struct timeval forever = {0};
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd;
+
+    (void)purpose;
+    (void)address;
+    memcpy(sun.sun_path, http->path, sizeof(sun.sun_path));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        goto fail;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
+        goto fail;
+    // A signal is no reason to give up; the timeout starts again with it.
+    while (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+        if (errno != EINTR)
+            goto fail;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &forever, sizeof(forever)) < 0)
+        goto fail;
+    return fd;
+fail:
+    http->connect_errno = errno;
+    if (fd >= 0)
+        close(fd);
+    return CURL_SOCKET_BAD;
+}
+
+static int socket_is_connected(void *arg, curl_socket_t fd,
+                               curlsocktype purpose)
+{
+    (void)arg;
+    (void)fd;
+    (void)purpose;
+    return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+// Copies the value of the header NAME to OUT if LINE is that header.
+static void take_header(const char *line,
+                        size_t n,
+                        const char *name,
+                        char *out,
+                        size_t size)
+{
+    size_t len = strlen(name);
+
+    if (n <= len || line[len] != ':' || strncasecmp(line, name, len) != 0)
+        return;
+    line += len + 1;
+    n -= len + 1;
+    while (n > 0 && isspace((unsigned char)*line))
+        line++, n--;
+    while (n > 0 && isspace((unsigned char)line[n - 1]))
+        n--;
+    if (n >= size || memchr(line, 0, n))
+        n = 0;
+    memcpy(out, line, n);
+    out[n] = 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct http *http = arg;
+    struct http_reply *reply = http->reply;
+
+    n *= size;
+    http->header_bytes += n;
+    if (http->header_bytes > HEADERS_MAX) {
+        http->too_much = true;
+        return 0;
+    }
+    if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        memset(reply, 0, sizeof(*reply)); // the one before was a 1xx
+    take_header(line, n, "Content-Type", reply->content_type,
+                sizeof(reply->content_type));
+    take_header(line, n, "Api-Version", reply->api_version,
+                sizeof(reply->api_version));
+    take_header(line, n, "Libpod-Api-Version", reply->libpod_version,
+                sizeof(reply->libpod_version));
+    take_header(line, n, "Server", reply->server, sizeof(reply->server));
+    return n;
+}
+
+static size_t on_body(char *data, size_t one, size_t n, void *arg)
+{
+    struct http *http = arg;
+
+    n *= one;
+    if (n > BERTH_RESPONSE_MAX - http->length) {
+        http->too_much = true;
+        return 0;
+    }
+    if (http->length + n + 1 > http->size) {
+        size_t size = http->size;
+        while (size < http->length + n + 1)
+            size *= 2;
+        char *body = realloc(http->body, size);
+        if (!body) {
+            http->no_memory = true;
+            return 0;
+        }
+        http->body = body;
+        http->size = size;
+    }
+    memcpy(http->body + http->length, data, n);
+    http->length += n;
+    return n;
+}
+
+// The options that hold for every call.
+static CURLcode set_options(struct http *http)
+{
+    CURLcode rc = CURLE_OK;
+
+#define SET(option, value) \
+    do { \
+        if (rc == CURLE_OK) \
+            rc = curl_easy_setopt(http->curl, option, value); \
+    } while (0)
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_UNIX_SOCKET_PATH, http->path);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, http);
+    SET(CURLOPT_SOCKOPTFUNCTION, socket_is_connected);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    SET(CURLOPT_PROTOCOLS_STR, "http");
+#else
+    SET(CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x074000
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+#endif
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_PROXY, ""); // not from http_proxy in the environment
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_USERAGENT, "berth");
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, http);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, http);
+#undef SET
+    return rc;
+}
+
+static struct curl_slist *header_list(const char *a, const char *b)
+{
+    struct curl_slist *list = curl_slist_append(NULL, a);
+    struct curl_slist *longer = list ? curl_slist_append(list, b) : NULL;
+
+    if (!longer)
+        curl_slist_free_all(list);
+    return longer;
+}
+
+struct http *http_create(const char *path, struct berth_err *err)
+{
+    struct http *http = NULL;
+
+    if (!path || path[0] != '/' || strlen(path) >= sizeof(http->path)) {
+        err_set(err, BERTH_EINVAL,
+                "\"%s\" can not be a container engine's socket: it takes an "
+                "absolute path of at most %zu bytes",
+                path ? path : "", sizeof(http->path) - 1);
+        return NULL;
+    }
+    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+        goto fail;
+    http = calloc(1, sizeof(*http));
+    if (!http) {
+        curl_global_cleanup();
+        goto fail;
+    }
+    strcpy(http->path, path);
+    http->deadline = LLONG_MAX;
+    http->size = 16 * 1024; // most answers fit at once
+    http->body = malloc(http->size);
+    // Without Expect, curl does not wait for a "100 Continue".
+    http->headers_plain = header_list("Expect:", "Content-Type:");
+    http->headers_json =
+        header_list("Expect:", "Content-Type: application/json");
+    http->curl = curl_easy_init();
+    if (!http->body || !http->headers_plain || !http->headers_json ||
+        !http->curl || set_options(http) != CURLE_OK)
+        goto fail;
+    return http;
+fail:
+    http_destroy(http);
+    err_set(err, BERTH_ENOMEM, "can not set up a connection: out of memory");
+    return NULL;
+}
+
+void http_destroy(struct http *http)
+{
+    int saved = errno;
+
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    curl_slist_free_all(http->headers_plain);
+    curl_slist_free_all(http->headers_json);
+    free(http->body);
+    free(http);
+    curl_global_cleanup();
+    errno = saved;
+}
+
+void http_set_deadline(struct http *http, long ms)
+{
+    http->deadline = now_ms() + ms;
+}
+
+static int fail_late(const struct http *http, struct berth_err *err)
+{
+    return err_set(err, BERTH_ETIMEOUT,
+                   "the container engine at %s did not answer in time: ask "
+                   "your administrator to look at it",
+                   http->path);
+}
+
+// Says in a sentence what went wrong, by curl's code and our own notes.
+static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
+{
+    if (http->no_memory || code == CURLE_OUT_OF_MEMORY)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    if (http->too_much)
+        return err_set(err, BERTH_EENGINE,
+                       "the container engine at %s answered with more than "
+                       "%d bytes",
+                       http->path, (int)BERTH_RESPONSE_MAX);
+    if (code == CURLE_OPERATION_TIMEDOUT || http->connect_errno == EAGAIN)
+        return fail_late(http, err);
+    if (http->connect_errno) {
+        char why[128];
+        snprintf(why, sizeof(why), "%s", strerror(http->connect_errno));
+        why[0] = (char)tolower((unsigned char)why[0]);
+        return err_set(err, BERTH_EENGINE,
+                       "the container engine at %s does not answer (%s): ask "
+                       "your administrator to start it",
+                       http->path, why);
+    }
+    switch (code) {
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return err_set(err, BERTH_EENGINE,
+                       "the container engine at %s closed the connection "
+                       "without an answer",
+                       http->path);
+    case CURLE_PARTIAL_FILE:
+        return err_set(err, BERTH_EENGINE,
+                       "the container engine at %s broke off in the middle "
+                       "of its answer",
+                       http->path);
+    default:
+        return err_set(err, BERTH_EENGINE,
+                       "the container engine at %s answered with something "
+                       "that is not the Docker Engine API (%s)",
+                       http->path, curl_easy_strerror(code));
+    }
+}
+
+int http_call(struct http *http, const struct http_request *request,
+              struct http_reply *reply, struct berth_err *err)
+{
+    char url[4096];
+    long status = 0;
+    CURL *curl = http->curl;
+    CURLcode code;
+
+    long long left = http->deadline - now_ms();
+    if (left <= 0)
+        return fail_late(http, err);
+    http->limit_ms = left < request->limit_ms ? (long)left : request->limit_ms;
+    int n = snprintf(url, sizeof(url), "http://localhost%s", request->target);
+    if (n < 0 || (size_t)n >= sizeof(url))
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+
+    memset(reply, 0, sizeof(*reply));
+    http->reply = reply;
+    http->length = http->header_bytes = 0;
+    http->connect_errno = 0;
+    http->too_much = http->no_memory = false;
+
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, http->limit_ms);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
+                     request->json ? http->headers_json : http->headers_plain);
+    if (request->method == HTTP_POST) {
+        const char *body = request->json ? request->json : "";
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    } else {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    }
+    // Of the options set here, only these copy, and so can run out of memory.
+    code = curl_easy_setopt(
+        curl, CURLOPT_CUSTOMREQUEST,
+        request->method == HTTP_DELETE ? "DELETE" : (const char *)NULL);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(curl, CURLOPT_URL, url);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(curl);
+    // The body is the caller's: leave no pointer to it behind.
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
+    http->reply = NULL;
+    if (code != CURLE_OK)
+        return fail_call(http, code, err);
+
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 599)
+        return fail_call(http, CURLE_WEIRD_SERVER_REPLY, err);
+    reply->status = (int)status;
+    http->body[http->length] = 0;
+    reply->body = http->body;
+    reply->length = http->length;
+    return 0;
+}

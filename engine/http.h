@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// HTTP/1.1 over a Unix socket: deadlines, byte caps, status codes. Knows
+// nothing of containers. What the other end sends is not trusted: it is
+// bounded in time and size, and none of it is followed (no redirects).
+#ifndef BERTH_HTTP_H
+#define BERTH_HTTP_H
+
+#include <stddef.h>
+
+#include "core/err.h"
+
+struct http;
+
+// Makes a client for the Unix socket PATH (absolute; copied). Connects at
+// the first call, keeps the connection for the next ones, and makes a new
+// one when the other end has closed it. Takes nothing from the environment.
+// Returns NULL with ERR set (BERTH_EINVAL, BERTH_ENOMEM).
+struct http *http_create(const char *path, struct berth_err *err);
+void http_destroy(struct http *http); // NULL is fine; keeps errno
+
+// From now on all calls together end within MS milliseconds, each within
+// its own limit as well.
+void http_set_deadline(struct http *http, long ms);
+
+enum http_method {
+    HTTP_GET = 0,
+    HTTP_POST = 1,
+    HTTP_DELETE = 2,
+};
+
+struct http_request {
+    enum http_method method;
+    const char *target; // "/_ping", already percent-encoded
+    const char *json;   // the body of a POST, or NULL
+    long limit_ms;      // for the whole call
+};
+
+// Strings are never NULL; a header that is missing or too long is empty.
+// All is borrowed until the next call.
+struct http_reply {
+    int status;       // 200 to 599
+    const char *body; // LENGTH bytes and a NUL
+    size_t length;    // at most BERTH_RESPONSE_MAX
+    char content_type[64];
+    char api_version[32];
+    char libpod_version[32];
+    char server[128];
+};
+
+// Sends REQUEST and waits for the whole answer. Returns 0 whatever its
+// status, or -1 with ERR set, ERR's sentence naming the socket: nobody
+// answers, or not HTTP, too much or cut short (BERTH_EENGINE), too late
+// (BERTH_ETIMEOUT), BERTH_ENOMEM.
+int http_call(struct http *http, const struct http_request *request,
+              struct http_reply *reply, struct berth_err *err);
+
+#endif

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "engine/parse.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/limits.h"
+
+static int fail_memory(struct berth_err *err)
+{
+    return err_set(err, BERTH_ENOMEM, "out of memory");
+}
+
+static int fail_field(struct berth_err *err, const char *field,
+                      const char *what)
+{
+    return err_set(err, BERTH_EENGINE, "%s %s", field, what);
+}
+
+// jansson quotes what it found, so its words are scrubbed.
+static int fail_json(struct berth_err *err, const json_error_t *e)
+{
+    if (json_error_code(e) == json_error_out_of_memory)
+        return fail_memory(err);
+    err_set(err, BERTH_EENGINE, "%s", e->text);
+    if (err)
+        err_scrub(err->text);
+    return -1;
+}
+
+// Returns a new reference to the object in BODY, or NULL.
+static json_t *load(const char *body, size_t length, struct berth_err *err)
+{
+    json_error_t e;
+    json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, &e);
+
+    if (!root) {
+        fail_json(err, &e);
+        return NULL;
+    }
+    if (!json_is_object(root)) {
+        err_set(err, BERTH_EENGINE, "it is not an object");
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+// Copies TEXT, or nothing if it does not fit.
+static int copy(char *out, size_t size, const char *text, const char *field,
+                struct berth_err *err)
+{
+    size_t n = strlen(text);
+
+    if (n >= size)
+        return fail_field(err, field, "is too long");
+    memcpy(out, text, n + 1);
+    return 0;
+}
+
+static bool is_id(const char *s)
+{
+    return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+// "sha256:" and 64 hex digits; Podman omits the prefix here and there.
+static int copy_image_id(char out[72], const char *text, const char *field,
+                         struct berth_err *err)
+{
+    if (strncmp(text, "sha256:", 7) == 0)
+        text += 7;
+    if (!is_id(text))
+        return fail_field(err, field, "is not an image ID");
+    memcpy(out, "sha256:", 7);
+    memcpy(out + 7, text, 65);
+    return 0;
+}
+
+// The length of the array ARRAY; 0 when it is null or not there at all.
+static int count(const json_t *array, const char *field, size_t *out,
+                 struct berth_err *err)
+{
+    if (array && !json_is_null(array) && !json_is_array(array))
+        return fail_field(err, field, "is not a list");
+    if (json_array_size(array) > BERTH_LIST_MAX)
+        return fail_field(err, field, "is too long");
+    *out = json_array_size(array);
+    return 0;
+}
+
+static void free_strings(char **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+}
+
+// A list of strings, each copied.
+static int copy_strings(const json_t *array, const char *field, char ***out,
+                        size_t *nout, struct berth_err *err)
+{
+    size_t n;
+
+    if (count(array, field, &n, err) < 0)
+        return -1;
+    char **list = calloc(n + 1, sizeof(*list));
+    if (!list)
+        return fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const char *s = json_string_value(json_array_get(array, i));
+        if (!s) {
+            fail_field(err, field, "is not a list of strings");
+            goto fail;
+        }
+        list[i] = strdup(s);
+        if (!list[i]) {
+            fail_memory(err);
+            goto fail;
+        }
+    }
+    *out = list;
+    *nout = n;
+    return 0;
+fail:
+    free_strings(list, n);
+    return -1;
+}
+
+// The keys of an object, each copied.
+static int copy_keys(json_t *object, const char *field, char ***out,
+                     size_t *nout, struct berth_err *err)
+{
+    size_t n = json_object_size(object), i = 0;
+    const char *key;
+    json_t *value;
+
+    if (object && !json_is_null(object) && !json_is_object(object))
+        return fail_field(err, field, "is not an object");
+    if (n > BERTH_LIST_MAX)
+        return fail_field(err, field, "is too long");
+    char **list = calloc(n + 1, sizeof(*list));
+    if (!list)
+        return fail_memory(err);
+    json_object_foreach (object, key, value) {
+        list[i] = strdup(key);
+        if (!list[i++]) {
+            free_strings(list, n);
+            return fail_memory(err);
+        }
+    }
+    *out = list;
+    *nout = n;
+    return 0;
+}
+
+int parse_image(const char *body, size_t length, struct engine_image *out,
+                struct berth_err *err)
+{
+    struct engine_image image = {0};
+    const char *id;
+    json_t *digests = NULL, *config = NULL;
+    json_error_t e;
+    size_t n;
+    int rc = -1;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    if (json_unpack_ex(root, &e, 0, "{s:s, s?o, s?o}", "Id", &id,
+                       "RepoDigests", &digests, "Config", &config) < 0) {
+        fail_json(err, &e);
+        goto out;
+    }
+    if (copy_image_id(image.id, id, "Id", err) < 0)
+        goto out;
+    if (count(digests, "RepoDigests", &n, err) < 0)
+        goto out;
+    if (n > 0) {
+        const char *s = json_string_value(json_array_get(digests, 0));
+        if (!s) {
+            fail_field(err, "RepoDigests", "is not a list of strings");
+            goto out;
+        }
+        if (copy(image.digest, sizeof(image.digest), s, "RepoDigests", err) <
+            0)
+            goto out;
+    }
+    if (config && !json_is_null(config) && !json_is_object(config)) {
+        fail_field(err, "Config", "is not an object");
+        goto out;
+    }
+    // json_object_get(NULL or null) is NULL: no Config, no lists.
+    if (copy_strings(json_object_get(config, "Env"), "Config.Env", &image.env,
+                     &image.nenv, err) < 0)
+        goto out;
+    if (copy_keys(json_object_get(config, "Volumes"), "Config.Volumes",
+                  &image.volumes, &image.nvolumes, err) < 0)
+        goto out;
+    *out = image;
+    memset(&image, 0, sizeof(image));
+    rc = 0;
+out:
+    engine_image_clear(&image);
+    json_decref(root);
+    return rc;
+}
+
+int parse_created(const char *body, size_t length, char id[65],
+                  struct berth_err *err)
+{
+    const char *s;
+    json_error_t e;
+    int rc = -1;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    if (json_unpack_ex(root, &e, 0, "{s:s}", "Id", &s) < 0) {
+        fail_json(err, &e);
+        goto out;
+    }
+    if (!is_id(s)) {
+        fail_field(err, "Id", "is not a container's ID");
+        goto out;
+    }
+    memcpy(id, s, 65);
+    rc = 0;
+out:
+    json_decref(root);
+    return rc;
+}
+
+static int parse_state(json_t *state, struct engine_container *c,
+                       struct berth_err *err)
+{
+    json_error_t e;
+    json_int_t pid;
+    int running;
+
+    if (json_unpack_ex(state, &e, 0, "{s:I, s:b}", "Pid", &pid, "Running",
+                       &running) < 0)
+        return fail_json(err, &e);
+    if (pid < 0 || pid > INT_MAX)
+        return fail_field(err, "State.Pid", "is out of range");
+    c->pid = (pid_t)pid;
+    c->running = running != 0;
+    return 0;
+}
+
+static int parse_host_config(json_t *host, struct engine_container *c,
+                             struct berth_err *err)
+{
+    json_error_t e;
+    json_t *devices = NULL, *requests = NULL, *cap_add = NULL;
+    const char *network, *pid, *ipc, *userns;
+    int privileged, readonly_rootfs, auto_remove;
+    size_t a, b;
+
+    if (json_unpack_ex(host, &e, 0,
+                       "{s:b, s:b, s:b, s:s, s:s, s:s, s:s, s?o, s?o, s?o}",
+                       "Privileged", &privileged, "ReadonlyRootfs",
+                       &readonly_rootfs, "AutoRemove", &auto_remove,
+                       "NetworkMode", &network, "PidMode", &pid, "IpcMode",
+                       &ipc, "UsernsMode", &userns, "CapAdd", &cap_add,
+                       "Devices", &devices, "DeviceRequests", &requests) < 0)
+        return fail_json(err, &e);
+    c->privileged = privileged != 0;
+    c->readonly_rootfs = readonly_rootfs != 0;
+    c->auto_remove = auto_remove != 0;
+    if (copy(c->network_mode, sizeof(c->network_mode), network, "NetworkMode",
+             err) < 0 ||
+        copy(c->pid_mode, sizeof(c->pid_mode), pid, "PidMode", err) < 0 ||
+        copy(c->ipc_mode, sizeof(c->ipc_mode), ipc, "IpcMode", err) < 0 ||
+        copy(c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode",
+             err) < 0)
+        return -1;
+    if (count(cap_add, "CapAdd", &c->ncap_add, err) < 0 ||
+        count(devices, "Devices", &a, err) < 0 ||
+        count(requests, "DeviceRequests", &b, err) < 0)
+        return -1;
+    c->ndevices = a + b;
+    return 0;
+}
+
+static int parse_mounts(json_t *list, struct engine_container *c,
+                        struct berth_err *err)
+{
+    size_t n;
+
+    if (count(list, "Mounts", &n, err) < 0)
+        return -1;
+    c->mounts = calloc(n + 1, sizeof(*c->mounts));
+    if (!c->mounts)
+        return fail_memory(err);
+    c->nmounts = n;
+    for (size_t i = 0; i < n; i++) {
+        struct engine_mount *m = &c->mounts[i];
+        const char *type, *destination, *source = "";
+        json_error_t e;
+        int rw;
+
+        // A tmpfs has no source.
+        if (json_unpack_ex(json_array_get(list, i), &e, 0,
+                           "{s:s, s?s, s:s, s:b}", "Type", &type, "Source",
+                           &source, "Destination", &destination, "RW",
+                           &rw) < 0)
+            return fail_json(err, &e);
+        if (copy(m->type, sizeof(m->type), type, "Mounts.Type", err) < 0)
+            return -1;
+        m->source = strdup(source);
+        m->destination = strdup(destination);
+        m->rw = rw != 0;
+        if (!m->source || !m->destination)
+            return fail_memory(err);
+    }
+    return 0;
+}
+
+static int parse_labels(json_t *labels, struct engine_container *c,
+                        struct berth_err *err)
+{
+    const char *key;
+    json_t *value;
+
+    if (!labels || json_is_null(labels)) {
+        c->labels = json_object();
+        return c->labels ? 0 : fail_memory(err);
+    }
+    if (!json_is_object(labels))
+        return fail_field(err, "Config.Labels", "is not an object");
+    json_object_foreach (labels, key, value)
+        if (!json_is_string(value))
+            return fail_field(err, "Config.Labels", "holds more than strings");
+    c->labels = json_incref(labels);
+    return 0;
+}
+
+int parse_container(const char *body, size_t length,
+                    struct engine_container *out, struct berth_err *err)
+{
+    struct engine_container c = {0};
+    const char *id, *name, *image;
+    json_t *state, *host, *config, *mounts = NULL, *labels = NULL;
+    json_error_t e;
+    int rc = -1;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    if (json_unpack_ex(root, &e, 0, "{s:s, s:s, s:s, s:o, s:o, s:o, s?o}",
+                       "Id", &id, "Name", &name, "Image", &image, "State",
+                       &state, "HostConfig", &host, "Config", &config,
+                       "Mounts", &mounts) < 0 ||
+        json_unpack_ex(config, &e, 0, "{s?o}", "Labels", &labels) < 0) {
+        fail_json(err, &e);
+        goto out;
+    }
+    if (!is_id(id)) {
+        fail_field(err, "Id", "is not a container's ID");
+        goto out;
+    }
+    memcpy(c.id, id, 65);
+    if (copy(c.name, sizeof(c.name), name + (name[0] == '/'), "Name", err) <
+            0 ||
+        copy_image_id(c.image, image, "Image", err) < 0 ||
+        parse_state(state, &c, err) < 0 ||
+        parse_host_config(host, &c, err) < 0 ||
+        parse_mounts(mounts, &c, err) < 0 || parse_labels(labels, &c, err) < 0)
+        goto out;
+    *out = c;
+    memset(&c, 0, sizeof(c));
+    rc = 0;
+out:
+    engine_container_clear(&c);
+    json_decref(root);
+    return rc;
+}
+
+int parse_message(const char *body, size_t length, char *out, size_t size,
+                  struct berth_err *err)
+{
+    const char *s;
+    json_error_t e;
+    int rc = -1;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    if (json_unpack_ex(root, &e, 0, "{s:s}", "message", &s) < 0) {
+        fail_json(err, &e);
+        goto out;
+    }
+    snprintf(out, size, "%s", s);
+    // The runtime's own errors have several lines, and end in one.
+    for (size_t n = strlen(out); n > 0 && isspace((unsigned char)out[n - 1]);)
+        out[--n] = 0;
+    for (char *p = out; *p; p++)
+        if (isspace((unsigned char)*p))
+            *p = ' ';
+    err_scrub(out);
+    rc = 0;
+out:
+    json_decref(root);
+    return rc;
+}
+
+int parse_version(const char *text, int *out, struct berth_err *err)
+{
+    size_t digits = 0;
+    int minor = 0;
+
+    if (strncmp(text, "1.", 2) == 0)
+        digits = strspn(text + 2, "0123456789");
+    if (digits == 0 || digits > 3 || text[2 + digits] != 0)
+        return fail_field(err, "Api-Version", "is none that berth knows");
+    for (const char *p = text + 2; *p; p++)
+        minor = minor * 10 + (*p - '0');
+    *out = minor;
+    return 0;
+}
+
+void engine_image_clear(struct engine_image *image)
+{
+    if (!image)
+        return;
+    free_strings(image->env, image->nenv);
+    free_strings(image->volumes, image->nvolumes);
+    memset(image, 0, sizeof(*image));
+}
+
+void engine_container_clear(struct engine_container *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->nmounts; i++) {
+        free(c->mounts[i].source);
+        free(c->mounts[i].destination);
+    }
+    free(c->mounts);
+    json_decref(c->labels);
+    memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Internal to engine/: from the bytes of the engine's answers to structs.
+// No I/O, so that these can be tested and fuzzed on a buffer. The bytes are
+// not trusted: duplicate keys, wrong types, numbers out of range, strings
+// that do not fit, invalid UTF-8 and anything behind the JSON are errors.
+//
+// All return 0, or -1 with ERR set (BERTH_EENGINE, BERTH_ENOMEM) to what is
+// wrong with the answer, and OUT untouched.
+#ifndef BERTH_ENGINE_PARSE_H
+#define BERTH_ENGINE_PARSE_H
+
+#include <stddef.h>
+
+#include "core/err.h"
+#include "engine/engine.h"
+
+// GET /images/NAME/json
+int parse_image(const char *body, size_t length, struct engine_image *out,
+                struct berth_err *err);
+
+// POST /containers/create
+int parse_created(const char *body, size_t length, char id[65],
+                  struct berth_err *err);
+
+// GET /containers/ID/json
+int parse_container(const char *body, size_t length,
+                    struct engine_container *out, struct berth_err *err);
+
+// Any error: the message, fit for one line of a terminal, cut to SIZE - 1.
+int parse_message(const char *body, size_t length, char *out, size_t size,
+                  struct berth_err *err);
+
+// The header Api-Version, "1.41": OUT is 41. Major versions other than 1 do
+// not exist, and are errors.
+int parse_version(const char *text, int *out, struct berth_err *err);
+
+#endif
