@@ -23,9 +23,10 @@ struct policy;
 
 // Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH").
 // No allow= word: nothing is allowed. An unknown key, a malformed or empty
-// value, a second engine=: ERR (BERTH_EINVAL) is one sentence that names
-// file, line and word and says what was expected. Returns a new policy, to
-// be given to policy_free, or NULL with ERR set.
+// value, a second engine=, a socket path of more than 107 bytes: ERR
+// (BERTH_EINVAL) is one sentence that names file, line and word and says
+// what was expected. Returns a new policy, to be given to policy_free, or
+// NULL with ERR set.
 struct policy *policy_parse(size_t argc, const char *const *argv,
                             const struct policy_origin *origin,
                             struct berth_err *err);
@@ -47,6 +48,7 @@ struct policy_decision {
 };
 
 // Decides whether REF may run. Never fails: anything but ALLOW is a denial.
+// POLICY may be NULL, which is a denial without a reason.
 void policy_check_image(const struct policy *policy,
                         const struct imgref *ref,
                         struct policy_decision *out);
