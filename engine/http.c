@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,8 +33,7 @@ struct http {
     char *body;
     size_t length, size;
     size_t header_bytes;
-    long limit_ms;
-    int connect_errno;
+    int socket_errno;
     bool too_much, no_memory;
 };
 
@@ -47,48 +45,18 @@ static long long now_ms(void)
     return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-// We connect ourselves: curl's own connect is non-blocking, and takes a Unix
-// socket whose backlog is full (EAGAIN) for a connected one.
+// As curl's own, but close-on-exec from the start.
 static curl_socket_t open_socket(void *arg, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
     struct http *http = arg;
-    long ms = http->limit_ms < BERTH_CONNECT_MS ? http->limit_ms
-                                                : BERTH_CONNECT_MS;
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    const struct timeval forever = {0};
-    struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    int fd;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                    address->protocol);
 
     (void)purpose;
-    (void)address;
-    memcpy(sun.sun_path, http->path, sizeof(sun.sun_path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        goto fail;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
-        goto fail;
-    // A signal is no reason to give up; the timeout starts again with it.
-    while (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-        if (errno != EINTR)
-            goto fail;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &forever, sizeof(forever)) < 0)
-        goto fail;
-    return fd;
-fail:
-    http->connect_errno = errno;
-    if (fd >= 0)
-        close(fd);
-    return CURL_SOCKET_BAD;
-}
-
-static int socket_is_connected(void *arg, curl_socket_t fd,
-                               curlsocktype purpose)
-{
-    (void)arg;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
+        http->socket_errno = errno;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 // Copies the value of the header NAME to OUT if LINE is that header.
@@ -177,7 +145,7 @@ static CURLcode set_options(struct http *http)
     SET(CURLOPT_UNIX_SOCKET_PATH, http->path);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, http);
-    SET(CURLOPT_SOCKOPTFUNCTION, socket_is_connected);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)BERTH_CONNECT_MS);
 #if LIBCURL_VERSION_NUM >= 0x075500
     SET(CURLOPT_PROTOCOLS_STR, "http");
 #else
@@ -275,9 +243,22 @@ static int fail_late(const struct http *http, struct berth_err *err)
                    http->path);
 }
 
+// What the system said about the socket, or 0.
+static int socket_errno(const struct http *http)
+{
+    long number = 0;
+
+    if (http->socket_errno)
+        return http->socket_errno;
+    curl_easy_getinfo(http->curl, CURLINFO_OS_ERRNO, &number);
+    return (int)number;
+}
+
 // Says in a sentence what went wrong, by curl's code and our own notes.
 static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
 {
+    char why[128];
+
     if (http->no_memory || code == CURLE_OUT_OF_MEMORY)
         return err_set(err, BERTH_ENOMEM, "out of memory");
     if (http->too_much)
@@ -285,18 +266,16 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
                        "the container engine at %s answered with more than "
                        "%d bytes",
                        http->path, (int)BERTH_RESPONSE_MAX);
-    if (code == CURLE_OPERATION_TIMEDOUT || http->connect_errno == EAGAIN)
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
         return fail_late(http, err);
-    if (http->connect_errno) {
-        char why[128];
-        snprintf(why, sizeof(why), "%s", strerror(http->connect_errno));
+    case CURLE_COULDNT_CONNECT:
+        snprintf(why, sizeof(why), "%s", strerror(socket_errno(http)));
         why[0] = (char)tolower((unsigned char)why[0]);
         return err_set(err, BERTH_EENGINE,
                        "the container engine at %s does not answer (%s): ask "
                        "your administrator to start it",
                        http->path, why);
-    }
-    switch (code) {
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
@@ -317,6 +296,28 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
     }
 }
 
+// Performs the call that is set up, within LIMIT_MS. curl takes a Unix
+// socket whose backlog is full (EAGAIN) for a connected one, and fails when
+// it sends. Then nothing has been sent, and we try again.
+static CURLcode perform(struct http *http, long limit_ms)
+{
+    long long start = now_ms(), used;
+    CURLcode code;
+
+    for (;;) {
+        used = now_ms() - start;
+        if (used >= limit_ms || used >= BERTH_CONNECT_MS)
+            return CURLE_OPERATION_TIMEDOUT;
+        curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS,
+                         limit_ms - (long)used);
+        http->socket_errno = 0;
+        code = curl_easy_perform(http->curl);
+        if (code != CURLE_SEND_ERROR || socket_errno(http) != ENOTCONN)
+            return code;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
 int http_call(struct http *http, const struct http_request *request,
               struct http_reply *reply, struct berth_err *err)
 {
@@ -328,7 +329,6 @@ int http_call(struct http *http, const struct http_request *request,
     long long left = http->deadline - now_ms();
     if (left <= 0)
         return fail_late(http, err);
-    http->limit_ms = left < request->limit_ms ? (long)left : request->limit_ms;
     int n = snprintf(url, sizeof(url), "http://localhost%s", request->target);
     if (n < 0 || (size_t)n >= sizeof(url))
         return err_set(err, BERTH_EINVAL, "a name is too long");
@@ -336,10 +336,8 @@ int http_call(struct http *http, const struct http_request *request,
     memset(reply, 0, sizeof(*reply));
     http->reply = reply;
     http->length = http->header_bytes = 0;
-    http->connect_errno = 0;
     http->too_much = http->no_memory = false;
 
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, http->limit_ms);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
                      request->json ? http->headers_json : http->headers_plain);
     if (request->method == HTTP_POST) {
@@ -357,7 +355,8 @@ int http_call(struct http *http, const struct http_request *request,
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = curl_easy_perform(curl);
+        code = perform(http, left < request->limit_ms ? (long)left
+                                                      : request->limit_ms);
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;
