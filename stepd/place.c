@@ -17,29 +17,82 @@
 
 #include "core/procfs.h"
 
-// Writes to BUF where the hierarchy with these CONTROLLERS ("": cgroup v2)
-// is mounted whole. False: it is not.
-static bool find_hierarchy(const char *controllers, char *buf, size_t size)
+// Finds where the hierarchy of CONTROLLERS is mounted whole. Returns a new
+// string, or NULL: it is not mounted, and so nobody can be moved in it.
+static char *find_hierarchy(const char *controllers)
 {
     FILE *f = fopen("/proc/self/mountinfo", "re");
-    char *line = NULL;
+    char *line = NULL, *dir = NULL;
     size_t cap = 0;
-    bool found = false;
 
-    while (f && !found && getline(&line, &cap, f) > 0) {
+    while (f && !dir && getline(&line, &cap, f) > 0) {
         struct mountinfo m;
         if (!mountinfo_parse(line, &m) || strcmp(m.root, "/") != 0)
             continue;
-        found = controllers[0] ? strcmp(m.fstype, "cgroup") == 0 &&
-                                     mountinfo_has_controllers(&m, controllers)
-                               : strcmp(m.fstype, "cgroup2") == 0;
-        if (found && (size_t)snprintf(buf, size, "%s", m.target) >= size)
-            found = false;
+        if (controllers[0] ? strcmp(m.fstype, "cgroup") == 0 &&
+                                 mountinfo_has_controllers(&m, controllers)
+                           : strcmp(m.fstype, "cgroup2") == 0)
+            dir = strdup(m.target);
     }
     free(line);
     if (f)
         fclose(f);
-    return found;
+    return dir;
+}
+
+int place_init(struct place *place, struct berth_err *err)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    int rc = -1;
+
+    *place = (struct place){0};
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    if (!f)
+        return err_set(err, BERTH_ESYS, "/proc/self/cgroup: %m");
+    while (getline(&line, &cap, f) > 0) {
+        struct cgroup_line c;
+        if (!cgroup_line_parse(line, &c)) {
+            err_set(err, BERTH_ESYS, "/proc/self/cgroup has a strange line");
+            goto out;
+        }
+        char *dir = find_hierarchy(c.controllers);
+        if (!dir)
+            continue;
+        char *controllers = strdup(c.controllers);
+        if (!controllers ||
+            place->n == sizeof(place->hierarchy) / sizeof(*place->hierarchy)) {
+            free(dir);
+            free(controllers);
+            err_set(err, BERTH_ENOMEM, "too many cgroup hierarchies");
+            goto out;
+        }
+        place->hierarchy[place->n].controllers = controllers;
+        place->hierarchy[place->n++].dir = dir;
+    }
+    rc = 0;
+out:
+    free(line);
+    fclose(f);
+    return rc;
+}
+
+void place_clear(struct place *place)
+{
+    for (size_t i = 0; i < place->n; i++) {
+        free(place->hierarchy[i].controllers);
+        free(place->hierarchy[i].dir);
+    }
+    *place = (struct place){0};
+}
+
+static const char *hierarchy_dir(const struct place *place,
+                                 const char *controllers)
+{
+    for (size_t i = 0; i < place->n; i++)
+        if (strcmp(place->hierarchy[i].controllers, controllers) == 0)
+            return place->hierarchy[i].dir;
+    return NULL;
 }
 
 static int write_pid(const char *dir, const char *path, pid_t pid)
@@ -66,10 +119,10 @@ static int write_pid(const char *dir, const char *path, pid_t pid)
 
 // Moves PID in every hierarchy that LIKE (as in /proc) is in: to where LIKE
 // is, or (ROOT) to the top.
-static int join_cgroups(pid_t pid, pid_t like, bool root,
-                        struct berth_err *err)
+static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
+                        bool root, struct berth_err *err)
 {
-    char file[64], *line = NULL, dir[4096];
+    char file[64], *line = NULL;
     size_t cap = 0;
     int rc = -1;
 
@@ -83,9 +136,8 @@ static int join_cgroups(pid_t pid, pid_t like, bool root,
             err_set(err, BERTH_ESYS, "%s has a line of no known form", file);
             goto out;
         }
-        if (!find_hierarchy(c.controllers, dir, sizeof(dir)))
-            continue;
-        if (root && strcmp(c.path, "/") == 0)
+        const char *dir = hierarchy_dir(place, c.controllers);
+        if (!dir || (root && strcmp(c.path, "/") == 0))
             continue;
         if (write_pid(dir, root ? "" : c.path, pid) < 0) {
             err_set(err,
@@ -104,9 +156,9 @@ out:
     return rc;
 }
 
-int place_leave_step(struct berth_err *err)
+int place_leave_step(const struct place *place, struct berth_err *err)
 {
-    return join_cgroups(getpid(), getpid(), true, err);
+    return join_cgroups(place, getpid(), getpid(), true, err);
 }
 
 // Without CAP_SYS_RESOURCE a hard limit can not be raised: the create
@@ -157,13 +209,14 @@ static int copy_oom_score(pid_t pid, pid_t like)
     return rc;
 }
 
-int place_like(pid_t pid, pid_t like, struct berth_err *err)
+int place_like(const struct place *place, pid_t pid, pid_t like,
+               struct berth_err *err)
 {
     struct sched_param param;
     cpu_set_t *cpus = NULL;
     int rc = -1, n = 1024;
 
-    if (join_cgroups(pid, like, false, err) < 0 ||
+    if (join_cgroups(place, pid, like, false, err) < 0 ||
         copy_limits(pid, like, err) < 0)
         return -1;
     // After the cgroups: a move into another cpuset resets the affinity.

@@ -5,19 +5,34 @@
 #ifndef BERTH_PLACE_H
 #define BERTH_PLACE_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/err.h"
 
+// The cgroup hierarchies of this machine, found once.
+struct place {
+    size_t n;
+    struct {
+        char *controllers; // as in /proc/PID/cgroup; "" for cgroup v2
+        char *dir;         // where the hierarchy is mounted
+    } hierarchy[32];
+};
+
+// 0, or -1 with ERR set. place_clear in either case.
+int place_init(struct place *place, struct berth_err *err);
+void place_clear(struct place *place);
+
 // Takes this process out of the step's cgroups, which Slurm kills and
-// removes at the step's end, into the root of each hierarchy. Hierarchies
-// that are not mounted are left alone. 0, or -1 with ERR set.
-int place_leave_step(struct berth_err *err);
+// removes at the step's end, into the root of each hierarchy. 0, or -1 with
+// ERR set.
+int place_leave_step(const struct place *place, struct berth_err *err);
 
 // Gives process PID what the Slurm task (process LIKE) has: its cgroups in
 // every hierarchy, resource limits, nice value, scheduling policy, CPU
 // affinity and OOM score adjustment. All are read from the kernel, none
 // from the user. 0, or -1 with ERR set: then PID must not run anything.
-int place_like(pid_t pid, pid_t like, struct berth_err *err);
+int place_like(const struct place *place, pid_t pid, pid_t like,
+               struct berth_err *err);
 
 #endif

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the engine's word, and the kernel's on a process of the user's
+// that has run nothing but berth-init yet.
+
+#include "stepd/audit.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int differs(struct berth_err *err, const char *what)
+{
+    return err_set(err,
+                   BERTH_EENGINE,
+                   "the container that the engine started is not the one "
+                   "that was asked for (%s)",
+                   what);
+}
+
+static bool is_private(const char *mode)
+{
+    return mode[0] == 0 || strcmp(mode, "private") == 0;
+}
+
+static int audit_engine(const struct request *r,
+                        const struct engine_container *c,
+                        struct berth_err *err)
+{
+    size_t binds = 0;
+
+    for (size_t i = 0; i < c->nmounts; i++) {
+        if (strcmp(c->mounts[i].type, "bind") == 0)
+            binds++;
+        else if (strcmp(c->mounts[i].type, "tmpfs") != 0)
+            return differs(err, "it has a volume");
+    }
+    if (strcmp(c->image, r->image_id) != 0)
+        return differs(err, "its image");
+    if (!c->running || c->pid <= 1)
+        return differs(err, "it does not run");
+    if (c->privileged || c->ncap_add > 0)
+        return differs(err, "it is privileged");
+    if (!c->readonly_rootfs)
+        return differs(err, "its root file system is writable");
+    if (c->ndevices > 0)
+        return differs(err, "it has devices");
+    if (strcmp(c->network_mode, "host") != 0 || !is_private(c->pid_mode) ||
+        !is_private(c->ipc_mode))
+        return differs(err, "its namespaces");
+    if (binds != r->nmounts)
+        return differs(err, "its mounts");
+    return 0;
+}
+
+// Reads the value of KEY ("CapEff:") in a process's status.
+static bool status_value(const char *status, const char *key, char *out,
+                         size_t size)
+{
+    const char *p = strstr(status, key);
+
+    if (!p || (p != status && p[-1] != '\n'))
+        return false;
+    p += strlen(key);
+    p += strspn(p, "\t ");
+    size_t n = strcspn(p, "\n");
+    if (n >= size)
+        return false;
+    memcpy(out, p, n);
+    out[n] = 0;
+    return true;
+}
+
+static bool status_is(const char *status, const char *key, const char *want)
+{
+    char value[128];
+
+    return status_value(status, key, value, sizeof(value)) &&
+           strcmp(value, want) == 0;
+}
+
+static bool ids_are(const char *status, const char *key, unsigned id)
+{
+    char want[64];
+
+    snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", id, id, id, id);
+    return status_is(status, key, want);
+}
+
+// The supplementary groups are those asked for; the primary one may be
+// among them.
+static bool groups_are(const char *status, const struct request *r)
+{
+    const char *p = strstr(status, "\nGroups:");
+    size_t found = 0;
+    char *end;
+
+    if (!p)
+        return false;
+    p += strlen("\nGroups:");
+    for (;; p = end) {
+        p += strspn(p, "\t ");
+        if (*p == '\n')
+            break;
+        unsigned long gid = strtoul(p, &end, 10);
+        if (end == p)
+            return false;
+        bool known = gid == r->gid;
+        for (size_t i = 0; i < r->ngids; i++) {
+            known |= gid == r->gids[i];
+            found += gid == r->gids[i];
+        }
+        if (!known)
+            return false;
+    }
+    return found >= r->ngids;
+}
+
+static bool same_namespace(pid_t pid, const char *name)
+{
+    char path[64];
+    struct stat own, other;
+
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+    if (stat(path, &own) < 0)
+        return true;
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+    return stat(path, &other) < 0 ||
+           (own.st_dev == other.st_dev && own.st_ino == other.st_ino);
+}
+
+static int audit_process(const struct request *r, pid_t pid,
+                         struct berth_err *err)
+{
+    static const char zero[] = "0000000000000000";
+    // All is there: a status has some 60 lines, of which only "Groups:" is
+    // long.
+    static const size_t size = 1 << 20;
+    char path[64];
+    int rc = -1;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *status = calloc(1, size);
+    if (fd < 0 || !status || read(fd, status, size - 1) <= 0)
+        err_set(err, BERTH_ESYS, "%s: %m", path);
+    else if (!ids_are(status, "Uid:", r->uid) ||
+             !ids_are(status, "Gid:", r->gid))
+        differs(err, "its user");
+    else if (!groups_are(status, r))
+        differs(err, "its groups");
+    else if (!status_is(status, "CapInh:", zero) ||
+             !status_is(status, "CapPrm:", zero) ||
+             !status_is(status, "CapEff:", zero) ||
+             !status_is(status, "CapBnd:", zero) ||
+             !status_is(status, "CapAmb:", zero))
+        differs(err, "its capabilities");
+    else if (!status_is(status, "NoNewPrivs:", "1"))
+        differs(err, "it may gain privileges");
+    else if (!status_is(status, "Seccomp:", "2"))
+        differs(err, "it has no seccomp filter");
+    else if (same_namespace(pid, "pid") || same_namespace(pid, "mnt") ||
+             same_namespace(pid, "ipc"))
+        differs(err, "its namespaces");
+    else
+        rc = 0;
+    free(status);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int audit_mount(int root, const struct request_mount *m,
+                       struct berth_err *err)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+    struct stat want, have;
+    struct statvfs vfs;
+    int rc = -1;
+
+    int fd = (int)syscall(SYS_openat2, root, m->target, &how, sizeof(how));
+    if (fd < 0 || fstat(fd, &have) < 0 || stat(m->source, &want) < 0 ||
+        have.st_dev != want.st_dev || have.st_ino != want.st_ino)
+        differs(err, m->target);
+    else if (fstatvfs(fd, &vfs) < 0 ||
+             (m->readonly && !(vfs.f_flag & ST_RDONLY)) ||
+             !(vfs.f_flag & ST_NOSUID) || !(vfs.f_flag & ST_NODEV))
+        differs(err, m->target);
+    else
+        rc = 0;
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int audit_container(const struct request *request,
+                    const struct engine_container *container,
+                    struct berth_err *err)
+{
+    char path[64];
+    int rc = 0;
+
+    if (audit_engine(request, container, err) < 0 ||
+        audit_process(request, container->pid, err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)container->pid);
+    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return err_set(err, BERTH_ESYS, "%s: %m", path);
+    for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
+        rc = audit_mount(root, &request->mounts[i], err);
+    close(root);
+    return rc;
+}

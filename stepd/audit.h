@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Looks at the container that exists, before any task runs in it, and
+// compares it with what was asked for.
+#ifndef BERTH_AUDIT_H
+#define BERTH_AUDIT_H
+
+#include "core/err.h"
+#include "core/request.h"
+#include "engine/engine.h"
+
+// CONTAINER as the engine shows it and its first process as the kernel
+// shows it: image, identity, groups, capabilities, no-new-privileges,
+// seccomp, namespaces, and each mount by device and inode and its flags.
+// 0, or -1 with ERR set to the first difference (BERTH_EENGINE): the
+// container must be removed. As root, in the init pid namespace.
+int audit_container(const struct request *request,
+                    const struct engine_container *container,
+                    struct berth_err *err);
+
+#endif

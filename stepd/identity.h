@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Who the user is inside the container: the image's own /etc/passwd and
+// /etc/group, with the user and his groups in front.
+#ifndef BERTH_IDENTITY_H
+#define BERTH_IDENTITY_H
+
+#include <sys/types.h>
+
+#include "core/err.h"
+#include "core/step.h"
+
+struct identity {
+    char *home;   // the user's, as the node knows it; "/" if it does not
+    char *passwd; // lines for /etc/passwd, each with its newline
+    char *group;
+};
+
+// Looks the user and the groups of STEP up on the node (NSS). An id without
+// a name gets one made of its number. 0, or -1 with ERR set.
+int identity_lookup(const struct step *step, struct identity *out,
+                    struct berth_err *err);
+void identity_clear(struct identity *identity);
+
+// Writes IDENTITY's lines, and behind them the image's own, to the files
+// "passwd" and "group" of the directory DIR, which are mounted over the
+// image's in the container whose first process is PID. The image's are read
+// beneath these mounts by a child that enters the container's mount
+// namespace and runs nothing of it. As root. 0, or -1 with ERR set.
+int identity_write(const struct identity *identity, pid_t pid, int dir,
+                   struct berth_err *err);
+
+#endif

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: directories and files that only root can write. They are checked
+// all the same, since a name from here goes to the engine as root.
+
+#include "stepd/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/procfs.h"
+#include "engine/engine.h"
+
+// How long a container of which nothing is known may take to appear after
+// its berth-stepd was killed in the middle of the create request.
+enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
+
+// Makes the directory PATH, root's own.
+static int make_dir(const char *path, mode_t mode, struct berth_err *err)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+    if (lstat(path, &st) < 0)
+        return err_set(err, BERTH_ESYS, "%s: %m", path);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return err_set(err,
+                       BERTH_ESYS,
+                       "%s is not a directory that only root can write: "
+                       "remove it",
+                       path);
+    return 0;
+}
+
+// Opens and locks PATH. The directory may have been removed by the holder
+// of the lock before we got it: then BERTH_ENOTFOUND.
+static int open_locked(const char *path, struct store_step *out,
+                       struct berth_err *err)
+{
+    struct stat st;
+    struct store_step step = {
+        .dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+    };
+
+    if (step.dir < 0)
+        return err_set(err,
+                       errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS,
+                       "%s: %m",
+                       path);
+    if (flock(step.dir, LOCK_EX | LOCK_NB) < 0) {
+        int rc = err_set(err,
+                         errno == EWOULDBLOCK ? BERTH_ETIMEOUT : BERTH_ESYS,
+                         "%s is in use by its berth-stepd",
+                         path);
+        close(step.dir);
+        return rc;
+    }
+    if (fstat(step.dir, &st) < 0 || st.st_nlink == 0) {
+        close(step.dir);
+        return err_set(err, BERTH_ENOTFOUND, "%s is gone", path);
+    }
+    snprintf(step.path, sizeof(step.path), "%s", path);
+    *out = step;
+    return 0;
+}
+
+int store_step_create(const char *state, const struct step *step,
+                      struct store_step *out, struct berth_err *err)
+{
+    char node[2048], path[2048 + 64], name[STEP_NAME_MAX];
+    struct store_step old;
+
+    step_name(step->job, step->step, name);
+    snprintf(node, sizeof(node), "%s/%s", state, step->node);
+    snprintf(path, sizeof(path), "%s/%s", node, name);
+    if (make_dir(state, 0711, err) < 0 || make_dir(node, 0711, err) < 0)
+        return -1;
+    // A few times: a sweep may take the directory away before its lock is
+    // ours.
+    for (int tries = 0; tries < 10; tries++) {
+        if (mkdir(path, 0711) == 0) {
+            if (open_locked(path, out, err) == 0)
+                return 0;
+            continue;
+        }
+        if (errno != EEXIST)
+            return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+        if (open_locked(path, &old, err) < 0) {
+            if (err && err->code == BERTH_ENOTFOUND)
+                continue;
+            return -1;
+        }
+        if (store_step_remove(&old, err) < 0)
+            return -1;
+    }
+    return err_set(err, BERTH_ESYS, "%s can not be locked", path);
+}
+
+int store_step_open(const char *state, const char *node, const char *name,
+                    struct store_step *out, struct berth_err *err)
+{
+    char path[4096];
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s/%s", state, node, name) >=
+        sizeof(path))
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    return open_locked(path, out, err);
+}
+
+void store_step_close(struct store_step *step)
+{
+    int saved = errno;
+
+    if (step->dir >= 0)
+        close(step->dir);
+    step->dir = -1;
+    errno = saved;
+}
+
+static int make_nonce(char out[STORE_NONCE_MAX], struct berth_err *err)
+{
+    unsigned char bytes[(STORE_NONCE_MAX - 1) / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_set(err, BERTH_ESYS, "getrandom: %m");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+int store_record_write(const struct store_step *step, const char *engine,
+                       struct store_record *out, struct berth_err *err)
+{
+    struct store_record record = {0};
+    int rc = -1;
+
+    if (make_nonce(record.nonce, err) < 0)
+        return -1;
+    snprintf(record.engine, sizeof(record.engine), "%s", engine);
+    snprintf(record.container,
+             sizeof(record.container),
+             "berth-%s-%s",
+             strrchr(step->path, '/') + 1,
+             record.nonce);
+    json_t *json = json_pack("{s:s, s:s, s:s}",
+                             "engine", record.engine,
+                             "container", record.container,
+                             "nonce", record.nonce);
+    int fd = openat(step->dir,
+                    "record",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    if (!json || fd < 0 || json_dumpfd(json, fd, JSON_COMPACT) < 0) {
+        err_set(err, BERTH_ESYS, "%s/record can not be written: %m",
+                step->path);
+        goto out;
+    }
+    *out = record;
+    rc = 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    json_decref(json);
+    return rc;
+}
+
+int store_record_created(const struct store_step *step,
+                         struct berth_err *err)
+{
+    int fd = openat(step->dir,
+                    "created",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+
+    if (fd < 0)
+        return err_set(err, BERTH_ESYS, "%s/created can not be written: %m",
+                       step->path);
+    close(fd);
+    return 0;
+}
+
+int store_record_read(const struct store_step *step, struct store_record *out,
+                      struct berth_err *err)
+{
+    const char *engine, *container, *nonce;
+    int fd = openat(step->dir, "record", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *json =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    int rc = -1;
+
+    // Half a record: the machine went down before the container was made.
+    if (json_unpack(json,
+                    "{s:s, s:s, s:s !}",
+                    "engine", &engine,
+                    "container", &container,
+                    "nonce", &nonce) < 0 ||
+        strlen(engine) >= sizeof(out->engine) ||
+        strlen(container) >= sizeof(out->container) ||
+        strlen(nonce) != sizeof(out->nonce) - 1) {
+        err_set(err, BERTH_ENOTFOUND, "%s has no record", step->path);
+        goto out;
+    }
+    snprintf(out->engine, sizeof(out->engine), "%s", engine);
+    snprintf(out->container, sizeof(out->container), "%s", container);
+    snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
+    rc = 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    json_decref(json);
+    return rc;
+}
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+// Finds the container of RECORD. One whose label does not hold the record's
+// nonce is somebody else's and counts as not found.
+static int find_container(struct engine *engine,
+                          const struct store_record *record, int wait_ms,
+                          char id[65], struct berth_err *err)
+{
+    struct engine_container container;
+
+    while (engine_container_inspect(engine,
+                                    record->container,
+                                    &container,
+                                    err) < 0) {
+        if (err->code != BERTH_ENOTFOUND || wait_ms <= 0)
+            return -1;
+        sleep_ms(APPEAR_STEP_MS);
+        wait_ms -= APPEAR_STEP_MS;
+    }
+    const char *nonce = json_string_value(
+        json_object_get(container.labels, STORE_NONCE_LABEL));
+    bool ours = nonce && strcmp(nonce, record->nonce) == 0;
+    memcpy(id, container.id, sizeof(container.id));
+    engine_container_clear(&container);
+    return ours ? 0
+                : err_set(err,
+                          BERTH_ENOTFOUND,
+                          "the container %s is not berth's",
+                          record->container);
+}
+
+static int remove_container(const struct store_step *step,
+                            struct berth_err *err)
+{
+    struct store_record record;
+    struct berth_err why = {0};
+    struct engine *engine = NULL;
+    char id[65];
+    int rc = -1;
+
+    if (store_record_read(step, &record, NULL) < 0)
+        return 0;
+    bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
+    engine = engine_open(record.engine, &why);
+    if (engine &&
+        (find_container(engine, &record, created ? 0 : APPEAR_MS, id, &why) <
+             0
+             ? why.code == BERTH_ENOTFOUND
+             : engine_container_remove(engine, id, &why) == 0))
+        rc = 0;
+    engine_close(engine);
+    if (rc < 0)
+        err_set(err, why.code, "the container %s can not be removed: %s",
+                record.container, why.text);
+    return rc;
+}
+
+// Unmounts all that is mounted under PATH. Lazily: a task of a bare step
+// can have nothing open there, but a file server that does not answer must
+// not hold the node.
+static int unmount_all(const char *path, struct berth_err *err)
+{
+    char *line = NULL;
+    size_t cap = 0, len = strlen(path);
+    int rc = 0;
+
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (!f)
+        return err_set(err, BERTH_ESYS, "/proc/self/mountinfo: %m");
+    while (getline(&line, &cap, f) > 0) {
+        struct mountinfo m;
+        if (!mountinfo_parse(line, &m) ||
+            strncmp(m.target, path, len) != 0 || m.target[len] != '/')
+            continue;
+        if (umount2(m.target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+            errno != EINVAL && errno != ENOENT)
+            rc = err_set(err, BERTH_ESYS, "unmounting %s: %m", m.target);
+    }
+    free(line);
+    fclose(f);
+    return rc;
+}
+
+// Removes what is in the directory: files and empty directories, the
+// record last. Never descends: what is not empty is left, and an error.
+static int remove_entries(const struct store_step *step,
+                          struct berth_err *err)
+{
+    int fd = openat(step->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return err_set(err, BERTH_ESYS, "%s: %m", step->path);
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            strcmp(e->d_name, "record") == 0)
+            continue;
+        if (unlinkat(step->dir, e->d_name, 0) < 0 && errno == EISDIR)
+            unlinkat(step->dir, e->d_name, AT_REMOVEDIR);
+    }
+    closedir(d);
+    unlinkat(step->dir, "record", 0);
+    if (rmdir(step->path) < 0)
+        return err_set(err, BERTH_ESYS, "%s can not be removed: %m",
+                       step->path);
+    return 0;
+}
+
+int store_step_remove(struct store_step *step, struct berth_err *err)
+{
+    int rc = -1;
+
+    if (remove_container(step, err) == 0 &&
+        unmount_all(step->path, err) == 0 && remove_entries(step, err) == 0)
+        rc = 0;
+    store_step_close(step);
+    return rc;
+}
+
+int store_each_step(const char *state, const char *node,
+                    int (*visit)(void *arg, const char *name, uint32_t job,
+                                 uint32_t step),
+                    void *arg, struct berth_err *err)
+{
+    char path[4096];
+    int rc = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", state, node);
+    DIR *d = opendir(path);
+    if (!d)
+        return errno == ENOENT
+                   ? 0
+                   : err_set(err, BERTH_ESYS, "%s: %m", path);
+    for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+        uint32_t job, step;
+        if (step_name_parse(e->d_name, &job, &step))
+            rc = visit(arg, e->d_name, job, step);
+    }
+    closedir(d);
+    return rc;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What berth keeps on a node: STATE/NODE/JOB.STEP, one directory for each
+// step, which holds all that the step has outside its container: sockets,
+// staged mounts, small files, and the record by which the container is
+// found and known as berth's own, written before the container is made.
+// STATE survives a reboot, so what a crash left behind can be found.
+// Beside them JOB.job, what the prolog knows of the job.
+//
+// The directory's lock (flock) is held as long as its berth-stepd lives.
+// All as root; every directory here is root's, and only the steps' own are
+// open to others (to pass, not to list).
+#ifndef BERTH_STORE_H
+#define BERTH_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+#include "core/step.h"
+
+struct store_step {
+    char path[4096]; // STATE/NODE/JOB.STEP
+    int dir;         // open, and locked
+};
+
+// The label that says to which record a container belongs, and that no
+// image can know beforehand.
+#define STORE_NONCE_LABEL "berth.nonce"
+
+enum { STORE_NONCE_MAX = 33 };
+
+struct store_record {
+    char engine[108];           // the path of the engine's socket
+    char container[128];        // its name
+    char nonce[STORE_NONCE_MAX]; // 128 random bits, in hex
+};
+
+// Makes the directory of STEP under STATE, and locks it. A directory that a
+// dead berth-stepd left there is removed first, with its container. OUT is
+// for store_step_close or store_step_remove. 0, or -1 with ERR set.
+int store_step_create(const char *state, const struct step *step,
+                      struct store_step *out, struct berth_err *err);
+
+// Opens and locks the existing directory STATE/NODE/NAME. BERTH_ETIMEOUT:
+// its berth-stepd is alive. BERTH_ENOTFOUND: there is none.
+int store_step_open(const char *state, const char *node, const char *name,
+                    struct store_step *out, struct berth_err *err);
+
+// Lets go of the directory and leaves it as it is.
+void store_step_close(struct store_step *step);
+
+// Makes a record with a fresh nonce and a name that holds it, and writes it.
+int store_record_write(const struct store_step *step, const char *engine,
+                       struct store_record *out, struct berth_err *err);
+
+// Notes that the engine has made the container. Without that note, one that
+// can not be found may still be on its way.
+int store_record_created(const struct store_step *step,
+                         struct berth_err *err);
+
+// Reads the record: 0; or -1: BERTH_ENOTFOUND if none was written.
+int store_record_read(const struct store_step *step, struct store_record *out,
+                      struct berth_err *err);
+
+// Removes the container of the record, if it exists and carries the
+// record's nonce, then the staged mounts, then the directory. Closes STEP
+// in any case. 0 when nothing is left, else -1 with ERR set, and what is
+// left stays on record.
+int store_step_remove(struct store_step *step, struct berth_err *err);
+
+// Calls VISIT for each step's directory of NODE. Stops where VISIT returns
+// non-zero, and returns that. No such node: 0.
+int store_each_step(const char *state, const char *node,
+                    int (*visit)(void *arg, const char *name, uint32_t job,
+                                 uint32_t step),
+                    void *arg, struct berth_err *err);
+
+#endif
