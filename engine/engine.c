@@ -394,20 +394,18 @@ int engine_container_remove(struct engine *engine, const char *id,
                             struct berth_err *err)
 {
     long long end = now_ms() + BERTH_REMOVE_MS;
+    struct berth_err last = {0};
     long pause_ms = 5;
+    int rc;
 
     if (check_name(id, err) < 0)
         return -1;
-    for (;;) {
-        long long left = end - now_ms();
-        if (left <= 0)
-            return -1; // ERR is what the last attempt said
-        int rc = try_remove(engine, id, (long)left, err);
-        if (rc != 0)
-            return rc > 0 ? 0 : -1;
-        struct timespec ts = {pause_ms / 1000, pause_ms % 1000 * 1000000};
-        nanosleep(&ts, NULL);
+    while ((rc = try_remove(engine, id, (long)(end - now_ms()), &last)) == 0) {
+        if (now_ms() + pause_ms >= end)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
         if (pause_ms < 200)
             pause_ms *= 2;
     }
+    return rc > 0 ? 0 : err_set(err, last.code, "%s", last.text);
 }
