@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// berth-init: process 1 of a step's container. It holds the container open,
+// forks the step's tasks when berth-stepd says so, hands each one's signals
+// and wait status through, and buries orphans. It runs with the job's uid
+// and no privilege, linked statically, in an image that may be empty.
+//
+// It trusts berth-stepd (the control link). A task link's other end is a
+// process of the user, as the task is, so what comes there can only harm
+// that task; one thing is refused all the same: a directory among the
+// descriptors, through which a program could walk out of the container.
+//
+// When it fails: before it is up, with a sentence on stderr and exit status
+// 1. After that a failure concerns one task, which ends with exit status
+// 125 or, before it is born, by the end of its link. The end of the control
+// link, or of berth-init, is the end of the container: the kernel kills
+// whatever is in its pid namespace.
+#define _GNU_SOURCE
+#include "handover/signals.h"
+#include "handover/wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    TASKS_MAX = 4096,  // BERTH_TASKS_MAX
+    PROCS_MAX = 65536, // processes of one container that are looked at
+};
+
+// One live task. Nothing is kept of a task that has ended.
+struct task {
+    pid_t pid;
+    int link; // the task link
+    int exec; // ends when the process has become the program, or has died;
+              // then -1. Until then the process itself reads the link.
+};
+
+static struct task tasks[TASKS_MAX];
+static int ntasks;
+static pid_t group; // process group that tasks join, or 0
+
+// ---- before it is up --------------------------------------------------
+
+static void fail(const char *what) __attribute__((noreturn));
+
+static void fail(const char *what)
+{
+    wire_say(2, "%s: %s", what, strerror(errno));
+    _exit(1);
+}
+
+static int connect_control(void)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX,
+                               .sun_path = WIRE_CONTROL_PATH};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+        fail("berth-init: " WIRE_CONTROL_PATH);
+    return fd;
+}
+
+// Each task costs a descriptor here; berth-stepd gives the tasks their own
+// limits.
+static void raise_nofile(void)
+{
+    struct rlimit lim;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+        lim.rlim_cur = lim.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &lim);
+    }
+}
+
+// ---- the task's process, until it is the program ----------------------
+
+// Leaves with one sentence on the task's stderr. Signals are blocked, so
+// that a reader who has gone does not change the exit status.
+#define give_up(status, ...)                                                   \
+    do {                                                                       \
+        signals_block(SIGNALS_ALL);                                            \
+        wire_say(2, __VA_ARGS__);                                              \
+        _exit(status);                                                         \
+    } while (0)
+
+static void join_group(pid_t leader)
+{
+    if (leader == 0 || setpgid(0, leader) < 0)
+        setpgid(0, 0);
+}
+
+// Reads the image, SIZE bytes from the pipe FD, and closes that.
+static char *read_image(int fd, size_t size)
+{
+    char *image = malloc(size);
+    size_t got = 0;
+
+    while (image && got < size) {
+        ssize_t n = read(fd, image + got, size - got);
+
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return NULL;
+        got += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    return image;
+}
+
+// The number that the I-th of the program's descriptors has in the program.
+static int target_of(const struct wire_run *run, int i)
+{
+    return i < 3 ? i : run->keep[i - 3];
+}
+
+// Moves FD to a number that no descriptor of the program is to have.
+static int out_of_way(int fd, const struct wire_run *run)
+{
+    for (int i = 0; i < (int)run->nkeep + 3; i++) {
+        if (fd == target_of(run, i)) {
+            int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+
+            if (moved < 0)
+                give_up(WIRE_EXIT_BERTH, "a descriptor of the task: %s",
+                        strerror(errno));
+            close(fd);
+            fd = moved;
+            i = -1;
+        }
+    }
+    return fd;
+}
+
+// Puts the program's descriptors FDS at their numbers. All others of this
+// process are close-on-exec. The error text goes to stderr, so that is
+// first.
+static void place_fds(const struct wire_run *run, int *fds)
+{
+    static const int order[3] = {2, 0, 1};
+    int n = (int)run->nkeep + 3;
+
+    for (int i = 0; i < n; i++)
+        fds[i] = out_of_way(fds[i], run);
+    for (int k = 0; k < n; k++) {
+        int i = k < 3 ? order[k] : k;
+        struct stat st;
+
+        if (fstat(fds[i], &st) < 0 ||
+            (i < 3 ? S_ISDIR(st.st_mode)
+                   : !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)))
+            give_up(WIRE_EXIT_BERTH,
+                    "descriptor %d of the task is a directory or of another "
+                    "kind that can't go into a container",
+                    target_of(run, i));
+        if (dup2(fds[i], target_of(run, i)) < 0)
+            give_up(WIRE_EXIT_BERTH, "descriptor %d of the task: %s",
+                    target_of(run, i), strerror(errno));
+        close(fds[i]);
+    }
+}
+
+// A session of its own, with descriptor 0 as its terminal. A leader of a
+// process group can't have one, so it first goes into berth-init's.
+static void take_terminal(void)
+{
+    setpgid(0, getpgid(getppid()));
+    if (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0)
+        give_up(WIRE_EXIT_BERTH, "the task's terminal: %s", strerror(errno));
+}
+
+static void become(const struct wire_run *run, char **vec, const char *cwd)
+    __attribute__((noreturn));
+
+static void become(const struct wire_run *run, char **vec, const char *cwd)
+{
+    umask((mode_t)run->mask);
+    if (chdir(cwd) < 0)
+        give_up(WIRE_EXIT_BERTH,
+                "the working directory %s is not in the container: %s", cwd,
+                strerror(errno));
+    for (int n = 1; n <= SIGNALS_MAX; n++)
+        signals_set(n, run->ignored & signals_bit(n));
+    environ = vec + run->argc + 1;
+    signals_block(run->blocked);
+    execvp(vec[0], vec);
+    if (errno == ENOENT || errno == ENOTDIR)
+        give_up(WIRE_EXIT_NOENT,
+                "%s: there is no such program in the container, or the "
+                "interpreter that it needs is missing",
+                vec[0]);
+    give_up(WIRE_EXIT_NOEXEC, "%s: can't be executed in the container: %s",
+            vec[0], strerror(errno));
+}
+
+// What the new process does. DONE closes when it has become the program.
+// Until RUN is here there is no stderr to talk to.
+static void task_process(int link, int done) __attribute__((noreturn));
+
+static void task_process(int link, int done)
+{
+    static struct wire_in in;
+    struct wire_run *run = &in.u.run;
+    const char *cwd;
+    char **vec;
+    char *image;
+
+    // 0, 1 and 2 are berth-init's own; the other tasks' links must not
+    // live on here. Two steps: each may stand where the other goes.
+    link = fcntl(link, F_DUPFD_CLOEXEC, 5);
+    done = fcntl(done, F_DUPFD_CLOEXEC, 5);
+    if (link < 0 || done < 0 || dup3(link, 3, O_CLOEXEC) < 0 ||
+        dup3(done, 4, O_CLOEXEC) < 0)
+        _exit(WIRE_EXIT_BERTH);
+    link = 3;
+    wire_close_from(5);
+
+    join_group(group);
+    if (wire_send(link, WIRE_BORN, 0, NULL, 0, NULL, 0, 0) < 0 ||
+        wire_recv(link, &in, 0) != 1 || in.msg.type != WIRE_RUN)
+        _exit(WIRE_EXIT_BERTH);
+    close(link);
+    if (!wire_run_valid(run, in.nfds))
+        _exit(WIRE_EXIT_BERTH);
+    in.fds[0] = out_of_way(in.fds[0], run);
+    out_of_way(4, run);
+    place_fds(run, in.fds + 1);
+
+    image = read_image(in.fds[0], run->size);
+    vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
+    if (!image || !vec || wire_run_parse(run, image, vec, &cwd) < 0)
+        give_up(WIRE_EXIT_BERTH, "the task's arguments and environment did "
+                                 "not arrive in the container");
+    if (run->tty)
+        take_terminal();
+    become(run, vec, cwd);
+}
+
+// ---- the tasks, as berth-init sees them -------------------------------
+
+static void drop_task(int i)
+{
+    close(tasks[i].link);
+    if (tasks[i].exec >= 0)
+        close(tasks[i].exec);
+    tasks[i] = tasks[--ntasks];
+    if (ntasks == 0)
+        group = 0;
+}
+
+// Forks the process of a new task, whose link is LINK. If it can't,
+// berth-stepd sees the link end.
+static void add_task(int link)
+{
+    int done[2] = {-1, -1};
+    pid_t pid = -1;
+
+    if (ntasks < TASKS_MAX && pipe2(done, O_CLOEXEC) == 0)
+        pid = fork();
+    if (pid == 0)
+        task_process(link, done[1]);
+    if (done[1] >= 0)
+        close(done[1]);
+    if (pid < 0) {
+        if (done[0] >= 0)
+            close(done[0]);
+        close(link);
+        return;
+    }
+    // The process does the same, since it is not known who is first. The
+    // group's last member may have gone meanwhile, so ask what came of it.
+    if (group == 0 || setpgid(pid, group) < 0)
+        setpgid(pid, pid);
+    group = getpgid(pid);
+    tasks[ntasks++] = (struct task){pid, link, done[0]};
+}
+
+struct proc {
+    pid_t pid;
+    pid_t parent;
+    pid_t session;
+    bool doomed;
+};
+
+// Reads /proc into PROCS; returns how many there are: 0 without a /proc.
+static int list_procs(struct proc *procs)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *d;
+    int n = 0;
+
+    while (dir && n < PROCS_MAX && (d = readdir(dir))) {
+        char path[32], text[512];
+        char *p;
+        ssize_t len;
+        int fd;
+        int pid = atoi(d->d_name);
+
+        if (pid <= 1)
+            continue;
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        if (fd >= 0)
+            close(fd);
+        text[len > 0 ? len : 0] = '\0';
+        // pid (any name) state parent group session
+        p = strrchr(text, ')');
+        procs[n] = (struct proc){.pid = pid};
+        if (p && sscanf(p, ") %*c %d %*d %d", &procs[n].parent,
+                        &procs[n].session) == 2)
+            n++;
+    }
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+// PROCS is in ascending order, as /proc lists it.
+static bool is_doomed(const struct proc *procs, int n, pid_t pid)
+{
+    int low = 0;
+
+    while (low < n) {
+        int mid = low + (n - low) / 2;
+
+        if (procs[mid].pid == pid)
+            return procs[mid].doomed;
+        if (procs[mid].pid < pid)
+            low = mid + 1;
+        else
+            n = mid;
+    }
+    return false;
+}
+
+// Marks ROOT, its descendants and what is in a session that one of them
+// leads. Returns how many that are.
+static int doom_tree(struct proc *procs, int n, pid_t root)
+{
+    int total = 0;
+    int before;
+
+    do {
+        before = total;
+        for (int i = 0; i < n; i++) {
+            struct proc *p = &procs[i];
+
+            if (p->doomed || (p->pid != root &&
+                              !is_doomed(procs, n, p->parent) &&
+                              !is_doomed(procs, n, p->session)))
+                continue;
+            p->doomed = true;
+            total++;
+        }
+    } while (total > before);
+    return total;
+}
+
+// Kills the process ROOT, a child of ours that has not been waited for, and
+// all that comes from it. The tree is stopped first, until it no longer
+// grows, so that nothing escapes by forking. What can't be found (without a
+// /proc, or re-parented earlier) goes when the container does.
+static void kill_tree(pid_t root)
+{
+    size_t size = sizeof(struct proc) * PROCS_MAX;
+    struct proc *procs = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int n = 0;
+
+    kill(root, SIGSTOP);
+    if (procs != MAP_FAILED) {
+        int total = 0;
+        int before;
+
+        for (int round = 0; round < 100; round++) {
+            before = total;
+            n = list_procs(procs);
+            total = doom_tree(procs, n, root);
+            if (total == before)
+                break;
+            for (int i = 0; i < n; i++)
+                if (procs[i].doomed)
+                    kill(procs[i].pid, SIGSTOP);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        if (procs[i].doomed)
+            kill(procs[i].pid, SIGKILL);
+    kill(root, SIGKILL);
+    if (procs != MAP_FAILED)
+        munmap(procs, size);
+}
+
+// ---- events -----------------------------------------------------------
+
+// Buries whoever is dead: tasks with a DONE, orphans without a word.
+static void reap(void)
+{
+    pid_t pid;
+    int status;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (int i = 0; i < ntasks; i++) {
+            if (tasks[i].pid != pid)
+                continue;
+            wire_send(tasks[i].link, WIRE_DONE, status, NULL, 0, NULL, 0,
+                      MSG_DONTWAIT);
+            drop_task(i);
+            break;
+        }
+    }
+}
+
+// Reads one message of task I: a signal for it, or its stand-in's end.
+static void on_link(int i)
+{
+    struct wire_in in;
+    int got = wire_recv(tasks[i].link, &in, MSG_DONTWAIT);
+
+    if (got < 0 && errno == EAGAIN)
+        return;
+    if (got == 1 && in.msg.type == WIRE_SIGNAL) {
+        if (in.msg.value >= 1 && in.msg.value <= SIGNALS_MAX)
+            kill(tasks[i].pid, in.msg.value);
+        return;
+    }
+    if (got == 1)
+        wire_close(&in);
+    kill_tree(tasks[i].pid);
+    drop_task(i);
+}
+
+static void on_control(int control)
+{
+    struct wire_in in;
+    int got = wire_recv(control, &in, 0);
+
+    if (got < 0 && errno == EMFILE)
+        return; // no room for one more task: its link has ended with that
+    if (got != 1 || in.msg.type != WIRE_FORK)
+        _exit(0);
+    add_task(in.fds[0]);
+}
+
+// The engine's way of stopping a container is SIGTERM to process 1. Inside,
+// any process of the user can send it as well: those have a pid here.
+static void on_signal(int fd)
+{
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (info.ssi_signo == SIGTERM && info.ssi_pid == 0)
+            _exit(0);
+    reap();
+}
+
+// One round: waits, and handles what has come. Two descriptors come first,
+// then two per task. Handling a task may drop it, which moves the last one
+// into its place, so they are gone through from the end.
+static void serve(int control, int signals)
+{
+    static struct pollfd fds[2 + 2 * TASKS_MAX];
+    int n = ntasks;
+
+    fds[0] = (struct pollfd){control, POLLIN, 0};
+    fds[1] = (struct pollfd){signals, POLLIN, 0};
+    for (int i = 0; i < n; i++) {
+        // Until it is the program, the link is the process's to read; its
+        // end shows all the same.
+        short events = tasks[i].exec < 0 ? POLLIN : 0;
+
+        fds[2 + 2 * i] = (struct pollfd){tasks[i].link, events, 0};
+        fds[3 + 2 * i] = (struct pollfd){tasks[i].exec, POLLIN, 0};
+    }
+    if (poll(fds, (nfds_t)(2 + 2 * n), -1) < 0)
+        return;
+    for (int i = n - 1; i >= 0; i--) {
+        if (fds[3 + 2 * i].revents) {
+            close(tasks[i].exec);
+            tasks[i].exec = -1;
+        }
+        if (fds[2 + 2 * i].revents & POLLIN)
+            on_link(i);
+        else if (fds[2 + 2 * i].revents) {
+            kill_tree(tasks[i].pid);
+            drop_task(i);
+        }
+    }
+    if (fds[1].revents)
+        on_signal(signals);
+    if (fds[0].revents)
+        on_control(control);
+}
+
+int main(void)
+{
+    const uint64_t wanted = signals_bit(SIGCHLD) | signals_bit(SIGTERM);
+    const struct sigaction child = {.sa_handler = SIG_DFL,
+                                    .sa_flags = SA_NOCLDSTOP};
+    int control;
+    int signals;
+
+    // Tasks have the same uid, and must not trace this or open what it has.
+    prctl(PR_SET_DUMPABLE, 0);
+    signals_block(SIGNALS_ALL);
+    if (getpid() != 1) {
+        wire_say(2, "berth-init is process 1 of a step's container, and "
+                    "nothing to start by hand");
+        return 1;
+    }
+    setsid(); // fails if the engine has done it
+    raise_nofile();
+    // Ignored, SIGCHLD would take the wait status away.
+    sigaction(SIGCHLD, &child, NULL);
+    signals = signals_fd(wanted);
+    if (signals < 0)
+        fail("berth-init: signalfd");
+    control = connect_control();
+    if (wire_send(control, WIRE_HELLO, 0, NULL, 0, NULL, 0, 0) < 0)
+        fail("berth-init: " WIRE_CONTROL_PATH);
+    for (;;)
+        serve(control, signals);
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// berth-task: what slurmstepd execs as the Slurm task, as the user. It hands
+// all that makes up the task (descriptors, arguments, environment, working
+// directory, umask, signal dispositions and mask, terminal) to a process in
+// the step's container, and then stands in for that: passes signals on, and
+// ends the way it ended.
+//
+// It has no privilege and decides nothing; it trusts berth-stepd, to which
+// $BERTH_STEP leads. When it fails before the program runs, it says so in
+// one sentence on stderr and exits with 125. When the container goes away
+// under the program, it dies by SIGKILL, as the program did.
+#define _GNU_SOURCE
+#include "handover/signals.h"
+#include "handover/wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+// The program's image in the making: strings, gathered for few writes.
+struct image {
+    int fd;
+    size_t used;
+    char room[16384];
+};
+
+static void no_container(const char *why) __attribute__((noreturn));
+
+static void no_container(const char *why)
+{
+    wire_say(2,
+             "the container of this task could not be started: %s; tell your "
+             "administrator",
+             why);
+    _exit(WIRE_EXIT_BERTH);
+}
+
+// ---- what this process was started with -------------------------------
+
+// A descriptor 0, 1 or 2 that is closed would be given to the next open.
+static void open_standard(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(WIRE_EXIT_BERTH);
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+// Finds the descriptors from 3 on that a program would inherit: pipes and
+// sockets (PMI). Nothing else goes into the container; a directory would be
+// a way out of it. Fills KEEP, ascending, and returns how many there are.
+static uint32_t find_kept(int32_t *keep)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *d;
+    uint32_t n = 0;
+
+    while (dir && (d = readdir(dir))) {
+        int fd = atoi(d->d_name);
+        int flags = fcntl(fd, F_GETFD);
+        struct stat st;
+
+        if (fd < 3 || flags < 0 || (flags & FD_CLOEXEC) ||
+            fstat(fd, &st) < 0 ||
+            (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)))
+            continue;
+        if (n == WIRE_KEEP_MAX)
+            no_container("it has too many open descriptors");
+        keep[n++] = fd;
+    }
+    if (dir)
+        closedir(dir);
+    qsort(keep, n, sizeof(*keep), compare_ints);
+    return n;
+}
+
+// ---- berth-stepd ------------------------------------------------------
+
+static int connect_step(void)
+{
+    const char *path = getenv(WIRE_STEP_ENV);
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (!path || strlen(path) >= sizeof(addr.sun_path))
+        no_container(WIRE_STEP_ENV " is not set as it should be");
+    strcpy(addr.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+        no_container("berth-stepd is not there");
+    return fd;
+}
+
+// Waits until the container is up. Signals do to berth-task meanwhile what
+// they would do to the program. Returns the task link, and the overlay.
+static int await_container(int step, int *overlay)
+{
+    for (;;) {
+        struct wire_in in;
+
+        if (wire_recv(step, &in, 0) != 1)
+            no_container("berth-stepd has gone away");
+        switch (in.msg.type) {
+        case WIRE_NOTE:
+            in.u.text[in.msg.bytes] = '\n';
+            if (write(2, in.u.text, in.msg.bytes + 1) < 0)
+                break; // nobody reads it: the task goes on
+            break;
+        case WIRE_REFUSE:
+            if (in.u.text[0])
+                wire_say(2, "%s", in.u.text);
+            _exit(in.msg.value > 0 && in.msg.value < 256 ? in.msg.value
+                                                         : WIRE_EXIT_BERTH);
+        case WIRE_ACCEPT:
+            *overlay = in.fds[1];
+            return in.fds[0];
+        default:
+            no_container("berth-stepd is of another version");
+        }
+    }
+}
+
+// ---- the environment --------------------------------------------------
+
+// Applies one change to ENV, which has N entries and room for one more:
+// "NAME=VALUE" takes the place of the first NAME, "NAME" leaves none.
+// Returns the new number.
+static size_t change_env(char **env, size_t n, char *change)
+{
+    size_t len = strcspn(change, "=");
+    bool set = change[len] == '=';
+    size_t to = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(env[i], change, len) == 0 && env[i][len] == '=') {
+            if (!set)
+                continue;
+            env[i] = change;
+            set = false;
+        }
+        env[to++] = env[i];
+    }
+    if (set)
+        env[to++] = change;
+    return to;
+}
+
+// Reads the overlay's descriptor: strings, one behind the other. Returns
+// them (for ever) and their number.
+static char *read_overlay(int fd, size_t *count)
+{
+    struct stat st;
+    char *text;
+    size_t size;
+
+    if (fstat(fd, &st) < 0 || st.st_size < 1 || st.st_size > WIRE_OVERLAY_MAX)
+        no_container("its environment is not as it should be");
+    size = (size_t)st.st_size;
+    text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED || text[size - 1] != '\0')
+        no_container("its environment is not as it should be");
+    close(fd);
+    *count = 0;
+    for (size_t i = 0; i < size; i++)
+        *count += text[i] == '\0';
+    return text;
+}
+
+// The task's environment with the COUNT changes of CHANGES, and without the
+// variable that is berth's own. Returns it and its length.
+static char **make_env(char *changes, size_t count, size_t *len)
+{
+    static char own[] = WIRE_STEP_ENV;
+    char **env;
+    size_t n = 0;
+
+    while (environ[n])
+        n++;
+    env = malloc((n + count + 1) * sizeof(*env));
+    if (!env)
+        no_container("out of memory");
+    memcpy(env, environ, n * sizeof(*env));
+    n = change_env(env, n, own);
+    for (size_t i = 0; i < count; i++) {
+        n = change_env(env, n, changes);
+        changes += strlen(changes) + 1;
+    }
+    *len = n;
+    return env;
+}
+
+// ---- the handover -----------------------------------------------------
+
+// Lets go of the terminal if this is the leader of its session, which
+// slurmstepd has made it, so that the program can take it. Returns whether
+// it was. What the kernel sends a leader for that is dropped, since all
+// signals are blocked and ignoring one discards it.
+static bool release_terminal(void)
+{
+    if (tcgetsid(0) != getpid() || ioctl(0, TIOCNOTTY) < 0)
+        return false;
+    signals_set(SIGHUP, true);
+    signals_set(SIGHUP, false);
+    signals_set(SIGCONT, true);
+    signals_set(SIGCONT, false);
+    return true;
+}
+
+// Writes out what has been gathered. If the reader has gone, so has the
+// task's process, and the link will tell.
+static void image_flush(struct image *image)
+{
+    size_t done = 0;
+
+    while (done < image->used) {
+        ssize_t n = write(image->fd, image->room + done, image->used - done);
+
+        if (n < 0 && errno != EINTR)
+            break;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    image->used = 0;
+}
+
+static void image_add(struct image *image, const char *string)
+{
+    size_t left = strlen(string) + 1;
+
+    while (left > 0) {
+        size_t part = sizeof(image->room) - image->used;
+
+        if (part > left)
+            part = left;
+        memcpy(image->room + image->used, string, part);
+        image->used += part;
+        string += part;
+        left -= part;
+        if (image->used == sizeof(image->room))
+            image_flush(image);
+    }
+}
+
+// Sends RUN and the image. RUN has what main found out about this process
+// when it was started.
+static void hand_over(int link, struct wire_run *run, char **argv, char **env)
+{
+    static struct image image;
+    int fds[WIRE_FDS_MAX] = {-1, 0, 1, 2};
+    int ends[2];
+    char cwd[4096];
+
+    // Not getcwd(3): where the kernel knows no path, that searches for one.
+    if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
+        no_container("its working directory does not exist");
+    run->size = strlen(cwd) + 1;
+    for (uint32_t i = 0; i < run->argc; i++)
+        run->size += strlen(argv[i]) + 1;
+    for (uint32_t i = 0; i < run->envc; i++)
+        run->size += strlen(env[i]) + 1;
+    run->mask = umask(0);
+    for (uint32_t i = 0; i < run->nkeep; i++)
+        fds[4 + i] = run->keep[i];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        no_container(strerror(errno));
+    fds[0] = ends[0];
+    if (wire_send(link, WIRE_RUN, 0, run, sizeof(*run), fds,
+                  4 + (int)run->nkeep, 0) < 0)
+        no_container("its container has gone away");
+    close(ends[0]);
+    image.fd = ends[1];
+    for (uint32_t i = 0; i < run->argc; i++)
+        image_add(&image, argv[i]);
+    for (uint32_t i = 0; i < run->envc; i++)
+        image_add(&image, env[i]);
+    image_add(&image, cwd);
+    image_flush(&image);
+    close(ends[1]);
+}
+
+// ---- standing in ------------------------------------------------------
+
+// Keeps the two descriptors only, as 0 and 1. Whoever reads the program's
+// output must see its end when the program has closed it, whoever writes
+// its input must see that nobody reads.
+static void keep_only(int link, int signals)
+{
+    dup2(link, 0);
+    dup2(signals, 1);
+    wire_close_from(2);
+}
+
+static void die_by(int sig) __attribute__((noreturn));
+
+// Dies by signal SIG, and leaves no core file: the program has.
+static void die_by(int sig)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    signals_set(sig, false);
+    signals_block(SIGNALS_ALL & ~signals_bit(sig));
+    syscall(SYS_kill, getpid(), sig);
+    _exit(128 + sig);
+}
+
+static void end_as(int status) __attribute__((noreturn));
+
+static void end_as(int status)
+{
+    if (WIFSIGNALED(status))
+        die_by(WTERMSIG(status));
+    _exit(WEXITSTATUS(status));
+}
+
+// Passes signals on until the program has ended. A stopped program is
+// stopped, and SIGCONT is passed on like any other signal; berth-task itself
+// goes on, since nobody could wake it when another process of the container
+// continues the program.
+static void stand_in(int link, int signals) __attribute__((noreturn));
+
+static void stand_in(int link, int signals)
+{
+    struct pollfd fds[2] = {{link, POLLIN, 0}, {signals, POLLIN, 0}};
+
+    for (;;) {
+        struct signalfd_siginfo info;
+        struct wire_in in;
+
+        poll(fds, 2, -1);
+        if (fds[1].revents &&
+            read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            wire_send(link, WIRE_SIGNAL, (int32_t)info.ssi_signo, NULL, 0,
+                      NULL, 0, 0);
+        if (!fds[0].revents)
+            continue;
+        if (wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE)
+            end_as(in.msg.value);
+        // The container is gone, and the program with it.
+        die_by(SIGKILL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct wire_run run = {.ignored = signals_ignored()};
+    char *overlay;
+    char **env;
+    size_t changes, envc;
+    int step, link, fd, signals;
+
+    open_standard();
+    run.nkeep = find_kept(run.keep);
+    step = connect_step();
+    link = await_container(step, &fd);
+
+    run.blocked = signals_block(SIGNALS_ALL);
+    signals = signals_fd(SIGNALS_ALL);
+    if (signals < 0)
+        no_container(strerror(errno));
+
+    overlay = read_overlay(fd, &changes);
+    if (overlay[0]) {
+        argv[0] = overlay;
+    } else {
+        argv++;
+        argc--;
+    }
+    if (argc < 1)
+        no_container("there is no program to run");
+    env = make_env(overlay + strlen(overlay) + 1, changes - 1, &envc);
+
+    run.tty = release_terminal();
+    run.argc = (uint32_t)argc;
+    run.envc = (uint32_t)envc;
+    hand_over(link, &run, argv, env);
+    free(env);
+    keep_only(link, signals);
+    stand_in(0, 1);
+}
