@@ -137,8 +137,9 @@ static int check_text(const struct source *src, const char *s)
                       "shorten it",
                       BERTH_IMAGE_MAX);
     if (!utf8_valid(s))
-        return refuse(src, "is not valid UTF-8: image names are plain ASCII, "
-                           "type it anew");
+        return refuse(src,
+                      "is not valid UTF-8: image names are plain ASCII, "
+                      "type it anew");
     for (const char *p = s; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return refuse(src,
@@ -146,8 +147,9 @@ static int check_text(const struct source *src, const char *s)
                           "type it anew without",
                           (unsigned)*p);
     if (strchr(s, ' '))
-        return refuse(src, "has a space, which no image name has: "
-                           "leave the space out");
+        return refuse(src,
+                      "has a space, which no image name has: "
+                      "leave the space out");
     return 0;
 }
 
@@ -158,10 +160,11 @@ static int check_kind(const struct source *src, const char *s)
 
     if (strchr("/~", *s) || starts_with(s, "./") || starts_with(s, "../") ||
         !strcmp(s, ".") || !strcmp(s, ".."))
-        return refuse(src, "looks like the path of an OCI bundle, which is "
-                           "for Slurm's own --container: berth takes the name "
-                           "of an image, such as debian or "
-                           "registry.example.org/team/app:1.2");
+        return refuse(src,
+                      "looks like the path of an OCI bundle, which is "
+                      "for Slurm's own --container: berth takes the name "
+                      "of an image, such as debian or "
+                      "registry.example.org/team/app:1.2");
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
         if (ends_with(s, files[i]))
             return refuse(src,
@@ -177,8 +180,9 @@ static int check_kind(const struct source *src, const char *s)
                       (int)(scheme - s < 16 ? scheme - s : 16),
                       s);
     if (strchr(s, '#'))
-        return refuse(src, "has a '#': berth writes registry/image, with a "
-                           "'/' in its place");
+        return refuse(src,
+                      "has a '#': berth writes registry/image, with a "
+                      "'/' in its place");
     if (strchr(s, ',') || strchr(s, ';'))
         return refuse(src,
                       "has a '%c': %s",
@@ -186,8 +190,9 @@ static int check_kind(const struct source *src, const char *s)
                       src->glob ? "give each image a word of its own"
                                 : "name one image");
     if (!src->glob && strchr(s, '*'))
-        return refuse(src, "has a '*': patterns are for the administrator's "
-                           "allowlist, name one image");
+        return refuse(src,
+                      "has a '*': patterns are for the administrator's "
+                      "allowlist, name one image");
     return 0;
 }
 
@@ -205,8 +210,9 @@ static int check_id(const struct source *src, const char *s)
     const char *hex = starts_with(s, "sha256:") ? s + strlen("sha256:") : s;
 
     if (strlen(hex) == 64 && all_hex(hex))
-        return refuse(src, "is an image ID: write the image's name, or "
-                           "NAME@sha256:DIGEST");
+        return refuse(src,
+                      "is an image ID: write the image's name, or "
+                      "NAME@sha256:DIGEST");
     return 0;
 }
 
@@ -225,8 +231,9 @@ static int check_digest(const struct source *src, const char *s)
             continue;
         const char *hex = s + strlen(known[i].prefix);
         if (has_upper(hex))
-            return refuse(src, "has uppercase letters in its digest: digests "
-                               "are written with 0-9 and a-f");
+            return refuse(src,
+                          "has uppercase letters in its digest: digests "
+                          "are written with 0-9 and a-f");
         for (const char *p = hex; *p; p++)
             if (!is_hex(*p))
                 return refuse(src,
@@ -242,14 +249,14 @@ static int check_digest(const struct source *src, const char *s)
                           known[i].digits);
         return 0;
     }
-    return refuse(src, "has no digest that berth knows after its '@': write "
-                       "NAME@sha256: and 64 digits (sha384 and sha512 are "
-                       "known as well)");
+    return refuse(src,
+                  "has no digest that berth knows after its '@': write "
+                  "NAME@sha256: and 64 digits (sha384 and sha512 are "
+                  "known as well)");
 }
 
 // Takes "@digest" off the end of NAME.
-static int cut_digest(const struct source *src, char *name,
-                      struct imgref *ref)
+static int cut_digest(const struct source *src, char *name, struct imgref *ref)
 {
     char *at = strchr(name, '@');
 
@@ -268,8 +275,9 @@ static int check_tag(const struct source *src, const char *tag)
     char buf[8];
 
     if (!*tag)
-        return refuse(src, "has no tag after its ':': write one, such as "
-                           "\":latest\", or leave the ':' out");
+        return refuse(src,
+                      "has no tag after its ':': write one, such as "
+                      "\":latest\", or leave the ':' out");
     if (strlen(tag) > TAG_MAX_BYTES)
         return refuse(src,
                       "has a tag of %zu bytes: %d are allowed",
@@ -333,17 +341,20 @@ static int check_host(const struct source *src, const char *host, size_t len)
         char before = i > 0 ? host[i - 1] : '.';
         char c = i < len ? host[i] : '.';
         if (c == '.' && before == '.')
-            return refuse(src, "has an empty part in its registry's name: "
-                               "write it as in registry.example.org");
+            return refuse(src,
+                          "has an empty part in its registry's name: "
+                          "write it as in registry.example.org");
         if ((c == '-' && before == '.') || (c == '.' && before == '-'))
-            return refuse(src, "has a '-' at an end of a part of its "
-                               "registry's name: those start and end with a "
-                               "letter or digit");
+            return refuse(src,
+                          "has a '-' at an end of a part of its "
+                          "registry's name: those start and end with a "
+                          "letter or digit");
         if (is_star(src, c) && is_star(src, before))
-            return refuse(src, "has \"**\" in its registry's name: write a "
-                               "single '*' for each part of the name");
-        if (!is_lower(c) && !is_upper(c) && !is_digit(c) &&
-            !strchr(".-", c) && !is_star(src, c))
+            return refuse(src,
+                          "has \"**\" in its registry's name: write a "
+                          "single '*' for each part of the name");
+        if (!is_lower(c) && !is_upper(c) && !is_digit(c) && !strchr(".-", c) &&
+            !is_star(src, c))
             return refuse(src,
                           "has '%s' in its registry's name: those hold "
                           "letters, digits, '-' and '.'",
@@ -357,8 +368,9 @@ static int check_domain(const struct source *src, const char *domain)
     if (*domain == '[') {
         size_t n = strspn(domain + 1, "0123456789abcdefABCDEF:");
         if (n < 2 || domain[n + 1] != ']')
-            return refuse(src, "has no IPv6 address between its brackets: "
-                               "write it as in [2001:db8::1]:5000/image");
+            return refuse(src,
+                          "has no IPv6 address between its brackets: "
+                          "write it as in [2001:db8::1]:5000/image");
         return check_port(src, domain + n + 2);
     }
     size_t len = strcspn(domain, ":");
@@ -368,8 +380,10 @@ static int check_domain(const struct source *src, const char *domain)
 }
 
 // The whole reference in lowercase, but for what may have uppercase letters.
-static int refuse_upper(const struct source *src, const char *domain,
-                        const char *path, const struct imgref *ref)
+static int refuse_upper(const struct source *src,
+                        const char *domain,
+                        const char *path,
+                        const struct imgref *ref)
 {
     char small[NAME_MAX_BYTES + 1];
     char advice[sizeof(struct imgref) + sizeof(small)];
@@ -393,20 +407,21 @@ static int refuse_upper(const struct source *src, const char *domain,
 
 // One byte of a path, by its neighbours: '.', '_', "__" and any number of
 // '-' stand between letters or digits only.
-static int check_path_char(const struct source *src, const char *path,
-                           const char *p)
+static int
+check_path_char(const struct source *src, const char *path, const char *p)
 {
     char before = p > path ? p[-1] : '/';
     char c = *p ? *p : '/';
-    bool before_word = is_lower(before) || is_digit(before) ||
-                       is_star(src, before);
+    bool before_word =
+        is_lower(before) || is_digit(before) || is_star(src, before);
     char buf[8];
 
     if (is_lower(c) || is_digit(c) || is_star(src, c))
         return 0;
     if (c == ':')
-        return refuse(src, "has a ':' in the middle of its name: write "
-                           "[HOST:PORT/]NAME[:TAG]");
+        return refuse(src,
+                      "has a ':' in the middle of its name: write "
+                      "[HOST:PORT/]NAME[:TAG]");
     if (!strchr("/._-", c))
         return refuse(src,
                       "has '%s' in its name: names hold lowercase letters, "
@@ -443,9 +458,10 @@ static int check_stars(const struct source *src, const char *path)
 
     while ((p = strstr(p, "**"))) {
         if ((p > path && p[-1] != '/') || (p[2] && p[2] != '/'))
-            return refuse(src, "has \"**\" beside other characters: \"**\" "
-                               "stands alone between slashes, '*' within a "
-                               "part of the name");
+            return refuse(src,
+                          "has \"**\" beside other characters: \"**\" "
+                          "stands alone between slashes, '*' within a "
+                          "part of the name");
         p += 2;
     }
     return 0;
@@ -453,21 +469,17 @@ static int check_stars(const struct source *src, const char *path)
 
 static bool looks_like_domain(const char *first)
 {
-    return strpbrk(first, ".:") || has_upper(first) ||
+    return strpbrk(first, ".:[") || has_upper(first) ||
            !strcmp(first, "localhost");
 }
 
 // Takes NAME apart into domain and path, with Docker's defaults.
-static int split_name(const struct source *src, char *name,
-                      struct imgref *ref)
+static int split_name(const struct source *src, char *name, struct imgref *ref)
 {
     char *slash = strchr(name, '/');
     const char *domain = "";
     const char *path = name;
 
-    if (*name == '[' && !slash)
-        return refuse(src, "names a registry and no image: write "
-                           "REGISTRY/IMAGE");
     if (slash) {
         *slash = 0;
         if (looks_like_domain(name)) {
@@ -520,10 +532,15 @@ static int parse(struct source *src, const char *s, struct imgref *out)
     if (starts_with(s, SCHEME))
         s += strlen(SCHEME);
     if (!*s)
-        return refuse(src, "names no image after docker://: write one, such "
-                           "as docker://debian");
+        return refuse(src,
+                      "names no image after docker://: write one, such "
+                      "as docker://debian");
     if (check_kind(src, s) < 0 || check_id(src, s) < 0)
         return -1;
+    // Here, since its colons would be taken for a tag's.
+    if (*s == '[' && !strchr(s, '/'))
+        return refuse(src,
+                      "names a registry and no image: write REGISTRY/IMAGE");
     snprintf(name, sizeof(name), "%s", s);
     if (cut_digest(src, name, &ref) < 0 || cut_tag(src, name, &ref) < 0)
         return -1;

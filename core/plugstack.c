@@ -18,8 +18,7 @@ static bool read_chunk(struct plugstack *stack, struct plugstack_line *out)
 {
     const char *from = stack->text + stack->pos;
     size_t left = stack->len - stack->pos;
-    size_t room = left < sizeof(out->text) - 1 ? left
-                                               : sizeof(out->text) - 1;
+    size_t room = left < sizeof(out->text) - 1 ? left : sizeof(out->text) - 1;
 
     if (left == 0)
         return false;
@@ -63,7 +62,8 @@ static bool split(struct plugstack_line *line)
     return true;
 }
 
-bool plugstack_next(struct plugstack *stack, const char *plugin,
+bool plugstack_next(struct plugstack *stack,
+                    const char *plugin,
                     struct plugstack_line *out)
 {
     while (read_chunk(stack, out)) {
@@ -78,7 +78,8 @@ bool plugstack_next(struct plugstack *stack, const char *plugin,
     return false;
 }
 
-bool plugstack_same_words(const struct plugstack_line *line, size_t argc,
+bool plugstack_same_words(const struct plugstack_line *line,
+                          size_t argc,
                           const char *const *argv)
 {
     if (line->argc != argc)
@@ -117,8 +118,7 @@ static const char *value_end(const char **p, const char *end)
 }
 
 // Looks for the key in one line, without its comment.
-static bool find_in_line(const char *p, const char *end, char *buf,
-                         size_t size)
+static bool find_in_line(const char *p, const char *end, char *buf, size_t size)
 {
     static const char key[] = "PlugStackConfig";
     size_t len = strlen(key);
@@ -144,7 +144,9 @@ static bool find_in_line(const char *p, const char *end, char *buf,
     return found;
 }
 
-bool plugstack_from_slurm_conf(const char *text, size_t len, char *buf,
+bool plugstack_from_slurm_conf(const char *text,
+                               size_t len,
+                               char *buf,
                                size_t size)
 {
     const char *end = text + len;

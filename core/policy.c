@@ -56,8 +56,8 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int add_allow(struct policy *policy, const char *value,
-                     struct berth_err *err)
+static int
+add_allow(struct policy *policy, const char *value, struct berth_err *err)
 {
     struct rule rule = {0};
 
@@ -74,8 +74,8 @@ static int add_allow(struct policy *policy, const char *value,
                        "more than %d images: use patterns, such as "
                        "allow=registry.example.org/team/**",
                        BERTH_ALLOW_MAX);
-    struct rule *rules = realloc(
-        policy->rules, (policy->rule_count + 1) * sizeof(*rules));
+    struct rule *rules =
+        realloc(policy->rules, (policy->rule_count + 1) * sizeof(*rules));
     if (!rules)
         return no_memory(err);
     policy->rules = rules;
@@ -96,8 +96,8 @@ static bool is_clean(const char *s)
     return true;
 }
 
-static int set_engine(struct policy *policy, const char *value,
-                      struct berth_err *err)
+static int
+set_engine(struct policy *policy, const char *value, struct berth_err *err)
 {
     static const char scheme[] = "unix://";
     const char *path = "";
@@ -138,15 +138,14 @@ static int set_engine(struct policy *policy, const char *value,
 
 static const struct {
     const char *key; // with its '='
-    int (*set)(struct policy *policy, const char *value,
-               struct berth_err *err);
+    int (*set)(struct policy *policy, const char *value, struct berth_err *err);
 } keys[] = {
     {"allow=", add_allow},
     {"engine=", set_engine},
 };
 
-static int add_word(struct policy *policy, const char *word,
-                    struct berth_err *err)
+static int
+add_word(struct policy *policy, const char *word, struct berth_err *err)
 {
     char quoted[ERR_QUOTE_MAX];
 
@@ -167,7 +166,8 @@ static int add_word(struct policy *policy, const char *word,
                    quoted);
 }
 
-struct policy *policy_parse(size_t argc, const char *const *argv,
+struct policy *policy_parse(size_t argc,
+                            const char *const *argv,
                             const struct policy_origin *origin,
                             struct berth_err *err)
 {
@@ -236,8 +236,7 @@ static const struct rule *find_rule(const struct policy *policy,
 
 // What the user can do. A digest behind an allowed tag is worth a hint of
 // its own, since the list then seems to allow the image.
-static const char *advice(const struct policy *policy,
-                          const struct imgref *ref)
+static const char *advice(const struct policy *policy, const struct imgref *ref)
 {
     struct imgref tagged = *ref;
 
@@ -248,8 +247,10 @@ static const char *advice(const struct policy *policy,
     return "choose one of these or ask your administrator";
 }
 
-static void explain(const struct policy *policy, const struct imgref *ref,
-                    char *buf, size_t size)
+static void explain(const struct policy *policy,
+                    const struct imgref *ref,
+                    char *buf,
+                    size_t size)
 {
     char image[IMGREF_TEXT_MAX];
     size_t shown = 0;

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/policy.h"
+
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+#define FILE_NAME "/etc/slurm/plugstack.conf"
+#define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static const struct policy_origin origin = {FILE_NAME, 3};
+
+static const struct {
+    const char *word, *reason;
+} refused[] = {
+    {NULL, "\"\" is no word that berth knows"},
+    {"", "\"\" is no word that berth knows"},
+    {"debian", "\"debian\" is no word that berth knows"},
+    {"=", "is no word that berth knows"},
+    {"allow", "is no word that berth knows: write allow=IMAGE"},
+    {"Allow=debian", "\"Allow=debian\" is no word that berth knows"},
+    {"allow:debian", "is no word that berth knows"},
+    {" allow=debian", "is no word that berth knows"},
+    {"alow=debian", "is no word that berth knows"},
+    {"allowed=debian", "is no word that berth knows"},
+    {"deny=debian", "is no word that berth knows"},
+    {"engine", "is no word that berth knows"},
+    {"ENGINE=unix:///run/docker.sock", "is no word that berth knows"},
+    {"allow=", "\"allow=\": it names no image: write allow=IMAGE"},
+    {"allow==debian", "has '=' in its name"},
+    {"allow=Debian", "\"allow=Debian\": the image pattern \"Debian\" has "
+                     "uppercase letters: write \"debian\""},
+    {"allow=debian,alpine", "give each image a word of its own"},
+    {"allow=debian\r", "\"allow=debian?\": the image pattern \"debian?\" has "
+                       "a control character (byte 0x0d)"},
+    {"allow=/etc", "looks like the path"},
+    {"allow=nvcr.io/nv**", "has \"**\" beside other characters"},
+    {"allow=\"debian\"", "has '\"' in its name"},
+    {"engine=", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=u", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=unix://", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=unix:/run/docker.sock", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=unix://run/docker.sock", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=/run/docker.sock", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=UNIX:///run/docker.sock", "write engine=unix:///ABSOLUTE/PATH"},
+    {"engine=tcp://127.0.0.1:2375", "a Unix socket of this node only"},
+    {"engine=http://localhost", "a Unix socket of this node only"},
+    {"engine=unix:///", "ends with '/'"},
+    {"engine=unix:///run/", "ends with '/'"},
+    {"engine=unix:///run/x\r", "has a space, a control character"},
+    {"engine=unix:///run/x y", "has a space, a control character"},
+    {"engine=unix:///run/\xff", "is not valid UTF-8"},
+    // 108 bytes.
+    {"engine=unix:///" A50 A50 "aaaaaaa", "the path has 108 bytes"},
+};
+
+static void refuses_words_that_it_does_not_understand(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        const char *argv[] = {"allow=debian", refused[i].word};
+        struct berth_err err = {0};
+        errno = ENOTTY;
+        if (policy_parse(2, argv, &origin, &err))
+            fail_msg("\"%s\" was not refused", refused[i].word);
+        if (err.code != BERTH_EINVAL || !strstr(err.text, refused[i].reason) ||
+            strstr(err.text, FILE_NAME " line 3: \"") != err.text)
+            fail_msg("\"%s\": %s", refused[i].word, err.text);
+        assert_null(policy_parse(2, argv, &origin, NULL));
+    }
+}
+
+static void refuses_a_second_engine(void **state)
+{
+    const char *argv[] = {"engine=unix:///a", "engine=unix:///a"};
+    struct berth_err err = {0};
+
+    (void)state;
+    assert_null(policy_parse(2, argv, &origin, &err));
+    assert_non_null(strstr(err.text, "a second engine"));
+}
+
+static void refuses_more_patterns_than_a_site_has(void **state)
+{
+    static const char *argv[BERTH_ALLOW_MAX + 1];
+    struct berth_err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(argv); i++)
+        argv[i] = "allow=debian";
+    assert_null(policy_parse(COUNT(argv), argv, &origin, &err));
+    assert_non_null(strstr(err.text, "more than 1024 images"));
+    struct policy *policy = policy_parse(BERTH_ALLOW_MAX, argv, &origin, &err);
+    assert_non_null(policy);
+    policy_free(policy);
+}
+
+static void errors_without_an_origin_name_plugstack_conf(void **state)
+{
+    static const struct {
+        struct policy_origin origin;
+        const char *start;
+    } cases[] = {
+        {{NULL, 0}, "plugstack.conf: \"x\""},
+        {{NULL, 7}, "plugstack.conf line 7: \"x\""},
+        {{"/a", 0}, "/a: \"x\""},
+        {{"/a\nb", -1}, "/a?b: \"x\""},
+    };
+    const char *argv[] = {"x"};
+    struct berth_err err;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_null(policy_parse(1, argv, &cases[i].origin, &err));
+        assert_ptr_equal(strstr(err.text, cases[i].start), err.text);
+    }
+    assert_null(policy_parse(1, argv, NULL, &err));
+    assert_ptr_equal(strstr(err.text, cases[0].start), err.text);
+}
+
+static void decide(size_t argc, const char *const *argv, const char *image,
+                   struct policy_decision *out)
+{
+    struct berth_err err = {0};
+    struct imgref ref;
+    struct policy *policy = policy_parse(argc, argv, &origin, &err);
+
+    if (!policy || imgref_parse(image, &ref, &err) < 0)
+        fail_msg("%s", err.text);
+    memset(out, 0x5a, sizeof(*out));
+    policy_check_image(policy, &ref, out);
+    policy_free(policy);
+}
+
+static void allows_nothing_by_default(void **state)
+{
+    struct policy_decision decision;
+
+    (void)state;
+    decide(0, NULL, "debian", &decision);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_string_equal(decision.rule, "");
+    assert_string_equal(
+        decision.reason,
+        "image docker.io/library/debian:latest is not allowed: " FILE_NAME
+        " line 3 allows no image on this node, ask your administrator for an "
+        "allow= there");
+}
+
+static void denies_without_a_policy(void **state)
+{
+    struct policy_decision decision = {.verdict = POLICY_ALLOW};
+    struct imgref ref;
+
+    (void)state;
+    assert_int_equal(imgref_parse("debian", &ref, NULL), 0);
+    policy_check_image(NULL, &ref, &decision);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+}
+
+static void a_denial_names_image_file_line_and_patterns(void **state)
+{
+    static const char *const argv[] = {"allow=debian",
+                                       "engine=unix:///run/docker.sock",
+                                       "allow=docker.io/library/alpine:3.*",
+                                       "allow=nvcr.io/nvidia/**"};
+    struct policy_decision decision;
+
+    (void)state;
+    decide(4, argv, "fedora", &decision);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_string_equal(decision.rule, "");
+    assert_string_equal(
+        decision.reason,
+        "image docker.io/library/fedora:latest is not allowed by " FILE_NAME
+        " line 3, which allows debian, docker.io/library/alpine:3.*, "
+        "nvcr.io/nvidia/**: choose one of these or ask your administrator");
+}
+
+static void a_denial_lists_the_first_eight_patterns(void **state)
+{
+    static const char *const argv[] = {"allow=a",
+                                       "allow=b",
+                                       "allow=c",
+                                       "allow=d",
+                                       "allow=e",
+                                       "allow=f",
+                                       "allow=g",
+                                       "allow=h",
+                                       "allow=i",
+                                       "allow=j"};
+    struct policy_decision decision;
+
+    (void)state;
+    decide(10, argv, "z", &decision);
+    assert_non_null(strstr(decision.reason,
+                           "allows a, b, c, d, e, f, g, h and 2 more: choose"));
+    decide(8, argv, "z", &decision);
+    assert_non_null(strstr(decision.reason, "allows a, b, c, d, e, f, g, h:"));
+}
+
+static void the_longest_denial_is_still_a_whole_sentence(void **state)
+{
+    static const char *const argv[] = {
+        "allow=reg.io/" A50 A50 A50 A50 ":" A50 A50,
+        "allow=reg.io/" A50 A50 A50 A50 "/*:" A50 A50};
+    char file[5000];
+    struct policy_origin far = {file, 2147483647};
+    struct policy_decision decision;
+    struct imgref ref;
+
+    (void)state;
+    memset(file, '/', sizeof(file) - 1);
+    file[sizeof(file) - 1] = 0;
+    assert_int_equal(
+        imgref_parse("reg.io/" A50 A50 A50 A50 "/" A50 "@sha512:" X64 X64,
+                     &ref,
+                     NULL),
+        -1);
+    assert_int_equal(
+        imgref_parse("reg.io/" A50 A50 A50 A50 ":" A50 A50 "@sha512:" X64 X64,
+                     &ref,
+                     NULL),
+        0);
+    struct policy *policy = policy_parse(2, argv, &far, NULL);
+    assert_non_null(policy);
+    policy_check_image(policy, &ref, &decision);
+    policy_free(policy);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_non_null(strstr(decision.reason, "allows 2 patterns: leave the"));
+    assert_non_null(strstr(decision.reason, "by its tag only"));
+}
+
+static void a_digest_behind_an_allowed_tag_is_explained(void **state)
+{
+    static const char *const argv[] = {"allow=debian:12"};
+    struct policy_decision decision;
+
+    (void)state;
+    decide(1, argv, "debian:12@sha256:" X64, &decision);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_non_null(strstr(decision.reason, "leave the digest out"));
+    decide(1, argv, "debian:11@sha256:" X64, &decision);
+    assert_null(strstr(decision.reason, "leave the digest out"));
+    decide(1, argv, "debian@sha256:" X64, &decision);
+    assert_null(strstr(decision.reason, "leave the digest out"));
+}
+
+static void names_the_first_rule_that_allows(void **state)
+{
+    static const char *const argv[] = {
+        "allow=docker.io/library/alpine:3.*", "allow=debian", "allow=*"};
+    struct policy_decision decision;
+
+    (void)state;
+    decide(3, argv, "debian", &decision);
+    assert_int_equal(decision.verdict, POLICY_ALLOW);
+    assert_string_equal(decision.rule, "debian");
+    assert_string_equal(decision.reason, "");
+    decide(3, argv, "alpine:3.20", &decision);
+    assert_string_equal(decision.rule, "docker.io/library/alpine:3.*");
+    decide(3, argv, "alpine", &decision);
+    assert_string_equal(decision.rule, "*");
+}
+
+static void the_engine_is_docker_s_unless_said_otherwise(void **state)
+{
+    // 107 bytes, as many as fit.
+    static const char *const argv[] = {"engine=unix:///" A50 A50 "aaaaaa"};
+    struct policy *policy = policy_parse(0, NULL, NULL, NULL);
+
+    (void)state;
+    assert_non_null(policy);
+    assert_string_equal(policy_engine(policy), "/run/docker.sock");
+    policy_free(policy);
+    policy = policy_parse(1, argv, NULL, NULL);
+    assert_non_null(policy);
+    assert_string_equal(policy_engine(policy), "/" A50 A50 "aaaaaa");
+    errno = ENOTTY;
+    policy_free(policy);
+    policy_free(NULL);
+    assert_int_equal(errno, ENOTTY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_words_that_it_does_not_understand),
+        cmocka_unit_test(refuses_a_second_engine),
+        cmocka_unit_test(refuses_more_patterns_than_a_site_has),
+        cmocka_unit_test(errors_without_an_origin_name_plugstack_conf),
+        cmocka_unit_test(allows_nothing_by_default),
+        cmocka_unit_test(denies_without_a_policy),
+        cmocka_unit_test(a_denial_names_image_file_line_and_patterns),
+        cmocka_unit_test(a_denial_lists_the_first_eight_patterns),
+        cmocka_unit_test(the_longest_denial_is_still_a_whole_sentence),
+        cmocka_unit_test(a_digest_behind_an_allowed_tag_is_explained),
+        cmocka_unit_test(names_the_first_rule_that_allows),
+        cmocka_unit_test(the_engine_is_docker_s_unless_said_otherwise),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
