@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: a reference, a newline, a plugstack.conf. The whole way from the
+// file's text to a decision: a denial says why, a permission by which rule.
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/plugstack.h"
+#include "core/policy.h"
+#include "core/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition) ((condition) ? (void)0 : abort())
+
+static void decide(const struct plugstack_line *line, const char *image)
+{
+    struct policy_origin origin = {"/etc/slurm/plugstack.conf", line->number};
+    struct policy_decision decision;
+    struct berth_err err = {0};
+    struct imgref ref;
+    struct policy *policy =
+        policy_parse(line->argc, line->argv, &origin, &err);
+
+    MUST(policy || (err.code == BERTH_EINVAL && utf8_valid(err.text)));
+    if (policy && imgref_parse(image, &ref, &err) == 0) {
+        policy_check_image(policy, &ref, &decision);
+        MUST((decision.verdict == POLICY_ALLOW) == !!*decision.rule);
+        MUST((decision.verdict == POLICY_ALLOW) == !*decision.reason);
+    }
+    policy_free(policy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct plugstack_line line;
+    char image[600] = "", value[64];
+    const uint8_t *newline = size ? memchr(data, '\n', size) : NULL;
+    size_t len = newline ? (size_t)(newline - data) : 0;
+
+    if (!newline || len >= sizeof(image))
+        return 0;
+    memcpy(image, data, len);
+    struct plugstack stack = {.text = (const char *)newline + 1,
+                              .len = size - len - 1};
+    plugstack_from_slurm_conf(stack.text, stack.len, value, sizeof(value));
+    while (plugstack_next(&stack, "spank_berth.so", &line))
+        if (line.kind == PLUGSTACK_PLUGIN)
+            decide(&line, image);
+    return 0;
+}
