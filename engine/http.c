@@ -296,9 +296,19 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
     }
 }
 
-// Performs the call that is set up, within LIMIT_MS. curl takes a Unix
-// socket whose backlog is full (EAGAIN) for a connected one, and fails when
-// it sends. Then nothing has been sent, and we try again.
+// A Unix socket whose backlog is full answers EAGAIN, which curl takes for a
+// connection in progress: it then fails without an error number, or when it
+// sends. Nothing has been sent in either case.
+static bool backlog_is_full(const struct http *http, CURLcode code)
+{
+    int number = socket_errno(http);
+
+    return (code == CURLE_COULDNT_CONNECT &&
+            (number == 0 || number == EAGAIN)) ||
+           (code == CURLE_SEND_ERROR && number == ENOTCONN);
+}
+
+// Performs the call that is set up, within LIMIT_MS.
 static CURLcode perform(struct http *http, long limit_ms)
 {
     long long start = now_ms(), used;
@@ -312,7 +322,7 @@ static CURLcode perform(struct http *http, long limit_ms)
                          limit_ms - (long)used);
         http->socket_errno = 0;
         code = curl_easy_perform(http->curl);
-        if (code != CURLE_SEND_ERROR || socket_errno(http) != ENOTCONN)
+        if (!backlog_is_full(http, code))
             return code;
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }

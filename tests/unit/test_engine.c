@@ -1,0 +1,887 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The engine's verbs against an engine that misbehaves, and the parsers of
+// its answers. What a real engine does is tested on real ones.
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/limits.h"
+#include "engine/engine.h"
+#include "engine/http.h"
+#include "engine/parse.h"
+#include "tests/unit/fake_engine.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define HEX64 \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+#define PING \
+    { \
+        .status = 200, .type = "text/plain", .body = "OK", \
+        .headers = "Api-Version: 1.41\r\n" \
+                   "Server: Docker/20.10.24 (linux)\r\n" \
+    }
+#define GONE \
+    { \
+        .status = 404, .body = "{\"message\":\"No such container: x1\"}" \
+    }
+
+static long elapsed_ms(const struct timespec *since)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - since->tv_sec) * 1000 +
+           (now.tv_nsec - since->tv_nsec) / 1000000;
+}
+
+static struct engine *open_fake(struct fake_engine *fake)
+{
+    struct berth_err err = {0};
+    struct engine *engine = engine_open(fake_path(fake), &err);
+
+    if (!engine)
+        fail_msg("engine_open: %s", err.text);
+    return engine;
+}
+
+// Refusals: how engine_open fails.
+
+static const struct {
+    struct fake_answer answer;
+    enum berth_errc code;
+    const char *text; // part of the sentence
+} refusals[] = {
+    {{.status = 500, .body = "{\"message\":\"disk full\\nat last\\n\"}"},
+     BERTH_EENGINE,
+     "can not be used: disk full at last (status 500)"},
+    {{.status = 500, .body = "{\"message\":\"\\u001b[31mred\\u0085\"}"},
+     BERTH_EENGINE,
+     "?[31mred?? (status 500)"},
+    {{.status = 404, .body = "{\"message\":\"page not found\"}"},
+     BERTH_ENOTFOUND,
+     "page not found"},
+    {{.status = 404, .type = "text/html", .body = "<html>not here</html>"},
+     BERTH_EENGINE,
+     "not the Docker Engine API (status 404, text/html)"},
+    {{.status = 502, .type = "text/html", .body = "<html>bad gateway</html>"},
+     BERTH_EENGINE,
+     "not the Docker Engine API (status 502, text/html)"},
+    {{.status = 301, .headers = "Location: http://example.org/\r\n"},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.status = 500, .body = "{\"message\":1}"},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.status = 500, .body = "{\"message\":\"a\",\"message\":\"b\"}"},
+     BERTH_EENGINE,
+     "duplicate"},
+    {{.status = 500, .body = "{\"message\":\"\xff\xfe\"}"},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.status = 200, .type = "text/plain", .body = "OK"},
+     BERTH_EENGINE,
+     "Api-Version is none that berth knows"},
+    {{.status = 200, .headers = "Api-Version: 2.0\r\n"},
+     BERTH_EENGINE,
+     "Api-Version is none that berth knows"},
+    {{.status = 200, .headers = "Api-Version: 1.41.3\r\n"},
+     BERTH_EENGINE,
+     "Api-Version is none that berth knows"},
+    {{.status = 200,
+      .headers = "Api-Version: 1.39\r\n"
+                 "Server: Docker/18.09.1 (linux)\r\n"},
+     BERTH_EENGINE,
+     "speaks version 1.39 of the Docker Engine API: berth needs 1.40"},
+    {{.status = 200,
+      .headers = "Api-Version: 1.24\r\nLibpod-Api-Version: 1.0.0\r\n"},
+     BERTH_EENGINE,
+     "Podman 1.0.0 at /"},
+    {{.how = FAKE_RAW, .body = "SSH-2.0-OpenSSH_9.2\r\n"},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.how = FAKE_RAW, .body = "\0\1\2\3", .length = 4},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.how = FAKE_RAW, .body = "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"},
+     BERTH_EENGINE,
+     "not the Docker Engine API"},
+    {{.how = FAKE_RAW,
+      .body = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"},
+     BERTH_EENGINE,
+     ""},
+    {{.how = FAKE_RAW, .body = "HTTP/1.1 200 OK\r\nApi-Ver"},
+     BERTH_EENGINE,
+     ""},
+    {{.how = FAKE_CUT, .status = 200, .body = "OK"},
+     BERTH_EENGINE,
+     "broke off in the middle of its answer"},
+    {{.how = FAKE_CLOSE},
+     BERTH_EENGINE,
+     "closed the connection without an answer"},
+    {{.how = FAKE_RESET},
+     BERTH_EENGINE,
+     "closed the connection without an answer"},
+    {{.how = FAKE_ENDLESS_HEADERS}, BERTH_EENGINE, "more than"},
+    {{.how = FAKE_ENDLESS_BODY,
+      .status = 200,
+      .body = "0123456789012345678901234567890123456789"},
+     BERTH_EENGINE,
+     "more than 4194304 bytes"},
+};
+
+static void an_engine_that_misbehaves_is_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        struct berth_err err = {0};
+        struct fake_engine *fake = fake_start(&refusals[i].answer, 1);
+        struct engine *engine = engine_open(fake_path(fake), &err);
+        assert_null(engine);
+        if (err.code != refusals[i].code ||
+            !strstr(err.text, refusals[i].text))
+            fail_msg("case %zu: code %d, \"%s\"", i, (int)err.code, err.text);
+        fake_stop(fake);
+    }
+}
+
+static void an_answer_beyond_the_cap_is_refused(void **state)
+{
+    struct berth_err err = {0};
+    struct engine_image image;
+    size_t n = BERTH_RESPONSE_MAX + 1;
+    char *body = malloc(n);
+
+    (void)state;
+    assert_non_null(body);
+    memset(body, ' ', n);
+    const struct fake_answer answers[] = {
+        PING, {.status = 200, .body = body, .length = n}};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    assert_int_equal(engine_image_inspect(engine, "docker.io/a/b:c", &image,
+                                          &err),
+                     -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_non_null(strstr(err.text, "more than"));
+    engine_close(engine);
+    fake_stop(fake);
+    free(body);
+}
+
+static void a_socket_that_nobody_serves_is_an_engine_that_is_down(void **state)
+{
+    struct berth_err err = {0};
+    struct fake_engine *fake = fake_start(NULL, 0);
+    char path[128];
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s.none", fake_path(fake));
+    assert_null(engine_open(path, &err));
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_non_null(strstr(err.text, "does not answer (no such file"));
+
+    // A socket file that a dead engine left behind.
+    strcpy(sun.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+    close(fd);
+    assert_null(engine_open(path, &err));
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_non_null(strstr(err.text, "does not answer (connection refused): "
+                                     "ask your administrator to start it"));
+    unlink(path);
+    fake_stop(fake);
+}
+
+static void a_path_that_can_be_no_socket_is_malformed(void **state)
+{
+    struct berth_err err = {0};
+    char path[256];
+
+    (void)state;
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    path[108] = 0;
+    assert_null(engine_open(path, &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_null(engine_open("docker.sock", &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_null(engine_open("", &err));
+    assert_null(engine_open(NULL, &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_null(engine_open("/nowhere", NULL));
+}
+
+static void call_late(const char *path, long limit_ms, long at_most_ms)
+{
+    struct berth_err err = {0};
+    struct http_reply reply;
+    struct timespec start;
+    const struct http_request request = {
+        .method = HTTP_GET, .target = "/_ping", .limit_ms = limit_ms};
+    struct http *http = http_create(path, &err);
+
+    assert_non_null(http);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    assert_int_equal(http_call(http, &request, &reply, &err), -1);
+    if (err.code != BERTH_ETIMEOUT)
+        fail_msg("code %d, \"%s\"", (int)err.code, err.text);
+    assert_non_null(strstr(err.text, "did not answer in time"));
+    assert_true(elapsed_ms(&start) >= limit_ms - 10);
+    assert_true(elapsed_ms(&start) < at_most_ms);
+    http_destroy(http);
+}
+
+static void an_engine_that_hangs_is_given_up(void **state)
+{
+    const struct fake_answer hang = {.how = FAKE_HANG};
+    struct fake_engine *fake = fake_start(&hang, 1);
+
+    (void)state;
+    call_late(fake_path(fake), 150, 2000);
+    fake_stop(fake);
+}
+
+static void an_engine_that_trickles_is_given_up(void **state)
+{
+    const struct fake_answer trickle = {
+        .how = FAKE_TRICKLE,
+        .status = 200,
+        .body = "many bytes, each of them sent later than the one before it",
+    };
+    struct fake_engine *fake = fake_start(&trickle, 1);
+
+    (void)state;
+    call_late(fake_path(fake), 300, 2000);
+    fake_stop(fake);
+}
+
+static void an_engine_that_accepts_nobody_is_given_up(void **state)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    char dir[] = "/tmp/fake-engine-XXXXXX";
+    int client[4];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/s", dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    // First with a place in the queue, then without.
+    call_late(sun.sun_path, 150, 2000);
+    for (size_t i = 0; i < COUNT(client); i++) {
+        client[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(client[i], (struct sockaddr *)&sun, sizeof(sun));
+    }
+    call_late(sun.sun_path, 150, 2000);
+    for (size_t i = 0; i < COUNT(client); i++)
+        close(client[i]);
+    close(fd);
+    unlink(sun.sun_path);
+    rmdir(dir);
+}
+
+static void a_deadline_bounds_all_calls_together(void **state)
+{
+    const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
+    struct berth_err err = {0};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    struct timespec start;
+
+    (void)state;
+    engine_set_deadline(engine, 200);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
+    assert_int_equal(err.code, BERTH_ETIMEOUT);
+    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
+    assert_int_equal(err.code, BERTH_ETIMEOUT);
+    assert_int_equal(engine_container_remove(engine, HEX64, &err), -1);
+    assert_int_equal(err.code, BERTH_ETIMEOUT);
+    assert_true(elapsed_ms(&start) < 2000);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+// What goes over the wire.
+
+static void the_version_is_the_newest_that_both_know(void **state)
+{
+    static const struct {
+        const char *headers, *name;
+        bool podman;
+    } cases[] = {
+        {"Api-Version: 1.40\r\nServer: Docker/19.03.1 (linux)\r\n",
+         "Docker 19.03.1 (API 1.40)", false},
+        {"api-version:1.41\r\nserver:Docker/20.10.24+dfsg1 (linux)\r\n",
+         "Docker 20.10.24+dfsg1 (API 1.41)", false},
+        {"Api-Version: 1.52\r\nServer: Docker/29.0.0 (linux)\r\n",
+         "Docker 29.0.0 (API 1.47)", false},
+        {"Api-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
+         "Server: Libpod/4.3.1 (linux)\r\n",
+         "Podman 4.3.1 (API 1.41)", true},
+        {"Api-Version: 1.41\r\nServer: Docker/\x1b[2J (linux)\r\n",
+         "Docker ?[2J (API 1.41)", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_answer answer = {
+            .status = 200,
+            .type = "text/plain",
+            .body = "OK",
+            .headers = cases[i].headers,
+        };
+        struct fake_engine *fake = fake_start(&answer, 1);
+        struct engine *engine = open_fake(fake);
+        assert_string_equal(engine_name(engine), cases[i].name);
+        assert_int_equal(engine_is_podman(engine), cases[i].podman);
+        assert_string_equal(fake_log(fake), "+GET /_ping\n");
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+static void all_calls_share_one_connection(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 200, .body = "{\"Id\":\"sha256:" HEX64 "\"}"},
+        {.status = 201, .body = "{\"Id\":\"" HEX64 "\",\"Warnings\":[]}"},
+        {.status = 204},
+        {.status = 304},
+        {.status = 204},
+    };
+    struct berth_err err = {0};
+    struct engine_image image;
+    char id[65];
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    json_t *request = json_pack("{s:s}", "Image", "sha256:" HEX64);
+
+    (void)state;
+    assert_int_equal(
+        engine_image_inspect(engine, "[::1]:5000/a+b/c:t@sha256:0", &image,
+                             &err),
+        0);
+    assert_string_equal(image.id, "sha256:" HEX64);
+    assert_string_equal(image.digest, "");
+    assert_int_equal(image.nenv + image.nvolumes, 0);
+    engine_image_clear(&image);
+    assert_int_equal(
+        engine_container_create(engine, "berth-1", request, id, &err), 0);
+    assert_string_equal(id, HEX64);
+    assert_int_equal(engine_container_start(engine, id, &err), 0);
+    assert_int_equal(engine_container_start(engine, id, &err), 0);
+    assert_int_equal(engine_container_remove(engine, "berth-1", &err), 0);
+    assert_string_equal(
+        fake_log(fake),
+        "+GET /_ping\n"
+        "GET /v1.41/images/%5B::1%5D:5000/a%2Bb/c:t@sha256:0/json\n"
+        "POST /v1.41/containers/create?name=berth-1\n"
+        "POST /v1.41/containers/" HEX64 "/start\n"
+        "POST /v1.41/containers/" HEX64 "/start\n"
+        "DELETE /v1.41/containers/berth-1?force=true&v=true\n");
+    json_decref(request);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void an_engine_that_restarts_is_connected_to_again(void **state)
+{
+    const struct fake_answer answers[] = {
+        {.how = FAKE_LAST,
+         .status = 200,
+         .body = "OK",
+         .headers = "Api-Version: 1.41\r\nServer: Docker/20.10.24\r\n"},
+        {.status = 204},
+    };
+    struct berth_err err = {0};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_int_equal(engine_container_start(engine, "x1", &err), 0);
+    assert_string_equal(fake_log(fake), "+GET /_ping\n"
+                                        "+POST /v1.41/containers/x1/start\n");
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void the_environment_sends_nothing_elsewhere(void **state)
+{
+    const struct fake_answer ping = PING;
+    struct fake_engine *fake = fake_start(&ping, 1);
+
+    (void)state;
+    setenv("http_proxy", "http://127.0.0.1:9/", 1);
+    setenv("ALL_PROXY", "http://127.0.0.1:9/", 1);
+    struct engine *engine = open_fake(fake);
+    unsetenv("http_proxy");
+    unsetenv("ALL_PROXY");
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+// Descriptors that are open, and whether one that FROM lacks is inherited.
+static size_t count_fds(bool *all_cloexec)
+{
+    size_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+
+    assert_non_null(dir);
+    *all_cloexec = true;
+    for (struct dirent *d; (d = readdir(dir));) {
+        int fd = atoi(d->d_name);
+        if (d->d_name[0] == '.' || fd == dirfd(dir))
+            continue;
+        n++;
+        if (fd > 2 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+            *all_cloexec = false;
+    }
+    closedir(dir);
+    return n;
+}
+
+static void descriptors_are_close_on_exec_and_closed(void **state)
+{
+    const struct fake_answer ping = PING;
+    bool before, during, after;
+    struct fake_engine *fake = fake_start(&ping, 1);
+    size_t n = count_fds(&before);
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_true(count_fds(&during) > n);
+    if (before) // the harness may leave us others
+        assert_true(during);
+    engine_close(engine);
+    assert_int_equal(count_fds(&after), n);
+    fake_stop(fake);
+}
+
+// Containers.
+
+static void names_that_could_leave_their_path_are_malformed(void **state)
+{
+    static const char *const containers[] = {
+        "", "a", ".a", "-a", "_a", "a/b", "a?b", "a%2f", "a b", "a\n",
+        "\xc3\xa4o",
+    };
+    static const char *const images[] = {
+        "", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "..",
+    };
+    const struct fake_answer ping = PING;
+    struct fake_engine *fake = fake_start(&ping, 1);
+    struct engine *engine = open_fake(fake);
+    struct berth_err err = {0};
+    struct engine_container c;
+    struct engine_image image;
+    char id[65] = "untouched", longer[BERTH_NAME_MAX + 2];
+    json_t *request = json_object();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(containers); i++) {
+        const char *s = containers[i];
+        err.code = BERTH_OK;
+        assert_int_equal(engine_container_inspect(engine, s, &c, &err), -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        assert_int_equal(engine_container_start(engine, s, &err), -1);
+        assert_int_equal(engine_container_remove(engine, s, &err), -1);
+        assert_int_equal(
+            engine_container_create(engine, s, request, id, &err), -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+    }
+    memset(longer, 'a', sizeof(longer));
+    longer[sizeof(longer) - 1] = 0;
+    assert_int_equal(engine_container_remove(engine, longer, &err), -1);
+    assert_int_equal(err.code, BERTH_EINVAL);
+    for (size_t i = 0; i < COUNT(images); i++) {
+        err.code = BERTH_OK;
+        assert_int_equal(engine_image_inspect(engine, images[i], &image, &err),
+                         -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+    }
+    assert_string_equal(id, "untouched");
+    assert_string_equal(fake_log(fake), "+GET /_ping\n");
+    json_decref(request);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void what_is_not_there_is_told_from_what_failed(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 404, .body = "{\"message\":\"no such image\"}"},
+        {.status = 500, .body = "{\"message\":\"oops\"}"},
+        GONE,
+        {.status = 404, .type = "text/html", .body = "<p>not here</p>"},
+        {.status = 200, .type = "text/plain", .body = "{}"},
+        {.status = 204},
+        {.status = 409, .body = "{\"message\":\"name in use\"}"},
+        {.status = 200, .body = "{\"Id\":\"" HEX64 "\"}"},
+    };
+    struct berth_err err = {0};
+    struct engine_image image;
+    struct engine_container c;
+    char id[65];
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    json_t *request = json_object();
+
+    (void)state;
+    assert_int_equal(engine_image_inspect(engine, "a/b:c", &image, &err), -1);
+    assert_int_equal(err.code, BERTH_ENOTFOUND);
+    assert_int_equal(engine_image_inspect(engine, "a/b:c", &image, &err), -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_string_equal(err.text,
+                        "Docker 20.10.24 (API 1.41) can not look up the "
+                        "image: oops (status 500)");
+    assert_int_equal(engine_container_inspect(engine, "x1", &c, &err), -1);
+    assert_int_equal(err.code, BERTH_ENOTFOUND);
+    for (int i = 0; i < 3; i++) { // HTML, JSON as text, nothing
+        err.code = BERTH_OK;
+        assert_int_equal(engine_container_inspect(engine, "x1", &c, &err), -1);
+        assert_int_equal(err.code, BERTH_EENGINE);
+    }
+    assert_int_equal(
+        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_non_null(strstr(err.text, "name in use"));
+    // 200 is no answer to a create.
+    assert_int_equal(
+        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    json_decref(request);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void a_request_beyond_the_cap_is_not_sent(void **state)
+{
+    const struct fake_answer ping = PING;
+    struct berth_err err = {0};
+    char id[65];
+    struct fake_engine *fake = fake_start(&ping, 1);
+    struct engine *engine = open_fake(fake);
+    char *big = malloc(BERTH_REQUEST_MAX);
+
+    (void)state;
+    assert_non_null(big);
+    memset(big, 'x', BERTH_REQUEST_MAX - 1);
+    big[BERTH_REQUEST_MAX - 1] = 0;
+    json_t *request = json_pack("{s:s}", "Image", big);
+    assert_int_equal(
+        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_string_equal(fake_log(fake), "+GET /_ping\n");
+    json_decref(request);
+    free(big);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void a_removal_waits_until_the_container_is_gone(void **state)
+{
+    const struct fake_answer busy = {
+        .status = 409,
+        .body = "{\"message\":\"removal of container x1 is already in "
+                "progress\"}",
+    };
+    const struct fake_answer answers[] = {
+        PING, GONE, // was not there
+        busy, {.status = 500, .body = "{\"message\":\"driver busy\"}"},
+        busy, GONE, // the engine was at it
+        {.status = 200, .body = "[]"},
+    };
+    struct berth_err err = {0};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(engine_container_remove(engine, "x1", &err), 0);
+    assert_int_equal(err.code, BERTH_OK); // a success leaves ERR alone
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void a_removal_that_can_not_work_fails_at_once(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 403, .body = "{\"message\":\"the plugin says no\"}"},
+        {.status = 404, .type = "text/html", .body = "<p>nginx</p>"},
+        {.status = 301, .headers = "Location: /elsewhere\r\n"},
+    };
+    struct berth_err err = {0};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_int_equal(engine_container_remove(engine, "x1", &err), -1);
+    assert_non_null(strstr(err.text, "the plugin says no"));
+    assert_int_equal(engine_container_remove(engine, "x1", &err), -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_int_equal(engine_container_remove(engine, "x1", &err), -1);
+    assert_int_equal(err.code, BERTH_EENGINE);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+// The parsers.
+
+static void image_answers_that_are_refused(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "[]",
+        "null",
+        "{}",
+        "{\"Id\":1}",
+        "{\"Id\":\"sha256:abc\"}",
+        "{\"Id\":\"sha512:" HEX64 "\"}",
+        "{\"Id\":\"sha256:" HEX64 "0\"}",
+        "{\"Id\":\"" HEX64 "\",\"Id\":\"" HEX64 "\"}",
+        "{\"Id\":\"" HEX64 "\"} trailing",
+        "{\"Id\":\"" HEX64 "\"",
+        "{\"Id\":\"" HEX64 "\",\"RepoDigests\":\"a\"}",
+        "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[1]}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":[]}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":{}}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=b\",null]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=\\u0000b\"]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=\xc0\x80\"]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=\\ud800\"]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":[\"/v\"]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":{\"/v\":1,\"/v\":2}}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct engine_image image = {.id = "untouched"};
+        struct berth_err err = {0};
+        if (parse_image(cases[i], strlen(cases[i]), &image, &err) == 0)
+            fail_msg("taken: %s", cases[i]);
+        assert_int_equal(err.code, BERTH_EENGINE);
+        assert_int_not_equal(err.text[0], 0);
+        assert_string_equal(image.id, "untouched");
+    }
+}
+
+static void lists_and_strings_that_are_too_long_are_refused(void **state)
+{
+    enum { ROOM = 1024 * 1024 };
+    char *body = malloc(ROOM);
+    struct engine_image image;
+    struct berth_err err = {0};
+    int n;
+
+    (void)state;
+    assert_non_null(body);
+    n = snprintf(body, ROOM, "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[");
+    for (int i = 0; i <= BERTH_LIST_MAX; i++)
+        n += snprintf(body + n, ROOM - (size_t)n, "%s\"A=b\"", i ? "," : "");
+    n += snprintf(body + n, ROOM - (size_t)n, "]}}");
+    assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
+    assert_string_equal(err.text, "Config.Env is too long");
+
+    n = snprintf(body, ROOM,
+                 "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[\"%0600d\"]}", 0);
+    assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
+    assert_string_equal(err.text, "RepoDigests is too long");
+
+    // Nesting that would exhaust the stack.
+    memset(body, '[', ROOM);
+    assert_int_equal(parse_image(body, ROOM, &image, &err), -1);
+    free(body);
+}
+
+static void an_image_is_read(void **state)
+{
+    static const char body[] =
+        "{\"Id\":\"sha256:" HEX64 "\",\"RepoDigests\":[\"a@sha256:1\",\"b\"],"
+        "\"Config\":{\"Env\":[\"A=b\",\"C=\"],\"Volumes\":{\"/v\":{}}},"
+        "\"Size\":9223372036854775807}";
+    struct engine_image image;
+    struct berth_err err = {0};
+
+    (void)state;
+    assert_int_equal(parse_image(body, sizeof(body) - 1, &image, &err), 0);
+    assert_string_equal(image.id, "sha256:" HEX64);
+    assert_string_equal(image.digest, "a@sha256:1");
+    assert_int_equal(image.nenv, 2);
+    assert_string_equal(image.env[1], "C=");
+    assert_int_equal(image.nvolumes, 1);
+    assert_string_equal(image.volumes[0], "/v");
+    engine_image_clear(&image);
+    engine_image_clear(&image);
+    engine_image_clear(NULL);
+}
+
+// A container as an engine would describe it, with one field replaced.
+static const char container_format[] =
+    "{\"Id\":\"" HEX64 "\",\"Name\":\"/x1\",\"Image\":\"" HEX64 "\","
+    "\"State\":{\"Pid\":%s,\"Running\":%s},"
+    "\"HostConfig\":{\"Privileged\":%s,\"ReadonlyRootfs\":true,"
+    "\"AutoRemove\":true,\"NetworkMode\":\"host\",\"PidMode\":\"\","
+    "\"IpcMode\":\"private\",\"UsernsMode\":\"\",\"CapAdd\":%s,"
+    "\"Devices\":[{}],\"DeviceRequests\":[{},{}]},"
+    "\"Mounts\":%s,\"Config\":{\"Labels\":%s}}";
+
+static void container_answers_that_are_refused(void **state)
+{
+    static const char *const cases[][6] = {
+        {"-1", "true", "false", "null", "[]", "{}"},
+        {"2147483648", "true", "false", "null", "[]", "{}"},
+        {"99999999999999999999", "true", "false", "null", "[]", "{}"},
+        {"1.0", "true", "false", "null", "[]", "{}"},
+        {"\"1\"", "true", "false", "null", "[]", "{}"},
+        {"1", "1", "false", "null", "[]", "{}"},
+        {"1", "true", "null", "null", "[]", "{}"},
+        {"1", "true", "\"false\"", "null", "[]", "{}"},
+        {"1", "true", "false", "\"ALL\"", "[]", "{}"},
+        {"1", "true", "false", "{\"0\":\"ALL\"}", "[]", "{}"},
+        {"1", "true", "false", "null", "{}", "{}"},
+        {"1", "true", "false", "null", "[{}]", "{}"},
+        {"1", "true", "false", "null", "[null]", "{}"},
+        {"1", "true", "false", "null",
+         "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\"}]",
+         "{}"},
+        {"1", "true", "false", "null",
+         "[{\"Type\":\"a type that is too long\",\"Source\":\"/a\","
+         "\"Destination\":\"/b\",\"RW\":true}]",
+         "{}"},
+        {"1", "true", "false", "null", "[]", "[]"},
+        {"1", "true", "false", "null", "[]", "{\"a\":1}"},
+        {"1", "true", "false", "null", "[]", "{\"a\":\"b\",\"a\":\"c\"}"},
+    };
+    char body[4096];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *const *f = cases[i];
+        struct engine_container c = {.id = "untouched"};
+        struct berth_err err = {0};
+        snprintf(body, sizeof(body), container_format, f[0], f[1], f[2], f[3],
+                 f[4], f[5]);
+        if (parse_container(body, strlen(body), &c, &err) == 0)
+            fail_msg("taken: %s", body);
+        assert_int_equal(err.code, BERTH_EENGINE);
+        assert_string_equal(c.id, "untouched");
+    }
+}
+
+static void a_container_is_read(void **state)
+{
+    struct engine_container c;
+    struct berth_err err = {0};
+    char body[4096];
+
+    (void)state;
+    snprintf(body, sizeof(body), container_format, "42", "true", "false",
+             "[\"CAP_X\"]",
+             "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\","
+             "\"RW\":false},"
+             "{\"Type\":\"tmpfs\",\"Destination\":\"/t\",\"RW\":true}]",
+             "{\"org.example\":\"1\"}");
+    assert_int_equal(parse_container(body, strlen(body), &c, &err), 0);
+    assert_string_equal(c.id, HEX64);
+    assert_string_equal(c.name, "x1");
+    assert_string_equal(c.image, "sha256:" HEX64);
+    assert_int_equal(c.pid, 42);
+    assert_true(c.running && c.readonly_rootfs && c.auto_remove);
+    assert_false(c.privileged);
+    assert_int_equal(c.ncap_add, 1);
+    assert_int_equal(c.ndevices, 3);
+    assert_string_equal(c.network_mode, "host");
+    assert_string_equal(c.ipc_mode, "private");
+    assert_int_equal(c.nmounts, 2);
+    assert_string_equal(c.mounts[0].source, "/a");
+    assert_false(c.mounts[0].rw);
+    assert_string_equal(c.mounts[1].source, "");
+    assert_string_equal(c.mounts[1].type, "tmpfs");
+    assert_string_equal(
+        json_string_value(json_object_get(c.labels, "org.example")), "1");
+    engine_container_clear(&c);
+    engine_container_clear(&c);
+    engine_container_clear(NULL);
+
+    snprintf(body, sizeof(body), container_format, "0", "false", "false",
+             "null", "null", "null");
+    assert_int_equal(parse_container(body, strlen(body), &c, &err), 0);
+    assert_int_equal(c.pid, 0);
+    assert_int_equal(c.nmounts, 0);
+    assert_true(json_is_object(c.labels));
+    engine_container_clear(&c);
+}
+
+static void version_numbers_are_read_strictly(void **state)
+{
+    static const char *const refused[] = {
+        "", "1", "1.", ".41", "1.4x", "1.41 ", " 1.41", "1.-1", "01.41",
+        "1.1234", "2.0", "0.41", "1.41.0", "v1.41",
+    };
+    int minor = -7;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        assert_int_equal(parse_version(refused[i], &minor, NULL), -1);
+        assert_int_equal(minor, -7);
+    }
+    assert_int_equal(parse_version("1.41", &minor, NULL), 0);
+    assert_int_equal(minor, 41);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            an_engine_that_misbehaves_is_refused_with_a_sentence),
+        cmocka_unit_test(an_answer_beyond_the_cap_is_refused),
+        cmocka_unit_test(
+            a_socket_that_nobody_serves_is_an_engine_that_is_down),
+        cmocka_unit_test(a_path_that_can_be_no_socket_is_malformed),
+        cmocka_unit_test(an_engine_that_hangs_is_given_up),
+        cmocka_unit_test(an_engine_that_trickles_is_given_up),
+        cmocka_unit_test(an_engine_that_accepts_nobody_is_given_up),
+        cmocka_unit_test(a_deadline_bounds_all_calls_together),
+        cmocka_unit_test(the_version_is_the_newest_that_both_know),
+        cmocka_unit_test(all_calls_share_one_connection),
+        cmocka_unit_test(an_engine_that_restarts_is_connected_to_again),
+        cmocka_unit_test(the_environment_sends_nothing_elsewhere),
+        cmocka_unit_test(descriptors_are_close_on_exec_and_closed),
+        cmocka_unit_test(names_that_could_leave_their_path_are_malformed),
+        cmocka_unit_test(what_is_not_there_is_told_from_what_failed),
+        cmocka_unit_test(a_request_beyond_the_cap_is_not_sent),
+        cmocka_unit_test(a_removal_waits_until_the_container_is_gone),
+        cmocka_unit_test(a_removal_that_can_not_work_fails_at_once),
+        cmocka_unit_test(image_answers_that_are_refused),
+        cmocka_unit_test(lists_and_strings_that_are_too_long_are_refused),
+        cmocka_unit_test(an_image_is_read),
+        cmocka_unit_test(container_answers_that_are_refused),
+        cmocka_unit_test(a_container_is_read),
+        cmocka_unit_test(version_numbers_are_read_strictly),
+    };
+
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
