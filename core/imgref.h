@@ -21,11 +21,11 @@ struct imgref {
 
 // Parses S into OUT. An optional "docker://" in front is dropped. Refused,
 // each with a sentence of its own: what the grammar does not allow,
-// uppercase names, identifiers of 64 hex digits, absolute and relative
-// paths (they are OCI bundles or .sqsh files for other plugins; the
-// sentence says so), control characters, invalid UTF-8, anything too long,
-// and pyxis' "registry#image". NULL reads as empty. Returns 0, or -1 with
-// ERR set (BERTH_EINVAL) and OUT untouched.
+// uppercase names, image IDs (64 hex digits, with or without "sha256:"),
+// ports beyond 65535, paths and image files (OCI bundles and .sqsh are for
+// other plugins, which the sentence says), pyxis' "registry#image", control
+// characters, invalid UTF-8, anything too long. NULL reads as empty.
+// Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT untouched.
 int imgref_parse(const char *s, struct imgref *out, struct berth_err *err);
 
 enum { IMGREF_TEXT_MAX = 256 + 256 + 129 + 136 + 4 };
