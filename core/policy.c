@@ -178,6 +178,15 @@ struct policy *policy_parse(size_t argc,
         return NULL;
     }
     describe(origin, policy->where);
+    if (origin && origin->cut) {
+        err_set(err,
+                BERTH_EINVAL,
+                "%s: the line is longer than the 4095 bytes that Slurm reads "
+                "of it: make it shorter, or no container can be had here",
+                policy->where);
+        policy_free(policy);
+        return NULL;
+    }
     for (size_t i = 0; i < argc; i++) {
         if (add_word(policy, argv[i], err) < 0) {
             policy_free(policy);

@@ -7,6 +7,7 @@
 #ifndef BERTH_POLICY_H
 #define BERTH_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/err.h"
@@ -17,13 +18,15 @@
 struct policy_origin {
     const char *file; // borrowed while parsing, copied by the policy
     int line;
+    bool cut; // the line is longer than Slurm reads: words have lost their
+              // end, and would allow more than the administrator wrote
 };
 
 struct policy;
 
 // Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH").
 // No allow= word: nothing is allowed. An unknown key, a malformed or empty
-// value, a second engine=, a socket path of more than 107 bytes: ERR
+// value, a second engine=, a socket path of more than 107 bytes, a cut line: ERR
 // (BERTH_EINVAL) is one sentence that names file, line and word and says
 // what was expected. Returns a new policy, to be given to policy_free, or
 // NULL with ERR set.

@@ -82,7 +82,6 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
                   struct berth_err *err)
 {
     char key[16] = "";
-    uint32_t number;
     int rc = -1;
 
     const char *eq = len <= BERTH_FACT_MAX ? memchr(packet, '=', len) : NULL;
@@ -120,9 +119,10 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = strv_add(&step->words, value);
     else if (strcmp(key, "conf") == 0)
         rc = set_path(&step->conf, value);
-    else if (strcmp(key, "line") == 0 &&
-             (rc = set_number(&number, value)) == 0)
-        step->conf_line = number > 1000000 ? 0 : (int)number;
+    else if (strcmp(key, "line") == 0)
+        rc = set_number(&step->conf_line, value);
+    else if (strcmp(key, "cut") == 0)
+        rc = set_number(&step->conf_cut, value);
     free(value);
     if (rc < 0)
         return err_set(err,

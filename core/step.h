@@ -35,7 +35,8 @@ struct step {
     char *script;      // absolute path of the batch script, or NULL
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL
-    int conf_line;     // or 0
+    uint32_t conf_line; // or 0
+    uint32_t conf_cut;  // 1: longer than Slurm reads (core/plugstack.h)
 };
 
 // Adds the fact in PACKET, LEN bytes without a NUL. An unknown key, a value

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,6 +80,92 @@ static int open_locked(const char *path, struct store_step *out,
     return 0;
 }
 
+static int make_node_dir(const char *state, const char *node, char *path,
+                         size_t size, struct berth_err *err)
+{
+    if ((size_t)snprintf(path, size, "%s/%s", state, node) >= size)
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
+}
+
+int store_job_write(const char *state, const char *node,
+                    const struct store_job *job, struct berth_err *err)
+{
+    char dir[2048], path[2048 + 32], tmp[2048 + 32];
+    int fd = -1, rc = -1;
+
+    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
+    snprintf(tmp, sizeof(tmp), "%s/%u.tmp", dir, job->job);
+    json_t *json = json_pack("{s:I, s:s, s:s, s:s}",
+                             "job", (json_int_t)job->job,
+                             "cluster", job->cluster,
+                             "partition", job->partition,
+                             "gpus", job->gpus);
+    if (unlink(tmp) < 0 && errno != ENOENT)
+        err_set(err, BERTH_ESYS, "%s: %m", tmp);
+    else if (!json)
+        err_set(err, BERTH_EINVAL, "a name is not valid UTF-8");
+    else if ((fd = open(tmp,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600)) < 0 ||
+             json_dumpfd(json, fd, JSON_COMPACT) < 0 ||
+             rename(tmp, path) < 0)
+        err_set(err, BERTH_ESYS, "%s can not be written: %m", path);
+    else
+        rc = 0;
+    if (fd >= 0)
+        close(fd);
+    json_decref(json);
+    return rc;
+}
+
+int store_job_read(const char *state, const char *node, uint32_t job,
+                   struct store_job *out, struct berth_err *err)
+{
+    const char *cluster, *partition, *gpus;
+    char path[4096];
+    json_int_t number;
+    int rc = -1;
+
+    snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *json =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    if (json_unpack(json,
+                    "{s:I, s:s, s:s, s:s !}",
+                    "job", &number,
+                    "cluster", &cluster,
+                    "partition", &partition,
+                    "gpus", &gpus) < 0 ||
+        number != job || strlen(cluster) >= sizeof(out->cluster) ||
+        strlen(partition) >= sizeof(out->partition) ||
+        strlen(gpus) >= sizeof(out->gpus)) {
+        err_set(err, BERTH_ENOTFOUND, "the prolog has no record of job %u",
+                job);
+        goto out;
+    }
+    out->job = job;
+    snprintf(out->cluster, sizeof(out->cluster), "%s", cluster);
+    snprintf(out->partition, sizeof(out->partition), "%s", partition);
+    snprintf(out->gpus, sizeof(out->gpus), "%s", gpus);
+    rc = 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    json_decref(json);
+    return rc;
+}
+
+void store_job_remove(const char *state, const char *node, uint32_t job)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
+    unlink(path);
+}
+
 int store_step_create(const char *state, const struct step *step,
                       struct store_step *out, struct berth_err *err)
 {
@@ -86,10 +173,9 @@ int store_step_create(const char *state, const struct step *step,
     struct store_step old;
 
     step_name(step->job, step->step, name);
-    snprintf(node, sizeof(node), "%s/%s", state, step->node);
-    snprintf(path, sizeof(path), "%s/%s", node, name);
-    if (make_dir(state, 0711, err) < 0 || make_dir(node, 0711, err) < 0)
+    if (make_node_dir(state, step->node, node, sizeof(node), err) < 0)
         return -1;
+    snprintf(path, sizeof(path), "%s/%s", node, name);
     // A few times: a sweep may take the directory away before its lock is
     // ours.
     for (int tries = 0; tries < 10; tries++) {
@@ -120,6 +206,32 @@ int store_step_open(const char *state, const char *node, const char *name,
         sizeof(path))
         return err_set(err, BERTH_EINVAL, "a name is too long");
     return open_locked(path, out, err);
+}
+
+pid_t store_step_holder(const char *state, const char *node,
+                        const char *name)
+{
+    char path[4096], *line = NULL;
+    size_t cap = 0;
+    struct stat st;
+    pid_t holder = 0;
+
+    snprintf(path, sizeof(path), "%s/%s/%s", state, node, name);
+    FILE *f = lstat(path, &st) < 0 ? NULL : fopen("/proc/locks", "re");
+    while (f && !holder && getline(&line, &cap, f) > 0) {
+        unsigned major_number, minor_number;
+        unsigned long inode;
+        int pid;
+        if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid,
+                   &major_number, &minor_number, &inode) == 4 &&
+            inode == st.st_ino && major_number == major(st.st_dev) &&
+            minor_number == minor(st.st_dev))
+            holder = pid;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return holder;
 }
 
 void store_step_close(struct store_step *step)

@@ -38,6 +38,27 @@ struct store_record {
     char nonce[STORE_NONCE_MAX]; // 128 random bits, in hex
 };
 
+// What the prolog knows of a job on this node, from the environment that
+// slurmd builds for it: the only trusted source of the allocation.
+struct store_job {
+    uint32_t job;
+    char cluster[128];
+    char partition[128];
+    char gpus[4096]; // SLURM_JOB_GPUS: GRES indices, "0,2-3", or empty
+};
+
+// Writes JOB's record, in the place of one that a former run of the job
+// left. 0, or -1 with ERR set.
+int store_job_write(const char *state, const char *node,
+                    const struct store_job *job, struct berth_err *err);
+
+// 0 and OUT, or -1: BERTH_ENOTFOUND if the prolog wrote none.
+int store_job_read(const char *state, const char *node, uint32_t job,
+                   struct store_job *out, struct berth_err *err);
+
+// Removes the record; that there is none is fine.
+void store_job_remove(const char *state, const char *node, uint32_t job);
+
 // Makes the directory of STEP under STATE, and locks it. A directory that a
 // dead berth-stepd left there is removed first, with its container. OUT is
 // for store_step_close or store_step_remove. 0, or -1 with ERR set.
@@ -48,6 +69,11 @@ int store_step_create(const char *state, const struct step *step,
 // its berth-stepd is alive. BERTH_ENOTFOUND: there is none.
 int store_step_open(const char *state, const char *node, const char *name,
                     struct store_step *out, struct berth_err *err);
+
+// The process that holds the lock of STATE/NODE/NAME, by the kernel's list of
+// locks, or 0.
+pid_t store_step_holder(const char *state, const char *node,
+                        const char *name);
 
 // Lets go of the directory and leaves it as it is.
 void store_step_close(struct store_step *step);

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What berth-prolog and berth-epilog share: the facts that slurmd tells
+// them, and sweeping.
+#ifndef BERTH_PROLOG_EPILOG_H
+#define BERTH_PROLOG_EPILOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+// The job that slurmd runs this program for. Only variables that slurmd
+// itself sets are read: never SPANK_*, which is the user's. False: slurmd
+// did not start this program.
+struct job_env {
+    uint32_t job;
+    char node[65];
+    char cluster[128];
+    char partition[128];
+    char gpus[4096];
+};
+bool job_env_read(struct job_env *out);
+
+// Which steps are to go.
+struct sweep {
+    const char *node;  // one, or NULL: all
+    uint32_t job;      // or 0: of any job
+    const char *step;  // "JOB.STEP", or NULL
+    bool wait;         // for a berth-stepd that is still at it; one that
+                       // does not come to an end is killed
+    bool dry_run;      // only say what would be removed
+    int left;          // result: how many could not be removed
+    int found;         // result
+};
+
+// Removes the steps whose berth-stepd is dead (or, with WAIT, all): their
+// containers, mounts and directories. Says on standard output what it
+// removed and, on standard error and to syslog, what it could not. As root.
+void sweep(struct sweep *sweep);
+
+// Sets this process up: bounds its time (after BERTH_SWEEP_MS it says so
+// and exits with STATUS), closes what it inherited, trusts no environment
+// from here on.
+void set_up(const char *name, int status);
+
+// One line to standard error and to syslog.
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: Slurm's configuration files. In slurmstepd, $SLURM_CONF is set by
+// slurmd; elsewhere it is the user's, who only misleads himself.
+
+#include "spank/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/plugstack.h"
+
+enum {
+    FILE_MAX_BYTES = 1024 * 1024, // a plugstack.conf has a few hundred
+    INCLUDE_DEPTH = 8,
+};
+
+// Reads PATH whole. Returns a new string and LEN, or NULL.
+static char *read_file(const char *path, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char *buf = fd < 0 ? NULL : malloc(FILE_MAX_BYTES);
+    size_t used = 0;
+    ssize_t n = 0;
+
+    while (buf && used < FILE_MAX_BYTES &&
+           (n = read(fd, buf + used, FILE_MAX_BYTES - used)) > 0)
+        used += (size_t)n;
+    if (fd >= 0)
+        close(fd);
+    if (!buf || n < 0) {
+        free(buf);
+        return NULL;
+    }
+    *len = used;
+    return buf;
+}
+
+// Writes "DIR of FILE/NAME" to BUF, or NAME itself if it is absolute.
+static void beside(const char *file, const char *name, char *buf, size_t size)
+{
+    const char *slash = strrchr(file, '/');
+
+    if (name[0] == '/' || !slash)
+        snprintf(buf, size, "%s", name);
+    else
+        snprintf(buf, size, "%.*s/%s", (int)(slash - file), file, name);
+}
+
+static bool search(const char *file, int argc, char **argv, int depth,
+                   struct conf_origin *out)
+{
+    size_t len;
+    char *text = depth < INCLUDE_DEPTH ? read_file(file, &len) : NULL;
+    struct plugstack_line *line = text ? malloc(sizeof(*line)) : NULL;
+    struct plugstack stack = {.text = text, .len = text ? len : 0};
+    char pattern[4096];
+    bool found = false;
+
+    while (line && !found && plugstack_next(&stack, "spank_berth.so", line)) {
+        if (line->kind == PLUGSTACK_PLUGIN) {
+            found = plugstack_same_words(line, (size_t)argc,
+                                         (const char *const *)argv);
+            if (found) {
+                snprintf(out->file, sizeof(out->file), "%s", file);
+                out->line = line->number;
+                out->cut = line->cut;
+            }
+            continue;
+        }
+        glob_t g;
+        beside(file, line->path, pattern, sizeof(pattern));
+        if (glob(pattern, 0, NULL, &g) != 0)
+            continue;
+        for (size_t i = 0; i < g.gl_pathc && !found; i++)
+            found = search(g.gl_pathv[i], argc, argv, depth + 1, out);
+        globfree(&g);
+    }
+    free(line);
+    free(text);
+    return found;
+}
+
+void conf_find(int argc, char **argv, struct conf_origin *out)
+{
+    const char *usual[] = {getenv("SLURM_CONF"), "/etc/slurm/slurm.conf",
+                           "/run/slurm/conf/slurm.conf"};
+    char name[4096], path[4096 * 2];
+    int saved = errno;
+
+    *out = (struct conf_origin){0};
+    for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+        size_t len;
+        char *text = usual[i] ? read_file(usual[i], &len) : NULL;
+        if (!text)
+            continue;
+        if (!plugstack_from_slurm_conf(text, len, name, sizeof(name)))
+            snprintf(name, sizeof(name), "plugstack.conf");
+        free(text);
+        beside(usual[i], name, path, sizeof(path));
+        if (search(path, argc, argv, 0, out))
+            break;
+    }
+    errno = saved;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Finds where the plugin's words stand, for messages, and to learn whether
+// Slurm has cut their line: SPANK hands the bare words over.
+#ifndef BERTH_CONF_H
+#define BERTH_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct conf_origin {
+    char file[4096]; // absolute; empty if it was not found
+    int line;        // or 0
+    bool cut;        // longer than Slurm reads (core/plugstack.h)
+};
+
+// Looks for the line that loads the plugin with these words in the
+// plugstack.conf that belongs to $SLURM_CONF (or Slurm's usual places), and
+// in what that includes. With the caller's rights. Failing that, OUT says
+// that nothing is known.
+void conf_find(int argc, char **argv, struct conf_origin *out);
+
+#endif

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: SPANK's items, of which the image, the program and the working
+// directory are the user's. The step's environment is not read at all but
+// for the image. slurmstepd has threads: between fork and exec only calls
+// that are safe there.
+
+#include "spank/remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/limits.h"
+#include "core/step.h"
+#include "handover/wire.h"
+#include "spank/conf.h"
+#include "stepd/link.h"
+
+static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
+static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";
+static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
+
+// How long berth-stepd may take to say that it is there, and a clean-up
+// after one that died: both are a matter of milliseconds.
+enum { READY_MS = 20000, SWEEP_MS = 20000, GROUPS_PER_FACT = 1000 };
+
+struct remote {
+    int link;          // to berth-stepd; -1 if there is none
+    char **argv;       // the step's, in slurmstepd
+    char *argv0;       // what stood in its first place, and will again
+    bool multi_prog;   // tasks have arrays of their own
+    char node[65];
+    char name[STEP_NAME_MAX];
+};
+
+// The first child: root again, and no descendant of slurmstepd, which kills
+// those at the step's end. Replaces itself by PROGRAM, with LINK as its
+// standard input.
+static _Noreturn void become(const char *program, char *const argv[], int link,
+                             bool detach)
+{
+    char *const env[] = {NULL};
+    sigset_t none;
+
+    if (setresuid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+        setresgid(0, 0, 0) < 0)
+        _exit(1);
+    if (detach) {
+        pid_t pid = fork();
+        if (pid != 0)
+            _exit(pid < 0);
+    }
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(link >= 0 ? link : null, 0) < 0 ||
+        dup2(null, 1) < 0 || dup2(null, 2) < 0)
+        _exit(1);
+    if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
+        _exit(1);
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(program, argv, env);
+    _exit(1);
+}
+
+// Starts berth-stepd. Returns the link to it, or -1.
+static int start_stepd(const struct remote *remote)
+{
+    char *const argv[] = {(char *)"berth-stepd", (char *)remote->name, NULL};
+    struct timeval t = {.tv_sec = READY_MS / 1000};
+    int pair[2], status = 0;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        become(stepd_program, argv, pair[1], true);
+    close(pair[1]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 ||
+        setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ||
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0) {
+        close(pair[0]);
+        return -1;
+    }
+    return pair[0];
+}
+
+// Sends one packet, "KEY=VALUE". Returns whether that was possible.
+static bool tell(int link, const char *key, const char *value)
+{
+    char *packet = NULL;
+    int n = asprintf(&packet, "%s=%s", key, value);
+    bool ok = n >= 0 && n <= BERTH_FACT_MAX &&
+              send(link, packet, (size_t)n, MSG_NOSIGNAL) == n;
+
+    free(packet);
+    return ok;
+}
+
+static bool tell_number(int link, const char *key, unsigned long number)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%lu", number);
+    return tell(link, key, text);
+}
+
+static bool tell_groups(int link, const gid_t *gids, int n)
+{
+    char text[GROUPS_PER_FACT * 11 + 1];
+    bool ok = true;
+
+    for (int i = 0; ok && i < n;) {
+        size_t used = 0;
+        for (int k = 0; i < n && k < GROUPS_PER_FACT; i++, k++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                     k ? ",%u" : "%u", gids[i]);
+        ok = tell(link, "gids", text);
+    }
+    return ok;
+}
+
+static bool tell_policy(int link, int argc, char **argv)
+{
+    struct conf_origin origin;
+    bool ok = true;
+
+    for (int i = 0; ok && i < argc; i++)
+        ok = tell(link, "word", argv[i]);
+    conf_find(argc, argv, &origin);
+    if (ok && origin.file[0])
+        ok = tell(link, "conf", origin.file) &&
+             tell_number(link, "line", (unsigned long)origin.line) &&
+             tell_number(link, "cut", origin.cut);
+    return ok;
+}
+
+// Gathers and sends what berth-stepd needs to know.
+static bool tell_facts(const struct remote *remote, spank_t sp,
+                       const char *image, int argc, char **argv)
+{
+    char cwd[PATH_MAX];
+    uint32_t job, step, ntasks;
+    gid_t gid, *gids = NULL;
+    int ngids = 0, link = remote->link;
+    uid_t uid;
+
+    if (spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_GID, &gid) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &gids, &ngids) !=
+            ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &ntasks) !=
+            ESPANK_SUCCESS ||
+        !getcwd(cwd, sizeof(cwd)))
+        return false;
+    return tell_number(link, "job", job) && tell_number(link, "step", step) &&
+           tell_number(link, "uid", uid) && tell_number(link, "gid", gid) &&
+           tell_groups(link, gids, ngids) &&
+           tell_number(link, "ntasks", ntasks) &&
+           tell(link, "node", remote->node) && tell(link, "image", image) &&
+           tell(link, "cwd", cwd) && tell(link, "argv0", remote->argv0) &&
+           (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
+           tell_policy(link, argc, argv) &&
+           send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
+}
+
+// Waits for the answer to the facts, and tells the tasks where to go.
+static void hear_ready(struct remote *remote, spank_t sp, bool told)
+{
+    size_t ready = strlen(LINK_READY), failed = strlen(LINK_FAILED);
+    char packet[4097];
+
+    ssize_t n = recv(remote->link, packet, sizeof(packet) - 1, 0);
+    packet[n > 0 ? n : 0] = 0;
+    if (told && strncmp(packet, LINK_READY, ready) == 0) {
+        spank_setenv(sp, WIRE_STEP_ENV, packet + ready, 1);
+        return;
+    }
+    if (strncmp(packet, LINK_FAILED, failed) == 0)
+        slurm_error("berth: %s", packet + failed);
+    else if (access(stepd_program, X_OK) < 0)
+        slurm_error("berth: %s is missing on node %s: ask your administrator "
+                    "to install berth there",
+                    stepd_program, remote->node);
+    else
+        slurm_error("berth: %s did not answer on node %s: tell your "
+                    "administrator",
+                    stepd_program, remote->node);
+    close(remote->link);
+    remote->link = -1;
+}
+
+// Says whether TEXT is what `srun --multi-prog` sends in the place of the
+// program's first argument: lines of a rank specification and a program.
+static bool is_multi_prog(const char *text)
+{
+    bool any = false;
+
+    if (!strchr(text, '\n'))
+        return false;
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        size_t blank = strspn(text, " \t");
+        if (blank < len && text[blank] != '#') {
+            size_t ranks = strspn(text + blank, "0123456789,-*:");
+            if (ranks == 0 || !strchr(" \t", text[blank + ranks]))
+                return false;
+            any = true;
+        }
+        text += len + (text[len] == '\n');
+    }
+    return any;
+}
+
+struct remote *remote_begin(spank_t sp, const char *image, int argc,
+                            char **argv)
+{
+    const char *node = getenv("SLURMD_NODENAME"); // slurmstepd's own
+    uint32_t job = 0, step = 0;
+    int task_argc = 0;
+    char **task_argv = NULL;
+
+    struct remote *remote = calloc(1, sizeof(*remote));
+    if (!remote || !node || strlen(node) >= sizeof(remote->node) ||
+        spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_ARGV, &task_argc, &task_argv) !=
+            ESPANK_SUCCESS ||
+        task_argc < 1) {
+        slurm_error("berth: Slurm does not say what this step is: tell your "
+                    "administrator");
+        free(remote);
+        return NULL;
+    }
+    snprintf(remote->node, sizeof(remote->node), "%s", node);
+    step_name(job, step, remote->name);
+    remote->multi_prog = task_argc > 1 && is_multi_prog(task_argv[1]);
+    remote->argv = task_argv;
+    remote->argv0 = task_argv[0];
+    // slurmstepd will free what stands here: remote_end puts it back.
+    task_argv[0] = (char *)task_program;
+    spank_unsetenv(sp, WIRE_STEP_ENV);
+    if (access(task_program, X_OK) < 0)
+        slurm_error("berth: %s is missing on node %s: ask your administrator "
+                    "to install berth there",
+                    task_program, remote->node);
+    remote->link = start_stepd(remote);
+    if (remote->link < 0) {
+        slurm_error("berth: %s can not be started on node %s: tell your "
+                    "administrator",
+                    stepd_program, remote->node);
+        return remote;
+    }
+    hear_ready(remote, sp, tell_facts(remote, sp, image, argc, argv));
+    return remote;
+}
+
+void remote_task(struct remote *remote, pid_t pid)
+{
+    char packet[32];
+    int n = snprintf(packet, sizeof(packet), LINK_TASK "%d", (int)pid);
+
+    // Should this fail, berth-stepd will not know the task and refuse it.
+    if (remote->link >= 0)
+        send(remote->link, packet, (size_t)n, MSG_NOSIGNAL);
+}
+
+int remote_check_task(const struct remote *remote)
+{
+    if (!remote->multi_prog)
+        return 0;
+    slurm_error("berth: --multi-prog can not be had with a container: start "
+                "each program as a step of its own");
+    return -1;
+}
+
+static long long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// Waits until the link ends, for MS milliseconds at most. True if
+// berth-stepd said that it has left nothing behind.
+static bool hear_clean(int link, int ms)
+{
+    long long end = now_ms() + ms;
+    bool clean = false;
+    char packet[4097];
+
+    for (;;) {
+        struct pollfd p = {.fd = link, .events = POLLIN};
+        long long left = end - now_ms();
+        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
+        if (ready < 0 && errno == EINTR)
+            continue;
+        ssize_t n = ready > 0 ? recv(link, packet, sizeof(packet) - 1, 0) : 0;
+        if (n <= 0)
+            return clean;
+        packet[n] = 0;
+        clean = clean || strcmp(packet, LINK_CLEAN) == 0;
+    }
+}
+
+// What a berth-stepd that was killed has left, berth-epilog removes.
+static void sweep(const struct remote *remote)
+{
+    char *const argv[] = {(char *)"berth-epilog",         (char *)"--node",
+                          (char *)remote->node,           (char *)"--step",
+                          (char *)remote->name,           NULL};
+    int status;
+
+    pid_t pid = fork();
+    if (pid == 0)
+        become(epilog_program, argv, -1, false);
+    for (int ms = 0; pid > 0 && waitpid(pid, &status, WNOHANG) == 0; ms += 10) {
+        struct timespec t = {.tv_nsec = 10 * 1000000L};
+        if (ms >= SWEEP_MS) {
+            kill(pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            return;
+        }
+        nanosleep(&t, NULL);
+    }
+}
+
+void remote_end(struct remote *remote)
+{
+    remote->argv[0] = remote->argv0;
+    if (remote->link >= 0) {
+        shutdown(remote->link, SHUT_WR);
+        if (!hear_clean(remote->link, BERTH_EXIT_MS))
+            sweep(remote);
+        close(remote->link);
+    }
+    free(remote);
+}

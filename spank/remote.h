@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The plugin in slurmstepd: starts berth-stepd, tells it about the step,
+// and points the tasks at berth-task.
+#ifndef BERTH_REMOTE_H
+#define BERTH_REMOTE_H
+
+#include <slurm/spank.h>
+
+struct remote; // a step that wants a container
+
+// Real uid 0, effective uid the user's. The step's tasks will be
+// berth-task from here on, whatever fails: they never run on the host, and
+// say why. Returns a new object for remote_end, or NULL (after an error
+// message) if even that was not possible.
+struct remote *remote_begin(spank_t sp, const char *image, int argc,
+                            char **argv);
+
+// Root. Tells berth-stepd of a task that slurmstepd has forked.
+void remote_task(struct remote *remote, pid_t pid);
+
+// The user, in the task's own process, before it execs. 0, or -1 (after an
+// error message) if this task would not become berth-task.
+int remote_check_task(const struct remote *remote);
+
+// Root. The step is over: waits, with a limit, until berth-stepd has left
+// nothing behind, and frees REMOTE.
+void remote_end(struct remote *remote);
+
+#endif

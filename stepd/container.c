@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the facts of a step, of which image and cwd are the user's.
+
+#include "stepd/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/imgref.h"
+#include "core/limits.h"
+#include "core/overlay.h"
+#include "core/policy.h"
+#include "core/request.h"
+#include "engine/engine.h"
+#include "handover/wire.h"
+#include "stepd/audit.h"
+#include "stepd/identity.h"
+#include "stepd/listen.h"
+#include "stepd/stage.h"
+
+// What no container gets, whatever a user or an administrator asks for:
+// the node's own, and where an image has its programs. Those that this node
+// does not have are passed over.
+static const char *const never[] = {
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/munge",
+    "/var/log",
+    "/var/run",
+    "/var/spool/slurm",
+    "/var/spool/slurmctld",
+    "/var/spool/slurmd",
+    BERTH_LIBEXECDIR,
+    BERTH_STATEDIR,
+    NULL,
+};
+
+// Always there, of bounded size.
+static const char *const tmpfs_always[] = {"/run", "/tmp", "/var/tmp"};
+
+enum { TMPFS_ALWAYS = sizeof(tmpfs_always) / sizeof(*tmpfs_always) };
+
+// What is needed to make one container, and gone when it is made.
+struct making {
+    const struct step *step;
+    const struct store_step *store;
+    struct policy *policy;
+    struct engine *engine;
+    struct engine_image image;
+    struct engine_container seen;
+    struct identity identity;
+    struct store_record record;
+    struct request request;
+    struct request_mount mounts[BERTH_MOUNTS_MAX];
+    char *paths[BERTH_MOUNTS_MAX]; // sources, owned
+    const char **tmpfs;
+    struct request_ulimit ulimits[RLIM_NLIMITS];
+    struct request_label labels[8];
+    struct store_job allocation;
+    char job[16], uid[16], name[STEP_NAME_MAX];
+    char id[65];
+    int listener; // where berth-init connects
+};
+
+static int decide(struct making *m, struct imgref *ref, struct berth_err *err)
+{
+    const struct step *step = m->step;
+    struct policy_origin origin = {step->conf, (int)step->conf_line,
+                                   step->conf_cut != 0};
+    struct policy_decision decision;
+
+    m->policy = policy_parse(step->words.n,
+                             (const char *const *)step->words.v,
+                             &origin,
+                             err);
+    if (!m->policy || imgref_parse(step->image, ref, err) < 0)
+        return -1;
+    policy_check_image(m->policy, ref, &decision);
+    if (decision.verdict != POLICY_ALLOW)
+        return err_set(err, BERTH_EDENIED, "%s", decision.reason);
+    return 0;
+}
+
+static int find_image(struct making *m, const struct imgref *ref,
+                      struct berth_err *err)
+{
+    char name[IMGREF_TEXT_MAX];
+
+    imgref_format(ref, name);
+    m->engine = engine_open(policy_engine(m->policy), err);
+    if (!m->engine)
+        return -1;
+    if (engine_image_inspect(m->engine, name, &m->image, err) == 0)
+        return 0;
+    if (err->code == BERTH_ENOTFOUND)
+        err_set(err,
+                BERTH_ENOTFOUND,
+                "the image %s is allowed, but the container engine of node "
+                "%s does not have it: ask your administrator to pull it there",
+                name,
+                m->step->node);
+    return -1;
+}
+
+// Adds a mount whose source is NAME in the store's directory.
+static int add_mount(struct making *m, const char *name, const char *target,
+                     bool readonly, struct berth_err *err)
+{
+    char *path = NULL;
+
+    if (m->request.nmounts == BERTH_MOUNTS_MAX ||
+        asprintf(&path, "%s/%s", m->store->path, name) < 0)
+        return err_set(err, BERTH_ENOMEM, "too many mounts");
+    m->paths[m->request.nmounts] = path;
+    m->mounts[m->request.nmounts++] =
+        (struct request_mount){path, target, readonly};
+    return 0;
+}
+
+static int stage(struct making *m, int fd, const char *name,
+                 const char *target, bool readonly, struct berth_err *err)
+{
+    return stage_bind(fd, m->store->dir, name, readonly, err) < 0
+               ? -1
+               : add_mount(m, name, target, readonly, err);
+}
+
+// Opens PATH with the user's rights and stages it at the same path.
+static int stage_users(struct making *m, const char *path, const char *name,
+                       bool readonly, bool judge, struct berth_err *err)
+{
+    struct stage_user user = {m->step->uid, m->step->gid, m->step->gids,
+                              m->step->ngids};
+    int rc = -1;
+
+    int fd = stage_open(&user, path, err);
+    if (fd >= 0 && (!judge || stage_judge(fd, path, never, err) == 0))
+        rc = stage(m, fd, name, path, readonly, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+// The working directory is mounted where it is. "/" is there anyway.
+static int stage_workdir(struct making *m, struct berth_err *err)
+{
+    if (strcmp(m->step->cwd, "/") == 0)
+        return 0;
+    if (stage_users(m, m->step->cwd, "workdir", false, true, err) == 0)
+        return 0;
+    char why[sizeof(err->text)];
+    memcpy(why, err->text, sizeof(why));
+    return err_set(err,
+                   err->code,
+                   "the working directory can not be had in a container: %s; "
+                   "start from another directory, or name one with --chdir",
+                   why);
+}
+
+// berth-init comes from where berth is installed, which root chose.
+static int stage_init(struct making *m, struct berth_err *err)
+{
+    static const char path[] = BERTH_LIBEXECDIR "/berth-init";
+    struct stat st;
+    int rc = -1;
+
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        !(st.st_mode & S_IXOTH))
+        err_set(err,
+                BERTH_ESYS,
+                "%s is missing or can not be run on node %s: ask your "
+                "administrator to install berth there",
+                path,
+                m->step->node);
+    else
+        rc = stage(m, fd, "init", WIRE_INIT_PATH, true, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+// Makes an empty file for what is written after the start, and stages it:
+// the mount carries nosuid and nodev, as every mount does.
+static int stage_empty(struct making *m, const char *name, const char *target,
+                       struct berth_err *err)
+{
+    char mount[32];
+    int rc = -1;
+
+    snprintf(mount, sizeof(mount), "%s.mount", name);
+    int fd = openat(m->store->dir,
+                    name,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    if (fd < 0 || fchmod(fd, 0644) < 0)
+        err_set(err, BERTH_ESYS, "making %s: %m", name);
+    else
+        rc = stage(m, fd, mount, target, true, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int stage_control(struct making *m, struct berth_err *err)
+{
+    m->listener = listen_at(m->store, "control", m->step->uid, err);
+    if (m->listener < 0)
+        return -1;
+    int fd = openat(m->store->dir, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int rc = fd < 0 ? err_set(err, BERTH_ESYS, "control: %m")
+                    : stage(m, fd, "control.mount", WIRE_CONTROL_PATH, true,
+                            err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int stage_all(struct making *m, struct berth_err *err)
+{
+    if (stage_workdir(m, err) < 0 || stage_init(m, err) < 0 ||
+        stage_control(m, err) < 0 ||
+        stage_empty(m, "passwd", "/etc/passwd", err) < 0 ||
+        stage_empty(m, "group", "/etc/group", err) < 0)
+        return -1;
+    // Slurm's own copy of the batch script, which the user can read.
+    if (m->step->script &&
+        stage_users(m, m->step->script, "script", true, false, err) < 0)
+        return -1;
+    return 0;
+}
+
+static bool has_mount(const struct making *m, const char *target)
+{
+    for (size_t i = 0; i < m->request.nmounts; i++)
+        if (strcmp(m->mounts[i].target, target) == 0)
+            return true;
+    return false;
+}
+
+// A tmpfs also for each VOLUME that the image declares: the engine would
+// make an anonymous volume of each, on its disk and without a bound.
+static int choose_tmpfs(struct making *m, struct berth_err *err)
+{
+    m->tmpfs = calloc(TMPFS_ALWAYS + m->image.nvolumes, sizeof(char *));
+    if (!m->tmpfs)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    for (size_t i = 0; i < TMPFS_ALWAYS + m->image.nvolumes; i++) {
+        const char *target = i < TMPFS_ALWAYS
+                                 ? tmpfs_always[i]
+                                 : m->image.volumes[i - TMPFS_ALWAYS];
+        if (!request_target_ok(target))
+            return err_set(err,
+                           BERTH_EINVAL,
+                           "the image declares a volume at a place where none "
+                           "can be: ask its author to move it");
+        if (!has_mount(m, target))
+            m->tmpfs[m->request.ntmpfs++] = target;
+    }
+    return 0;
+}
+
+// This process has the limits of slurmd, which bound those of every task:
+// the tasks' own are set later (stepd/place.h).
+static void choose_ulimits(struct making *m)
+{
+    static const struct {
+        int resource;
+        const char *name;
+    } known[] = {
+        {RLIMIT_CORE, "core"},         {RLIMIT_CPU, "cpu"},
+        {RLIMIT_DATA, "data"},         {RLIMIT_FSIZE, "fsize"},
+        {RLIMIT_LOCKS, "locks"},       {RLIMIT_MEMLOCK, "memlock"},
+        {RLIMIT_MSGQUEUE, "msgqueue"}, {RLIMIT_NICE, "nice"},
+        {RLIMIT_NOFILE, "nofile"},     {RLIMIT_NPROC, "nproc"},
+        {RLIMIT_RSS, "rss"},           {RLIMIT_RTPRIO, "rtprio"},
+        {RLIMIT_RTTIME, "rttime"},     {RLIMIT_SIGPENDING, "sigpending"},
+        {RLIMIT_STACK, "stack"},
+    };
+    struct rlimit r;
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (getrlimit(known[i].resource, &r) == 0)
+            m->ulimits[m->request.nulimits++] = (struct request_ulimit){
+                known[i].name,
+                r.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)r.rlim_cur,
+                r.rlim_max == RLIM_INFINITY ? -1 : (int64_t)r.rlim_max,
+            };
+}
+
+static void choose_labels(struct making *m)
+{
+    const struct step *step = m->step;
+    size_t n = 0;
+
+    snprintf(m->job, sizeof(m->job), "%u", step->job);
+    snprintf(m->uid, sizeof(m->uid), "%u", step->uid);
+    step_name(step->job, step->step, m->name);
+    m->labels[n++] = (struct request_label){"berth.cluster",
+                                              m->allocation.cluster};
+    m->labels[n++] = (struct request_label){"berth.node", step->node};
+    m->labels[n++] = (struct request_label){"berth.job", m->job};
+    m->labels[n++] = (struct request_label){"berth.step", m->name};
+    m->labels[n++] = (struct request_label){"berth.uid", m->uid};
+    m->labels[n++] =
+        (struct request_label){STORE_NONCE_LABEL, m->record.nonce};
+    m->request.nlabels = n;
+}
+
+static int choose(struct making *m, struct berth_err *err)
+{
+    struct request *r = &m->request;
+    long long half = (long long)sysconf(_SC_PHYS_PAGES) / 2 *
+                     sysconf(_SC_PAGESIZE);
+
+    if (half <= 0)
+        return err_set(err, BERTH_ESYS, "the size of memory is unknown");
+    // Without a prolog nothing is known of the job: no GPUs, no cluster.
+    if (store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
+                       &m->allocation, err) < 0 &&
+        err->code != BERTH_ENOTFOUND)
+        return -1;
+    r->image_id = m->image.id;
+    r->uid = m->step->uid;
+    r->gid = m->step->gid;
+    r->gids = m->step->gids;
+    r->ngids = m->step->ngids;
+    r->mounts = m->mounts;
+    r->ulimits = m->ulimits;
+    r->labels = m->labels;
+    r->tmpfs_bytes = r->shm_bytes = (uint64_t)half;
+    choose_ulimits(m);
+    choose_labels(m);
+    if (choose_tmpfs(m, err) < 0)
+        return -1;
+    r->tmpfs = m->tmpfs;
+    return 0;
+}
+
+// HOME is the user's home where it is mounted, else the working directory.
+static int make_overlay(struct making *m, struct strv *out,
+                        struct berth_err *err)
+{
+    const char *home = m->identity.home;
+
+    if (strv_add(out, m->step->argv0) < 0)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    return overlay_build(m->image.env,
+                         m->image.nenv,
+                         has_mount(m, home) ? home : m->step->cwd,
+                         out,
+                         err);
+}
+
+static long long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// Waits until berth-init has connected. Others of the user's processes on
+// the node can connect as well: only the container's first process counts.
+// Twice a second it asks the engine whether the container still runs.
+static int await_init(struct making *m, struct berth_err *err)
+{
+    long long end = now_ms() + BERTH_READY_MS;
+    struct wire_in in;
+
+    while (now_ms() < end) {
+        struct pollfd p = {.fd = m->listener, .events = POLLIN};
+        if (poll(&p, 1, 500) == 0) {
+            engine_container_clear(&m->seen);
+            if (engine_container_inspect(m->engine, m->id, &m->seen, err) < 0)
+                return -1;
+            if (!m->seen.running)
+                return err_set(err, BERTH_EENGINE,
+                               "the container ended before its tasks began");
+            continue;
+        }
+        struct ucred peer = {0};
+        socklen_t len = sizeof(peer);
+        int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+            peer.pid == m->seen.pid && listen_timeout(fd) == 0 &&
+            wire_recv(fd, &in, 0) == 1) {
+            wire_close(&in);
+            if (in.msg.type == WIRE_HELLO)
+                return fd;
+        }
+        close(fd);
+    }
+    return err_set(err, BERTH_ETIMEOUT,
+                   "the container did not come up within %d seconds",
+                   BERTH_READY_MS / 1000);
+}
+
+static int start(struct making *m, struct berth_err *err)
+{
+    int rc = -1;
+
+    if (store_record_write(m->store, policy_engine(m->policy), &m->record,
+                           err) < 0 ||
+        choose(m, err) < 0)
+        return -1;
+    json_t *body = request_build(&m->request, err);
+    if (body &&
+        engine_container_create(m->engine, m->record.container, body, m->id,
+                                err) == 0 &&
+        store_record_created(m->store, err) == 0 &&
+        engine_container_start(m->engine, m->id, err) == 0 &&
+        engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
+        rc = 0;
+    json_decref(body);
+    return rc;
+}
+
+int container_create(const struct step *step, const struct store_step *store,
+                     struct container *out, struct berth_err *err)
+{
+    struct making m = {.step = step, .store = store, .listener = -1};
+    struct imgref ref;
+    int control = -1, rc = -1;
+
+    *out = (struct container){.control = -1};
+    if (decide(&m, &ref, err) < 0 || find_image(&m, &ref, err) < 0 ||
+        stage_all(&m, err) < 0 || start(&m, err) < 0 ||
+        identity_lookup(step, &m.identity, err) < 0 ||
+        make_overlay(&m, &out->overlay, err) < 0 ||
+        (control = await_init(&m, err)) < 0 ||
+        audit_container(&m.request, &m.seen, err) < 0 ||
+        identity_write(&m.identity, m.seen.pid, store->dir, err) < 0)
+        goto out;
+    out->pid = m.seen.pid;
+    out->control = control;
+    control = -1;
+    rc = 0;
+out:
+    if (rc < 0)
+        container_close(out);
+    if (control >= 0)
+        close(control);
+    if (m.listener >= 0)
+        close(m.listener);
+    engine_container_clear(&m.seen);
+    engine_image_clear(&m.image);
+    engine_close(m.engine);
+    policy_free(m.policy);
+    identity_clear(&m.identity);
+    for (size_t i = 0; i < m.request.nmounts; i++)
+        free(m.paths[i]);
+    free(m.tmpfs);
+    return rc;
+}
+
+void container_close(struct container *container)
+{
+    if (container->control >= 0)
+        close(container->control);
+    container->control = -1;
+    strv_clear(&container->overlay);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The container of a step: decided on, made, audited.
+#ifndef BERTH_CONTAINER_H
+#define BERTH_CONTAINER_H
+
+#include <sys/types.h>
+
+#include "core/err.h"
+#include "core/step.h"
+#include "core/strv.h"
+#include "stepd/store.h"
+
+struct container {
+    pid_t pid;           // of berth-init
+    int control;         // link to it: closing it ends the container
+    struct strv overlay; // of the tasks' environment (handover/wire.h)
+};
+
+// Decides by the words of plugstack.conf whether STEP may have its
+// container, and makes, starts and audits it. What it makes on the node is
+// in STORE and on record there, also when it fails. Blocks as long as the
+// engine does. Returns 0 and OUT, or -1 with ERR set to a sentence for the
+// user.
+int container_create(const struct step *step, const struct store_step *store,
+                     struct container *out, struct berth_err *err);
+
+// Ends the container: berth-init sees its link close. STORE knows how to
+// remove what is left.
+void container_close(struct container *container);
+
+#endif

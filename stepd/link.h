@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What the plugin (in slurmstepd) and berth-stepd say to each other, on a
+// SOCK_SEQPACKET pair between two processes of root, one packet each:
+//
+//   plugin -> stepd: the facts, "key=value" (core/step.h), then "begin";
+//                    later "task=PID" for each task that slurmstepd forked,
+//                    before that task may exec; closing: the step is over
+//   stepd -> plugin: "ready=PATH", the socket for the step's tasks (the
+//                    container is then still on its way), or
+//                    "failed=SENTENCE"; at the end "clean" if it has left
+//                    nothing behind
+//
+// berth-stepd has the link as its standard input.
+#ifndef BERTH_LINK_H
+#define BERTH_LINK_H
+
+#define LINK_BEGIN "begin"
+#define LINK_TASK "task="
+#define LINK_READY "ready="
+#define LINK_FAILED "failed="
+#define LINK_CLEAN "clean"
+
+#endif
