@@ -6,6 +6,8 @@
 #ifndef BERTH_REMOTE_H
 #define BERTH_REMOTE_H
 
+#include <sys/types.h>
+
 #include <slurm/spank.h>
 
 struct remote; // a step that wants a container
