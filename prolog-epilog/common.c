@@ -44,7 +44,7 @@ void set_up(const char *name, int status)
     struct sigaction act = {.sa_handler = late};
     sigset_t none;
 
-    umask(077);
+    umask(022);
     syscall(SYS_close_range, 3, ~0U, 0);
     if (chdir("/") < 0)
         exit(status);

@@ -21,7 +21,9 @@
 #include "spank/conf.h"
 #include "spank/remote.h"
 
+#pragma GCC visibility push(default)
 SPANK_PLUGIN(berth, 1)
+#pragma GCC visibility pop
 
 #define EXPORT __attribute__((visibility("default")))
 

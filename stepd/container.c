@@ -26,6 +26,7 @@
 #include "handover/wire.h"
 #include "stepd/audit.h"
 #include "stepd/identity.h"
+#include "stepd/inside.h"
 #include "stepd/listen.h"
 #include "stepd/stage.h"
 
@@ -457,8 +458,9 @@ int container_create(const struct step *step, const struct store_step *store,
         identity_lookup(step, &m.identity, err) < 0 ||
         make_overlay(&m, &out->overlay, err) < 0 ||
         (control = await_init(&m, err)) < 0 ||
-        audit_container(&m.request, &m.seen, err) < 0 ||
-        identity_write(&m.identity, m.seen.pid, store->dir, err) < 0)
+        inside_prepare(m.seen.pid, &m.request, &m.identity, store->dir, err) <
+            0 ||
+        audit_container(&m.request, &m.seen, err) < 0)
         goto out;
     out->pid = m.seen.pid;
     out->control = control;

@@ -23,12 +23,4 @@ int identity_lookup(const struct step *step, struct identity *out,
                     struct berth_err *err);
 void identity_clear(struct identity *identity);
 
-// Writes IDENTITY's lines, and behind them the image's own, to the files
-// "passwd" and "group" of the directory DIR, which are mounted over the
-// image's in the container whose first process is PID. The image's are read
-// beneath these mounts by a child that enters the container's mount
-// namespace and runs nothing of it. As root. 0, or -1 with ERR set.
-int identity_write(const struct identity *identity, pid_t pid, int dir,
-                   struct berth_err *err);
-
 #endif

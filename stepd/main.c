@@ -53,7 +53,7 @@ struct stepd {
 // environment, these arguments and descriptors 0 to 2.
 static void harden(void)
 {
-    umask(077);
+    umask(022);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
     setsid();
