@@ -81,9 +81,12 @@ int wire_send(int fd,
 }
 
 // Takes descriptors and credentials out of HDR. All of them: what the
-// caller has no use for must be closed, too.
-static void take_control(struct msghdr *hdr, struct wire_in *in)
+// caller has no use for must be closed, too. Returns how many of those
+// there were.
+static size_t take_control(struct msghdr *hdr, struct wire_in *in)
 {
+    size_t surplus = 0;
+
     for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
         if (c->cmsg_level != SOL_SOCKET)
             continue;
@@ -94,10 +97,12 @@ static void take_control(struct msghdr *hdr, struct wire_in *in)
                 int fd;
 
                 memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                if (in->nfds < WIRE_FDS_MAX)
+                if (in->nfds < WIRE_FDS_MAX) {
                     in->fds[in->nfds++] = fd;
-                else
+                } else {
                     close(fd);
+                    surplus++;
+                }
             }
         } else if (c->cmsg_type == SCM_CREDENTIALS) {
             struct ucred cred;
@@ -108,6 +113,7 @@ static void take_control(struct msghdr *hdr, struct wire_in *in)
             in->gid = cred.gid;
         }
     }
+    return surplus;
 }
 
 // Says whether IN, of which N bytes came, is what its type should be.
@@ -143,6 +149,7 @@ int wire_recv(int fd, struct wire_in *in, int flags)
         .msg_control = &control,
         .msg_controllen = sizeof(control),
     };
+    size_t surplus;
     ssize_t n;
 
     in->nfds = 0;
@@ -154,7 +161,7 @@ int wire_recv(int fd, struct wire_in *in, int flags)
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return -1;
-    take_control(&hdr, in);
+    surplus = take_control(&hdr, in);
     if (hdr.msg_flags & MSG_CTRUNC) {
         wire_close(in);
         errno = EMFILE;
@@ -164,7 +171,7 @@ int wire_recv(int fd, struct wire_in *in, int flags)
         wire_close(in);
         return 0;
     }
-    if ((hdr.msg_flags & MSG_TRUNC) || !well_formed(in, (size_t)n)) {
+    if ((hdr.msg_flags & MSG_TRUNC) || surplus || !well_formed(in, (size_t)n)) {
         wire_close(in);
         errno = EPROTO;
         return -1;

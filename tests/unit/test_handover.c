@@ -1,0 +1,1438 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Plays berth-stepd to the real berth-init and the real berth-task, in a
+// user, mount and pid namespace of its own, without an engine. Most tests
+// run the same probe (this program again) once bare and once through the
+// handover, and compare what it saw.
+#define _GNU_SOURCE
+#include "handover/signals.h"
+#include "handover/wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define STEP_PATH "/run/berth/step"
+
+static char self[4096];      // this program
+static char init_path[4096]; // berth-init
+static char task_path[4096]; // berth-task
+
+// ---- the probe: what a program sees -----------------------------------
+
+static void show_hash(const char *what, char **list)
+{
+    unsigned long sum = 5381;
+    size_t n = 0;
+
+    for (; list[n]; n++)
+        for (const char *p = list[n];; p++) {
+            sum = sum * 33 + (unsigned char)*p;
+            if (!*p)
+                break;
+        }
+    printf("%s: %zu, %lx\n", what, n, sum);
+}
+
+// Everything that a process inherits, as text.
+static int probe_all(char **argv)
+{
+    uint64_t blocked = signals_block(SIGNALS_ALL);
+    char cwd[4096];
+    mode_t mask = umask(0);
+
+    for (int fd = 0; fd < 1024; fd++) {
+        struct stat st;
+        int flags = fcntl(fd, F_GETFD);
+
+        if (flags < 0 || fstat(fd, &st) < 0)
+            continue;
+        printf("fd %d: %lx:%lu %o cloexec %d status %o\n", fd,
+               (unsigned long)st.st_dev, (unsigned long)st.st_ino, st.st_mode,
+               flags, fcntl(fd, F_GETFL));
+    }
+    printf("blocked %lx ignored %lx\n", (unsigned long)blocked,
+           (unsigned long)signals_ignored());
+    printf("umask %o\n", mask);
+    printf("cwd %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : "?");
+    show_hash("argv", argv);
+    show_hash("env", environ);
+    printf("uid %d gid %d\n", getuid(), getgid());
+    printf("dumpable %d nnp %d\n", prctl(PR_GET_DUMPABLE),
+           prctl(PR_GET_PDEATHSIG, &mask));
+    fflush(stdout);
+    return 0;
+}
+
+// Prints each signal that comes, until 64 does.
+static int probe_signals(void)
+{
+    struct timespec limit = {20, 0};
+    uint64_t all = SIGNALS_ALL;
+
+    signals_block(all);
+    for (int n = 1; n <= SIGNALS_MAX; n++)
+        signals_set(n, false);
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        int n = (int)syscall(SYS_rt_sigtimedwait, &all, NULL, &limit, 8);
+
+        printf("%d\n", n);
+        fflush(stdout);
+        if (n == 64 || n < 0)
+            return 0;
+    }
+}
+
+// A small family: a child, its child, one in a session of its own.
+static void probe_tree(void) __attribute__((noreturn));
+
+static void probe_tree(void)
+{
+    if (fork() == 0) {
+        if (fork() == 0)
+            setsid();
+        if (fork() == 0)
+            setpgid(0, 0);
+        for (;;)
+            pause();
+    }
+    puts("ready");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
+// Leaves COUNT orphans behind that end soon.
+static int probe_storm(int count)
+{
+    for (int i = 0; i < count; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            if (fork() == 0)
+                usleep(20000);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+    }
+    return 0;
+}
+
+static void probe_tty(void) __attribute__((noreturn));
+
+static void probe_tty(void)
+{
+    int fd = open("/dev/tty", O_RDWR);
+    struct winsize size = {0};
+
+    ioctl(0, TIOCGWINSZ, &size);
+    printf("leader %d foreground %d tty %d rows %d\n",
+           tcgetsid(0) == getpid(), tcgetpgrp(0) == getpgrp(), fd >= 0,
+           size.ws_row);
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
+static int probe_die(int sig)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+    signals_set(sig, false); // a sanitizer may have taken it
+    kill(getpid(), sig);
+    pause();
+    return 1;
+}
+
+static int probe(int argc, char **argv)
+{
+    const char *what = argv[2];
+    int value = argc > 3 ? atoi(argv[3]) : 0;
+
+    if (strcmp(what, "all") == 0)
+        return probe_all(argv);
+    if (strcmp(what, "exit") == 0)
+        return value;
+    if (strcmp(what, "die") == 0)
+        return probe_die(value);
+    if (strcmp(what, "signals") == 0)
+        return probe_signals();
+    if (strcmp(what, "tree") == 0)
+        probe_tree();
+    if (strcmp(what, "storm") == 0)
+        return probe_storm(value);
+    if (strcmp(what, "tty") == 0)
+        probe_tty();
+    if (strcmp(what, "group") == 0) {
+        printf("%d %d\n", getpid(), getpgrp());
+        fflush(stdout);
+    }
+    if (strcmp(what, "group") == 0 || strcmp(what, "wait") == 0) {
+        char c;
+
+        while (read(0, &c, 1) > 0)
+            ;
+        return value;
+    }
+    if (strcmp(what, "close") == 0) {
+        for (int fd = 0; fd < 3; fd++)
+            close(fd);
+        for (;;)
+            pause();
+    }
+    return 99;
+}
+
+// ---- a berth-stepd ----------------------------------------------------
+
+struct box {
+    pid_t init;  // berth-init, as seen from here
+    int control; // its link
+};
+
+static int step_listen = -1;
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    strcpy(addr.sun_path, path);
+    unlink(path);
+    assert_true(fd >= 0);
+    assert_return_code(bind(fd, (struct sockaddr *)&addr, sizeof(addr)),
+                       errno);
+    assert_return_code(listen(fd, 1024), errno);
+    return fd;
+}
+
+static void write_file(const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void write_file(const char *path, const char *fmt, ...)
+{
+    FILE *f = fopen(path, "w");
+    va_list ap;
+
+    if (!f)
+        return;
+    va_start(ap, fmt);
+    vfprintf(f, fmt, ap);
+    va_end(ap);
+    fclose(f);
+}
+
+// Starts berth-init as process 1 of a pid namespace. With EMPTY, its root
+// is a directory with nothing in it but what berth puts there.
+static struct box box_start(bool empty)
+{
+    struct box box;
+    struct wire_in in;
+    int fd = listen_at(WIRE_CONTROL_PATH);
+    int flags = CLONE_NEWPID | CLONE_NEWNS | SIGCHLD;
+    struct pollfd up = {fd, POLLIN, 0};
+
+    box.init = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+    if (box.init == 0) {
+        mount("proc", "/proc", "proc", 0, NULL);
+        mount("hide", "/run/hidden", "tmpfs", 0, NULL);
+        if (empty) {
+            mkdir("/run/empty", 0755);
+            mount("empty", "/run/empty", "tmpfs", 0, NULL);
+            mkdir("/run/empty/run", 0755);
+            mkdir("/run/empty/run/berth", 0755);
+            if (chdir("/run/empty") < 0 ||
+                mount("/run/berth", "run/berth", NULL, MS_BIND | MS_REC, NULL) < 0)
+                _exit(98);
+            if (chroot(".") < 0)
+                _exit(98);
+            execl(WIRE_INIT_PATH, "berth-init", (char *)NULL);
+        }
+        // As in a container: uid 0, if that is who we are, has no
+        // capabilities after an exec.
+        prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED);
+        execl(init_path, "berth-init", (char *)NULL);
+        _exit(99);
+    }
+    assert_true(box.init > 0);
+    assert_int_equal(poll(&up, 1, 5000), 1);
+    box.control = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(box.control >= 0);
+    close(fd);
+    assert_int_equal(wire_recv(box.control, &in, 0), 1);
+    assert_int_equal(in.msg.type, WIRE_HELLO);
+    return box;
+}
+
+static void box_stop(struct box *box)
+{
+    int status;
+
+    if (box->control >= 0)
+        close(box->control);
+    assert_int_equal(waitpid(box->init, &status, 0), box->init);
+    assert_int_equal(status, 0);
+}
+
+// One run of berth-task.
+struct job {
+    char **argv;
+    char **env;          // NULL: as it is here
+    void (*setup)(void); // in the task, before the exec
+    int fds[3];          // 0, 1, 2; -1: /dev/null
+    const char *arg0;    // the overlay's: NULL: berth-task is in front
+    const char *overlay; // changes, '\n' between them
+    pid_t task;          // set: berth-task
+    pid_t program;       // set: the process in the container
+};
+
+#define JOB(...)                                                               \
+    {                                                                          \
+        .argv = (char **)(uintptr_t)(const char *[]){__VA_ARGS__, NULL},       \
+        .fds = {-1, -1, -1},                                                   \
+    }
+
+// In the child: becomes what JOB says, bare or by berth-task.
+static void job_exec(const struct job *job, bool bare)
+{
+    int fds[3];
+    char *argv[4096];
+    int n = 0;
+
+    for (int i = 0; i < 3; i++)
+        fds[i] = job->fds[i] >= 0 ? fcntl(job->fds[i], F_DUPFD_CLOEXEC, 500)
+                                  : open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3; i++)
+        dup2(fds[i], i);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    if (job->env)
+        environ = job->env;
+    if (job->setup)
+        job->setup();
+    if (bare)
+        execvp(job->argv[0], job->argv);
+    setenv(WIRE_STEP_ENV, STEP_PATH, 1);
+    argv[n++] = task_path;
+    for (char **p = job->argv + (job->arg0 ? 1 : 0); *p; p++)
+        argv[n++] = *p;
+    argv[n] = NULL;
+    execv(task_path, argv);
+    _exit(99);
+}
+
+static int overlay_fd(const struct job *job)
+{
+    int fd = memfd_create("overlay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    const char *arg0 = job->arg0 ? job->arg0 : "";
+    const char *p = job->overlay;
+
+    assert_true(write(fd, arg0, strlen(arg0) + 1) > 0);
+    while (p && *p) {
+        size_t len = strcspn(p, "\n");
+
+        assert_int_equal(write(fd, p, len), len);
+        assert_int_equal(write(fd, "", 1), 1);
+        p += len + (p[len] == '\n');
+    }
+    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+    return fd;
+}
+
+// Does berth-stepd's part for the berth-task at STEP.
+static void job_place(struct job *job, struct box *box, int step)
+{
+    const int on = 1;
+    struct wire_in in;
+    int pair[2];
+    int fds[2];
+
+    assert_return_code(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
+    setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+    assert_return_code(
+        wire_send(box->control, WIRE_FORK, 0, NULL, 0, pair, 1, 0), errno);
+    close(pair[0]);
+    assert_int_equal(wire_recv(pair[1], &in, 0), 1);
+    assert_int_equal(in.msg.type, WIRE_BORN);
+    assert_true(in.pid > 0);
+    assert_int_equal(in.uid, getuid());
+    job->program = in.pid;
+    fds[0] = pair[1];
+    fds[1] = overlay_fd(job);
+    assert_return_code(wire_send(step, WIRE_ACCEPT, 0, NULL, 0, fds, 2, 0),
+                       errno);
+    close(fds[0]);
+    close(fds[1]);
+    close(step);
+}
+
+static int job_fork(struct job *job)
+{
+    job->task = fork();
+    if (job->task == 0)
+        job_exec(job, false);
+    assert_true(job->task > 0);
+    return accept4(step_listen, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void job_start(struct job *job, struct box *box)
+{
+    int step = job_fork(job);
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    assert_true(step >= 0);
+    getsockopt(step, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    assert_int_equal(peer.pid, job->task);
+    job_place(job, box, step);
+}
+
+static int job_wait(struct job *job)
+{
+    int status;
+
+    assert_int_equal(waitpid(job->task, &status, 0), job->task);
+    return status;
+}
+
+static int job_run(struct job *job, struct box *box)
+{
+    job_start(job, box);
+    return job_wait(job);
+}
+
+// Reads FD to its end into BUF, as a string.
+static void slurp(int fd, char *buf, size_t size)
+{
+    size_t got = 0;
+    ssize_t n;
+
+    while (got < size - 1 && (n = read(fd, buf + got, size - 1 - got)) > 0)
+        got += (size_t)n;
+    buf[got] = '\0';
+}
+
+// Runs JOB with its descriptor FD captured in BUF. BOX NULL: bare.
+static int job_capture(struct job *job, struct box *box, int fd, char *buf)
+{
+    int ends[2];
+
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    job->fds[fd] = ends[1];
+    if (box) {
+        job_start(job, box);
+    } else {
+        job->task = fork();
+        if (job->task == 0)
+            job_exec(job, true);
+    }
+    close(ends[1]);
+    job->fds[fd] = -1;
+    slurp(ends[0], buf, 65536);
+    close(ends[0]);
+    return job_wait(job);
+}
+
+// Runs JOB bare and in a container, and compares what it printed, with
+// standard input and error given (the output is compared by its kind only,
+// since each run has its own).
+static void assert_same(struct job *job)
+{
+    static char bare[65536], boxed[65536];
+    struct box box = box_start(false);
+    int file = memfd_create("out", MFD_CLOEXEC);
+    int ends[2];
+
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    job->fds[0] = ends[0];
+    job->fds[1] = file;
+    job->fds[2] = ends[1];
+    job->task = fork();
+    if (job->task == 0)
+        job_exec(job, true);
+    assert_int_equal(job_wait(job), 0);
+    lseek(file, 0, SEEK_SET);
+    slurp(file, bare, sizeof(bare));
+    assert_return_code(ftruncate(file, 0), errno);
+    lseek(file, 0, SEEK_SET);
+    assert_int_equal(job_run(job, &box), 0);
+    lseek(file, 0, SEEK_SET);
+    slurp(file, boxed, sizeof(boxed));
+    assert_string_equal(bare, boxed);
+    assert_true(strlen(bare) > 100);
+    close(file);
+    close(ends[0]);
+    close(ends[1]);
+    box_stop(&box);
+}
+
+// ---- what a task is made of -------------------------------------------
+
+static void a_program_finds_all_as_bare(void **state)
+{
+    struct job job = JOB(self, "--probe", "all");
+
+    (void)state;
+    assert_same(&job);
+}
+
+static void odd_words_arrive_as_they_are(void **state)
+{
+    struct job job =
+        JOB(self, "--probe", "all", "", "a b", "line\nbreak", "\xc3\xa4\xff",
+            "--", "-x", "'\"$HOME\\", "\t", "");
+
+    (void)state;
+    assert_same(&job);
+}
+
+static void set_odd_state(void)
+{
+    int pipes[2];
+
+    signals_set(SIGPIPE, true);
+    signals_set(SIGINT, true);
+    signals_set(SIGTTOU, true);
+    signals_set(33, true);
+    signals_set(64, true);
+    signals_block(signals_bit(SIGUSR1) | signals_bit(SIGHUP) |
+                  signals_bit(32) | signals_bit(40));
+    umask(0137);
+    if (chdir("/usr") < 0 || pipe(pipes) < 0 || dup2(pipes[0], 3) < 0 ||
+        dup2(pipes[1], 4) < 0 || dup2(pipes[0], 5) < 0 ||
+        dup2(pipes[1], 77) < 0 || dup2(pipes[1], 6) < 0 ||
+        dup2(pipes[0], 7) < 0 || dup2(pipes[0], 8) < 0)
+        _exit(97);
+}
+
+static void signals_umask_cwd_and_pipes_are_as_bare(void **state)
+{
+    static char bare[65536], boxed[65536];
+    struct job job = JOB(self, "--probe", "all");
+    struct box box = box_start(false);
+    char *p;
+
+    (void)state;
+    // The pipes are made anew by each run, so their inodes differ.
+    job.setup = set_odd_state;
+    assert_int_equal(job_capture(&job, NULL, 1, bare), 0);
+    assert_int_equal(job_capture(&job, &box, 1, boxed), 0);
+    box_stop(&box);
+    for (char *text = bare; text; text = text == bare ? boxed : NULL)
+        for (p = text; (p = strchr(p, ':')) && p[1] == ' '; p++)
+            for (char *q = p + 2; *q && *q != ' '; q++)
+                *q = 'x';
+    assert_string_equal(bare, boxed);
+    assert_non_null(strstr(bare, "fd 77:"));
+}
+
+static void block_everything(void)
+{
+    signals_block(SIGNALS_ALL);
+    for (int n = 1; n <= SIGNALS_MAX; n++)
+        signals_set(n, true);
+}
+
+static void all_signals_blocked_and_ignored_are_so_inside(void **state)
+{
+    struct job job = JOB(self, "--probe", "all");
+
+    (void)state;
+    job.setup = block_everything;
+    assert_same(&job);
+}
+
+static void a_megabyte_of_environment_arrives(void **state)
+{
+    struct job job = JOB(self, "--probe", "all");
+    static char *env[17];
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        env[i] = malloc(65536);
+        memset(env[i], 'a' + i, 65535);
+        env[i][10] = '=';
+        env[i][65535] = '\0';
+    }
+    job.env = env;
+    assert_same(&job);
+}
+
+static void two_megabytes_of_arguments_arrive(void **state)
+{
+    static char *argv[64];
+    struct job job = {.argv = argv};
+    int n = 3;
+
+    (void)state;
+    argv[0] = self;
+    argv[1] = (char *)(uintptr_t) "--probe";
+    argv[2] = (char *)(uintptr_t) "all";
+    for (; n < 3 + 17; n++) {
+        argv[n] = malloc(125000);
+        memset(argv[n], 'a' + n, 124999);
+        argv[n][124999] = '\0';
+    }
+    assert_same(&job);
+}
+
+static void no_file_size(void)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_FSIZE, &none);
+}
+
+static void a_file_size_limit_of_0_does_not_matter(void **state)
+{
+    struct job job = JOB(self, "--probe", "exit", "7");
+    struct box box = box_start(false);
+
+    (void)state;
+    job.setup = no_file_size;
+    assert_int_equal(job_run(&job, &box), 7 << 8);
+    box_stop(&box);
+}
+
+static void close_standard(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+}
+
+static void closed_standard_descriptors_do_not_matter(void **state)
+{
+    struct job job = JOB(self, "--probe", "exit", "7");
+    struct box box = box_start(false);
+
+    (void)state;
+    job.setup = close_standard;
+    assert_int_equal(job_run(&job, &box), 7 << 8);
+    box_stop(&box);
+}
+
+static void open_others(void)
+{
+    if (dup2(open("/", O_RDONLY | O_DIRECTORY), 9) < 0 ||
+        dup2(open("/etc/passwd", O_RDONLY), 10) < 0)
+        _exit(97);
+}
+
+static void directories_and_files_are_not_inherited(void **state)
+{
+    static char out[65536];
+    struct job job = JOB(self, "--probe", "all");
+    struct box box = box_start(false);
+
+    (void)state;
+    job.setup = open_others;
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_null(strstr(out, "fd 9:"));
+    assert_null(strstr(out, "fd 10:"));
+    box_stop(&box);
+}
+
+static void a_directory_as_stdin_is_refused(void **state)
+{
+    static char err[65536];
+    struct job job = JOB(self, "--probe", "exit");
+    struct box box = box_start(false);
+
+    (void)state;
+    job.fds[0] = open("/", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(job_capture(&job, &box, 2, err), 125 << 8);
+    assert_non_null(strstr(err, "berth: descriptor 0 of the task is a dir"));
+    close(job.fds[0]);
+    box_stop(&box);
+}
+
+static void the_overlay_changes_the_environment(void **state)
+{
+    static char out[65536];
+    struct job job = JOB("/bin/sh", "-c", "echo $A:${B-none}:$C:$0; env");
+    static char a[] = "A=1", b[] = "B=2", a2[] = "A=3", bb[] = "BB=4";
+    char *env[] = {a, b, a2, bb, NULL};
+    struct box box = box_start(false);
+
+    (void)state;
+    job.env = env;
+    job.arg0 = "/bin/sh";
+    job.overlay = "A=5\nB\nC=6\nD\nC=7";
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_int_equal(strncmp(out, "5:none:7:/bin/sh\n", 17), 0);
+    assert_non_null(strstr(out, "BB=4\n"));
+    assert_null(strstr(out, WIRE_STEP_ENV));
+    assert_null(strstr(out, "A=3"));
+    box_stop(&box);
+}
+
+// ---- how it ends ------------------------------------------------------
+
+static void each_exit_status_comes_back(void **state)
+{
+    struct box box = box_start(false);
+
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        char number[8];
+        struct job job = JOB(self, "--probe", "exit", number);
+
+        snprintf(number, sizeof(number), "%d", i);
+        assert_int_equal(job_run(&job, &box), i << 8);
+    }
+    box_stop(&box);
+}
+
+static void each_deadly_signal_comes_back(void **state)
+{
+    struct box box = box_start(false);
+
+    (void)state;
+    for (int i = 1; i <= SIGNALS_MAX; i++) {
+        char number[8];
+        struct job job = JOB(self, "--probe", "die", number);
+
+        if (i == SIGCHLD || i == SIGURG || i == SIGWINCH || i == SIGCONT ||
+            (i >= SIGSTOP && i <= SIGTTOU))
+            continue;
+        snprintf(number, sizeof(number), "%d", i);
+        assert_int_equal(job_run(&job, &box), i);
+    }
+    box_stop(&box);
+}
+
+static void no_such_program_is_127(void **state)
+{
+    static char err[65536];
+    struct box box = box_start(false);
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        static const char *const names[] = {
+            "no-such-program", "/no/such", "/etc/passwd/foo", "", "./none"};
+        struct job job = JOB(names[i]);
+
+        assert_int_equal(job_capture(&job, &box, 2, err), 127 << 8);
+        assert_int_equal(strncmp(err, "berth: ", 7), 0);
+        assert_non_null(strstr(err, names[i]));
+        assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+    }
+    box_stop(&box);
+}
+
+static void what_can_not_be_executed_is_126(void **state)
+{
+    static char err[65536];
+    struct box box = box_start(false);
+
+    (void)state;
+    write_file("/run/plain", "text\n");
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"/usr", "/run/plain",
+                                            "/etc/passwd"};
+        struct job job = JOB(names[i]);
+
+        assert_int_equal(job_capture(&job, &box, 2, err), 126 << 8);
+        assert_non_null(strstr(err, "Permission denied"));
+    }
+    box_stop(&box);
+}
+
+static void path_is_searched_as_execvp_does(void **state)
+{
+    static char out[65536];
+    struct box box = box_start(false);
+    struct job plain = JOB("plain");
+    struct job script = JOB("script", "x");
+    static char path[] = "PATH=/nowhere:/run/bin1:/run/bin2";
+    char *env[] = {path, NULL};
+
+    (void)state;
+    mkdir("/run/bin1", 0755);
+    mkdir("/run/bin2", 0755);
+    write_file("/run/bin1/plain", "no\n");
+    write_file("/run/bin1/script", "no\n");
+    write_file("/run/bin2/script", "echo by sh: $1\n");
+    chmod("/run/bin2/script", 0755);
+    plain.env = env;
+    script.env = env;
+    assert_int_equal(job_run(&plain, &box), 126 << 8);
+    assert_int_equal(job_capture(&script, &box, 1, out), 0);
+    assert_string_equal(out, "by sh: x\n");
+    box_stop(&box);
+}
+
+static void go_hidden(void)
+{
+    if (chdir("/run/hidden/dir") < 0)
+        _exit(97);
+}
+
+static void a_missing_working_directory_is_125(void **state)
+{
+    static char err[65536];
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "exit");
+
+    (void)state;
+    job.setup = go_hidden;
+    assert_int_equal(job_capture(&job, &box, 2, err), 125 << 8);
+    assert_non_null(strstr(err, "/run/hidden/dir"));
+    box_stop(&box);
+}
+
+static void go_root(void)
+{
+    if (chdir("/") < 0)
+        _exit(97);
+}
+
+static void an_empty_image_is_enough(void **state)
+{
+    struct box box = box_start(true);
+    struct job job = JOB("/no");
+
+    (void)state;
+    job.setup = go_root;
+    assert_int_equal(job_run(&job, &box), 127 << 8);
+    box_stop(&box);
+}
+
+// ---- refusals ---------------------------------------------------------
+
+static void a_refusal_is_its_sentence_and_status(void **state)
+{
+    static char err[65536];
+    static const char note[] = "pulling", text[] = "no, since so";
+    struct job job = JOB("x");
+    int ends[2];
+    int step;
+
+    (void)state;
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    job.fds[2] = ends[1];
+    step = job_fork(&job);
+    close(ends[1]);
+    wire_send(step, WIRE_NOTE, 0, note, strlen(note), NULL, 0, 0);
+    wire_send(step, WIRE_REFUSE, 42, text, strlen(text), NULL, 0, 0);
+    slurp(ends[0], err, sizeof(err));
+    assert_int_equal(job_wait(&job), 42 << 8);
+    assert_string_equal(err, "pulling\nberth: no, since so\n");
+    close(ends[0]);
+    close(step);
+}
+
+static void a_silent_refusal_says_nothing(void **state)
+{
+    static char err[65536];
+    struct job job = JOB("x");
+    int ends[2];
+    int step;
+
+    (void)state;
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    job.fds[2] = ends[1];
+    step = job_fork(&job);
+    close(ends[1]);
+    wire_send(step, WIRE_REFUSE, 1, NULL, 0, NULL, 0, 0);
+    slurp(ends[0], err, sizeof(err));
+    assert_int_equal(job_wait(&job), 1 << 8);
+    assert_string_equal(err, "");
+    close(ends[0]);
+    close(step);
+}
+
+static void without_a_berth_stepd_it_is_125_and_a_sentence(void **state)
+{
+    static char err[65536];
+    struct job job = JOB("x");
+    int ends[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+        job.fds[2] = ends[1];
+        if (i == 0) { // its socket is not there
+            rename(STEP_PATH, STEP_PATH ".away");
+            job.task = fork();
+            if (job.task == 0)
+                job_exec(&job, false);
+        } else { // it goes away before the container is up
+            close(job_fork(&job));
+        }
+        close(ends[1]);
+        slurp(ends[0], err, sizeof(err));
+        close(ends[0]);
+        assert_int_equal(job_wait(&job), 125 << 8);
+        if (i == 0)
+            rename(STEP_PATH ".away", STEP_PATH);
+        assert_int_equal(strncmp(err, "berth: the container of ", 24), 0);
+        assert_non_null(strstr(err, "tell your administrator\n"));
+    }
+}
+
+static void garbage_from_berth_stepd_is_125(void **state)
+{
+    struct job job = JOB("x");
+    int step = job_fork(&job);
+
+    (void)state;
+    assert_int_equal(send(step, "garbage", 7, 0), 7);
+    assert_int_equal(job_wait(&job), 125 << 8);
+    close(step);
+}
+
+// ---- deaths -----------------------------------------------------------
+
+// Starts the probe WHAT, its output on the returned descriptor, and waits
+// until it has said "ready".
+static int start_ready(struct job *job, struct box *box)
+{
+    int ends[2];
+    char line[6];
+
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    job->fds[1] = ends[1];
+    job_start(job, box);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], line, 6), 6);
+    assert_memory_equal(line, "ready\n", 6);
+    return ends[0];
+}
+
+// Says whether whoever had the other end of FD is gone within 5 s.
+static bool all_gone(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    char c;
+
+    return poll(&p, 1, 5000) == 1 && read(fd, &c, 1) == 0;
+}
+
+static void the_death_of_berth_task_kills_all_that_came_of_it(void **state)
+{
+    struct box box = box_start(false);
+    struct job other = JOB(self, "--probe", "tree");
+    struct job job = JOB(self, "--probe", "tree");
+    int other_fd = start_ready(&other, &box);
+    int fd = start_ready(&job, &box);
+    struct pollfd p = {other_fd, POLLIN, 0};
+
+    (void)state;
+    usleep(50000); // until the tree has grown
+    kill(job.task, SIGKILL);
+    assert_int_equal(job_wait(&job), SIGKILL);
+    assert_true(all_gone(fd));
+    assert_int_equal(poll(&p, 1, 100), 0); // and of no other task
+    kill(other.task, SIGKILL);
+    assert_int_equal(job_wait(&other), SIGKILL);
+    assert_true(all_gone(other_fd));
+    close(fd);
+    close(other_fd);
+    box_stop(&box);
+}
+
+static void the_end_of_the_control_link_ends_everything(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    close(box.control);
+    box.control = -1;
+    assert_true(all_gone(fd));
+    assert_int_equal(job_wait(&job), SIGKILL);
+    close(fd);
+    box_stop(&box);
+}
+
+static void the_engines_sigterm_ends_everything(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    kill(box.init, SIGTERM);
+    assert_true(all_gone(fd));
+    assert_int_equal(job_wait(&job), SIGKILL);
+    close(fd);
+    box_stop(&box);
+}
+
+static void the_death_of_berth_init_is_the_tasks(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    int fd = start_ready(&job, &box);
+    int status;
+
+    (void)state;
+    kill(box.init, SIGKILL);
+    assert_true(all_gone(fd));
+    assert_int_equal(job_wait(&job), SIGKILL);
+    close(fd);
+    close(box.control);
+    assert_int_equal(waitpid(box.init, &status, 0), box.init);
+}
+
+static void a_task_can_not_hurt_berth_init(void **state)
+{
+    static char out[65536];
+    struct box box = box_start(false);
+    struct job job = JOB("/bin/sh", "-c",
+                         "for s in TERM INT HUP QUIT KILL STOP USR1 CHLD; do "
+                         "kill -$s 1; done; kill -TERM -1; sleep 0.1;"
+                         "cat /proc/1/environ /proc/1/mem; readlink /proc/1/fd/3 /proc/1/exe; "
+                         "echo alive");
+
+    (void)state;
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_string_equal(out, "alive\n");
+    box_stop(&box);
+}
+
+static void berth_task_that_dies_before_run_leaves_nothing(void **state)
+{
+    struct box box = box_start(false);
+    struct wire_in in;
+    int pair[2];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        static const char garbage[] = "garbage";
+
+        assert_return_code(
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
+            errno);
+        wire_send(box.control, WIRE_FORK, 0, NULL, 0, pair, 1, 0);
+        close(pair[0]);
+        assert_int_equal(wire_recv(pair[1], &in, 0), 1);
+        assert_int_equal(in.msg.type, WIRE_BORN);
+        if (i == 1)
+            assert_int_equal(send(pair[1], garbage, 7, 0), 7);
+        if (i == 2)
+            wire_send(pair[1], WIRE_SIGNAL, 9, NULL, 0, NULL, 0, 0);
+        if (i > 0) {
+            assert_int_equal(wire_recv(pair[1], &in, 0), 1);
+            assert_int_equal(in.msg.type, WIRE_DONE);
+            assert_int_equal(in.msg.value, 125 << 8);
+            assert_int_equal(wire_recv(pair[1], &in, 0), 0);
+        }
+        close(pair[1]);
+    }
+    box_stop(&box);
+}
+
+// ---- while it runs ----------------------------------------------------
+
+static void each_signal_is_passed_on_once(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "signals");
+    int fd = start_ready(&job, &box);
+    FILE *out = fdopen(fd, "r");
+    char line[32];
+
+    (void)state;
+    for (int n = 1; n <= SIGNALS_MAX; n++) {
+        if (n == SIGKILL || n == SIGSTOP)
+            continue;
+        syscall(SYS_kill, job.task, n);
+        assert_non_null(fgets(line, sizeof(line), out));
+        assert_int_equal(atoi(line), n);
+    }
+    assert_null(fgets(line, sizeof(line), out));
+    assert_int_equal(job_wait(&job), 0);
+    fclose(out);
+    box_stop(&box);
+}
+
+static void await_state(pid_t pid, char wanted)
+{
+    for (int i = 0; i < 500; i++) {
+        char path[64], text[512] = "";
+        char *p;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        f = fopen(path, "r");
+        if (f && fgets(text, sizeof(text), f) && (p = strrchr(text, ')')) &&
+            p[2] == wanted) {
+            fclose(f);
+            return;
+        }
+        if (f)
+            fclose(f);
+        usleep(10000);
+    }
+    fail_msg("process %d is never %c", pid, wanted);
+}
+
+static void a_task_stops_and_goes_on(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        kill(job.task, SIGTSTP);
+        await_state(job.program, 'T');
+        kill(job.task, SIGCONT);
+        await_state(job.program, 'S');
+    }
+    kill(job.program, SIGSTOP); // and by somebody else
+    await_state(job.program, 'T');
+    kill(job.program, SIGCONT);
+    await_state(job.program, 'S');
+    kill(job.task, SIGTERM);
+    assert_int_equal(job_wait(&job), SIGTERM);
+    close(fd);
+    box_stop(&box);
+}
+
+static void what_the_program_closes_is_closed(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "close");
+    int out[2], in[2];
+
+    (void)state;
+    assert_return_code(pipe2(out, O_CLOEXEC), errno);
+    assert_return_code(pipe2(in, O_CLOEXEC), errno);
+    signal(SIGPIPE, SIG_IGN);
+    job.fds[0] = in[0];
+    job.fds[1] = out[1];
+    job_start(&job, &box);
+    close(in[0]);
+    close(out[1]);
+    assert_true(all_gone(out[0]));
+    assert_int_equal(write(in[1], "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    kill(job.task, SIGTERM);
+    assert_int_equal(job_wait(&job), SIGTERM);
+    signal(SIGPIPE, SIG_DFL);
+    close(in[1]);
+    close(out[0]);
+    box_stop(&box);
+}
+
+static void tasks_share_a_process_group(void **state)
+{
+    struct box box = box_start(false);
+    struct job jobs[3] = {
+        JOB(self, "--probe", "group"),
+        JOB(self, "--probe", "group"),
+        JOB(self, "--probe", "group"),
+    };
+    int in[2], out[2];
+    int pid, group, first = 0;
+    char line[64];
+
+    (void)state;
+    assert_return_code(pipe2(in, O_CLOEXEC), errno);
+    assert_return_code(pipe2(out, O_CLOEXEC), errno);
+    for (int i = 0; i < 3; i++) {
+        ssize_t n;
+
+        jobs[i].fds[0] = in[0];
+        jobs[i].fds[1] = out[1];
+        job_start(&jobs[i], &box);
+        n = read(out[0], line, sizeof(line) - 1);
+        assert_true(n > 0);
+        line[n] = '\0';
+        assert_int_equal(sscanf(line, "%d %d", &pid, &group), 2);
+        if (i == 0)
+            first = pid;
+        assert_int_equal(group, first);
+    }
+    close(in[0]);
+    close(in[1]);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(job_wait(&jobs[i]), 0);
+    close(out[0]);
+    close(out[1]);
+    box_stop(&box);
+}
+
+enum { MANY = 200 };
+
+static void two_hundred_tasks_at_once(void **state)
+{
+    static struct job jobs[MANY];
+    static char numbers[MANY][8];
+    static char *argv[MANY][5];
+    struct box box = box_start(false);
+    int in[2];
+
+    (void)state;
+    assert_return_code(pipe2(in, O_CLOEXEC), errno);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(numbers[i], sizeof(numbers[i]), "%d", i);
+        argv[i][0] = self;
+        argv[i][1] = (char *)(uintptr_t) "--probe";
+        argv[i][2] = (char *)(uintptr_t) "wait";
+        argv[i][3] = numbers[i];
+        jobs[i] = (struct job){.argv = argv[i], .fds = {in[0], -1, -1}};
+        job_start(&jobs[i], &box);
+    }
+    close(in[0]);
+    close(in[1]);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(job_wait(&jobs[i]), i << 8);
+    box_stop(&box);
+}
+
+// How many processes have PARENT, among them zombies.
+static int count_children(pid_t parent)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *d;
+    int n = 0;
+
+    while ((d = readdir(dir))) {
+        char path[300], text[512] = "";
+        FILE *f;
+        char *p;
+        int ppid;
+
+        snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
+        f = fopen(path, "r");
+        if (!f)
+            continue;
+        if (fgets(text, sizeof(text), f) && (p = strrchr(text, ')')) &&
+            sscanf(p, ") %*c %d", &ppid) == 1 && ppid == parent)
+            n++;
+        fclose(f);
+    }
+    closedir(dir);
+    return n;
+}
+
+static void orphans_are_buried(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "storm", "500");
+    int n = -1;
+
+    (void)state;
+    assert_int_equal(job_run(&job, &box), 0);
+    for (int i = 0; i < 500 && n != 0; i++) {
+        n = count_children(box.init);
+        usleep(10000);
+    }
+    assert_int_equal(n, 0);
+    box_stop(&box);
+}
+
+static int pty_slave = -1;
+
+static void take_pty(void)
+{
+    setsid();
+    ioctl(pty_slave, TIOCSCTTY, 0);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(pty_slave, fd);
+    close(pty_slave);
+}
+
+static void a_terminal_is_handed_over(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tty");
+    struct winsize size = {.ws_row = 33, .ws_col = 99};
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    char line[256];
+    ssize_t n;
+
+    (void)state;
+    assert_true(master >= 0);
+    assert_return_code(grantpt(master), errno);
+    assert_return_code(unlockpt(master), errno);
+    pty_slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_true(pty_slave >= 0);
+    ioctl(master, TIOCSWINSZ, &size);
+    job.setup = take_pty;
+    job_start(&job, &box);
+    n = read(master, line, sizeof(line) - 1);
+    assert_true(n > 0);
+    line[n] = '\0';
+    assert_string_equal(line, "leader 1 foreground 1 tty 1 rows 33\r\n");
+    assert_int_equal(write(master, "\003", 1), 1); // Ctrl-C
+    assert_int_equal(job_wait(&job), SIGINT);
+    close(pty_slave);
+    close(master);
+    box_stop(&box);
+}
+
+// Private memory of PID in KiB.
+static long private_kb(pid_t pid)
+{
+    char path[64], line[256];
+    long total = 0, kb;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "Private_Clean: %ld", &kb) == 1 ||
+            sscanf(line, "Private_Dirty: %ld", &kb) == 1)
+            total += kb;
+    if (f)
+        fclose(f);
+    return total;
+}
+
+static void both_take_less_than_a_megabyte(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    printf("# private: berth-task %ld KiB, berth-init %ld KiB\n",
+           private_kb(job.task), private_kb(box.init));
+    assert_true(private_kb(job.task) < 1024);
+    assert_true(private_kb(box.init) < 1024);
+    kill(job.task, SIGKILL);
+    job_wait(&job);
+    close(fd);
+    box_stop(&box);
+}
+
+static void berth_init_runs_as_process_1_only(void **state)
+{
+    struct job job = JOB(init_path);
+    static char err[65536];
+
+    (void)state;
+    assert_int_equal(job_capture(&job, NULL, 2, err), 1 << 8);
+    assert_int_equal(strncmp(err, "berth: berth-init is process 1", 30), 0);
+}
+
+// ---- main -------------------------------------------------------------
+
+// A world of its own, in which /run is ours. Returns whether there is one.
+static bool enter_world(void)
+{
+    unsigned uid = getuid(), gid = getgid();
+    int fd;
+
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+        return false;
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/uid_map", "%u %u 1", uid, uid);
+    write_file("/proc/self/gid_map", "%u %u 1", gid, gid);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("run", "/run", "tmpfs", 0, NULL) < 0 ||
+        mkdir("/run/berth", 0755) < 0 || mkdir("/run/hidden", 0755) < 0 ||
+        mkdir("/run/hidden/dir", 0755) < 0)
+        return false;
+    fd = open(WIRE_INIT_PATH, O_CREAT | O_CLOEXEC | O_WRONLY, 0755);
+    close(fd);
+    return mount(init_path, WIRE_INIT_PATH, NULL, MS_BIND, NULL) == 0;
+}
+
+static void raise_stack(void)
+{
+    struct rlimit lim;
+
+    getrlimit(RLIMIT_STACK, &lim);
+    if (lim.rlim_cur < 16 * 1024 * 1024)
+        lim.rlim_cur = lim.rlim_max < 16 * 1024 * 1024 ? lim.rlim_max
+                                                       : 16 * 1024 * 1024;
+    setrlimit(RLIMIT_STACK, &lim);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refusal_is_its_sentence_and_status),
+        cmocka_unit_test(a_silent_refusal_says_nothing),
+        cmocka_unit_test(without_a_berth_stepd_it_is_125_and_a_sentence),
+        cmocka_unit_test(garbage_from_berth_stepd_is_125),
+        cmocka_unit_test(berth_init_runs_as_process_1_only),
+        cmocka_unit_test(a_program_finds_all_as_bare),
+        cmocka_unit_test(odd_words_arrive_as_they_are),
+        cmocka_unit_test(signals_umask_cwd_and_pipes_are_as_bare),
+        cmocka_unit_test(all_signals_blocked_and_ignored_are_so_inside),
+        cmocka_unit_test(a_megabyte_of_environment_arrives),
+        cmocka_unit_test(two_megabytes_of_arguments_arrive),
+        cmocka_unit_test(a_file_size_limit_of_0_does_not_matter),
+        cmocka_unit_test(closed_standard_descriptors_do_not_matter),
+        cmocka_unit_test(directories_and_files_are_not_inherited),
+        cmocka_unit_test(a_directory_as_stdin_is_refused),
+        cmocka_unit_test(the_overlay_changes_the_environment),
+        cmocka_unit_test(each_exit_status_comes_back),
+        cmocka_unit_test(each_deadly_signal_comes_back),
+        cmocka_unit_test(no_such_program_is_127),
+        cmocka_unit_test(what_can_not_be_executed_is_126),
+        cmocka_unit_test(path_is_searched_as_execvp_does),
+        cmocka_unit_test(a_missing_working_directory_is_125),
+        cmocka_unit_test(an_empty_image_is_enough),
+        cmocka_unit_test(the_death_of_berth_task_kills_all_that_came_of_it),
+        cmocka_unit_test(the_end_of_the_control_link_ends_everything),
+        cmocka_unit_test(the_engines_sigterm_ends_everything),
+        cmocka_unit_test(the_death_of_berth_init_is_the_tasks),
+        cmocka_unit_test(a_task_can_not_hurt_berth_init),
+        cmocka_unit_test(berth_task_that_dies_before_run_leaves_nothing),
+        cmocka_unit_test(each_signal_is_passed_on_once),
+        cmocka_unit_test(a_task_stops_and_goes_on),
+        cmocka_unit_test(what_the_program_closes_is_closed),
+        cmocka_unit_test(tasks_share_a_process_group),
+        cmocka_unit_test(two_hundred_tasks_at_once),
+        cmocka_unit_test(orphans_are_buried),
+        cmocka_unit_test(a_terminal_is_handed_over),
+        cmocka_unit_test(both_take_less_than_a_megabyte),
+    };
+
+    if (argc > 2 && strcmp(argv[1], "--probe") == 0)
+        return probe(argc, argv);
+    if (!realpath("/proc/self/exe", self) ||
+        !realpath("berth-init", init_path) ||
+        !realpath("berth-task", task_path)) {
+        fprintf(stderr, "berth-init and berth-task must be built, and be in "
+                        "the working directory\n");
+        return 99;
+    }
+    if (!enter_world()) {
+        puts("1..0 # SKIP this machine lacks unprivileged user namespaces");
+        return 0;
+    }
+    wire_close_from(3); // what the caller left open is not ours to compare
+    raise_stack();
+    alarm(240);
+    umask(022);
+    step_listen = listen_at(STEP_PATH);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
