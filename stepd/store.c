@@ -85,6 +85,14 @@ static int make_node_dir(const char *state, const char *node, char *path,
 {
     if ((size_t)snprintf(path, size, "%s/%s", state, node) >= size)
         return err_set(err, BERTH_EINVAL, "a name is too long");
+    // On a node without disks even its parents may have to be made.
+    for (char *p = strchr(path + 1, '/'); p && p < path + strlen(state);
+         p = strchr(p + 1, '/')) {
+        *p = 0;
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+        *p = '/';
+    }
     return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
 }
 
