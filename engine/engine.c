@@ -16,7 +16,7 @@
 #include "engine/parse.h"
 
 // The API's minor versions that we know. 1.40 (Docker 19.03) is the first
-// with IpcMode private as a default, DeviceRequests and Podman's peer.
+// with DeviceRequests.
 enum { API_MIN = 40, API_MAX = 47 };
 
 struct engine {
@@ -28,10 +28,14 @@ struct engine {
 };
 
 // What the engine said is shown on terminals, so all of the text is scrubbed.
-static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
+static int fail(struct berth_err *err,
+                enum berth_errc code,
+                const char *fmt,
                 ...) __attribute__((format(printf, 3, 4)));
 
-static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
+static int fail(struct berth_err *err,
+                enum berth_errc code,
+                const char *fmt,
                 ...)
 {
     char text[sizeof(err->text)];
@@ -45,15 +49,18 @@ static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
 }
 
 // WHY is what a parser made of the engine's answer.
-static int fail_answer(const struct engine *e, const struct berth_err *why,
+static int fail_answer(const struct engine *e,
+                       const struct berth_err *why,
                        struct berth_err *err)
 {
     if (why->code == BERTH_ENOMEM)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    return fail(err, BERTH_EENGINE,
+    return fail(err,
+                BERTH_EENGINE,
                 "the container engine at %s answered with something that is "
                 "not the Docker Engine API (%s)",
-                e->path, why->text);
+                e->path,
+                why->text);
 }
 
 static bool is_json(const struct http_reply *reply)
@@ -66,37 +73,50 @@ static bool is_json(const struct http_reply *reply)
     return strchr("; \t", type[sizeof(json) - 1]) != NULL; // or the NUL
 }
 
-static int fail_type(const struct engine *e, const struct http_reply *reply,
+static int fail_type(const struct engine *e,
+                     const struct http_reply *reply,
                      struct berth_err *err)
 {
-    return fail(err, BERTH_EENGINE,
+    return fail(err,
+                BERTH_EENGINE,
                 "the container engine at %s answered with something that is "
                 "not the Docker Engine API (status %d, %s)",
-                e->path, reply->status,
+                e->path,
+                reply->status,
                 reply->content_type[0] ? reply->content_type : "no type");
 }
 
 // The engine refused to DO it ("create the container"): says so in its own
 // words. Only an answer in JSON counts as the engine's "not found".
-static int fail_status(const struct engine *e, const struct http_reply *reply,
-                       const char *what, struct berth_err *err)
+static int fail_status(const struct engine *e,
+                       const struct http_reply *reply,
+                       const char *what,
+                       struct berth_err *err)
 {
     struct berth_err why = {0};
     char message[sizeof(err->text)];
 
     if (!is_json(reply))
         return fail_type(e, reply, err);
-    if (parse_message(reply->body, reply->length, message, sizeof(message),
-                      &why) < 0)
+    if (parse_message(
+            reply->body, reply->length, message, sizeof(message), &why) < 0)
         return fail_answer(e, &why, err);
-    return fail(err, reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
-                "%s can not %s: %s (status %d)", e->name, what, message,
+    return fail(err,
+                reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
+                "%s can not %s: %s (status %d)",
+                e->name,
+                what,
+                message,
                 reply->status);
 }
 
 // Sends one request to "/v1.MINOR" TARGET.
-static int call(struct engine *e, enum http_method method, const char *target,
-                const char *json, long limit_ms, struct http_reply *reply,
+static int call(struct engine *e,
+                enum http_method method,
+                const char *target,
+                const char *json,
+                long limit_ms,
+                struct http_reply *reply,
                 struct berth_err *err)
 {
     char versioned[4096];
@@ -106,8 +126,8 @@ static int call(struct engine *e, enum http_method method, const char *target,
         .json = json,
         .limit_ms = limit_ms,
     };
-    int n = snprintf(versioned, sizeof(versioned), "/v1.%d%s", e->minor,
-                     target);
+    int n =
+        snprintf(versioned, sizeof(versioned), "/v1.%d%s", e->minor, target);
 
     if (n < 0 || (size_t)n >= sizeof(versioned))
         return err_set(err, BERTH_EINVAL, "a name is too long");
@@ -135,19 +155,27 @@ static int greet(struct engine *e, struct berth_err *err)
     // "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)"
     e->podman = reply.libpod_version[0] != 0;
     const char *slash = strchr(reply.server, '/');
-    const char *version = e->podman ? reply.libpod_version
-                                    : (slash ? slash + 1 : "");
+    const char *version =
+        e->podman ? reply.libpod_version : (slash ? slash + 1 : "");
     if (e->minor < API_MIN)
-        return fail(err, BERTH_EENGINE,
+        return fail(err,
+                    BERTH_EENGINE,
                     "%s %s at %s speaks version 1.%d of the Docker Engine "
                     "API: berth needs 1.%d or newer",
-                    e->podman ? "Podman" : "Docker", version, e->path,
-                    e->minor, API_MIN);
+                    e->podman ? "Podman" : "Docker",
+                    version,
+                    e->path,
+                    e->minor,
+                    API_MIN);
     if (e->minor > API_MAX)
         e->minor = API_MAX;
-    snprintf(e->name, sizeof(e->name), "%s %.*s (API 1.%d)",
-             e->podman ? "Podman" : "Docker", (int)strcspn(version, " "),
-             version, e->minor);
+    snprintf(e->name,
+             sizeof(e->name),
+             "%s %.*s (API 1.%d)",
+             e->podman ? "Podman" : "Docker",
+             (int)strcspn(version, " "),
+             version,
+             e->minor);
     err_scrub(e->name);
     return 0;
 }
@@ -202,7 +230,9 @@ void engine_set_deadline(struct engine *engine, long ms)
 // Writes REFERENCE as a path: slashes stay, what the grammar of references
 // does not know is percent-encoded. Components that a server may take for
 // a way up are refused.
-static int encode_reference(const char *reference, char *out, size_t size,
+static int encode_reference(const char *reference,
+                            char *out,
+                            size_t size,
                             struct berth_err *err)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
@@ -215,8 +245,8 @@ static int encode_reference(const char *reference, char *out, size_t size,
         size_t len = strcspn(p, "/");
         if (len == 0 || (len == 1 && p[0] == '.') ||
             (len == 2 && p[0] == '.' && p[1] == '.'))
-            return fail(err, BERTH_EINVAL, "\"%s\" is not an image name",
-                        reference);
+            return fail(
+                err, BERTH_EINVAL, "\"%s\" is not an image name", reference);
         p += len;
         if (!*p)
             break;
@@ -237,8 +267,10 @@ static int encode_reference(const char *reference, char *out, size_t size,
     return 0;
 }
 
-int engine_image_inspect(struct engine *engine, const char *reference,
-                         struct engine_image *out, struct berth_err *err)
+int engine_image_inspect(struct engine *engine,
+                         const char *reference,
+                         struct engine_image *out,
+                         struct berth_err *err)
 {
     struct http_reply reply;
     struct berth_err why = {0};
@@ -248,8 +280,7 @@ int engine_image_inspect(struct engine *engine, const char *reference,
     if (encode_reference(reference, name, sizeof(name), err) < 0)
         return -1;
     snprintf(target, sizeof(target), "/images/%s/json", name);
-    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) <
-        0)
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) < 0)
         return -1;
     if (reply.status != 200)
         return fail_status(engine, &reply, "look up the image", err);
@@ -266,16 +297,19 @@ static int check_name(const char *name, struct berth_err *err)
     size_t n = strlen(name);
 
     if (n < 2 || n > BERTH_NAME_MAX || !isalnum((unsigned char)name[0]) ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                     "0123456789_.-") != n)
-        return fail(err, BERTH_EINVAL, "\"%s\" is not a container's name",
-                    name);
+        strspn(name,
+               "abcdefghijklmnopqrstuvwxyz"
+               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789_.-") != n)
+        return fail(
+            err, BERTH_EINVAL, "\"%s\" is not a container's name", name);
     return 0;
 }
 
-int engine_container_create(struct engine *engine, const char *name,
-                            const json_t *request, char id[65],
+int engine_container_create(struct engine *engine,
+                            const char *name,
+                            const json_t *request,
+                            char id[65],
                             struct berth_err *err)
 {
     struct http_reply reply;
@@ -290,14 +324,15 @@ int engine_container_create(struct engine *engine, const char *name,
     if (!body)
         return err_set(err, BERTH_ENOMEM, "out of memory");
     if (strlen(body) > BERTH_REQUEST_MAX) {
-        err_set(err, BERTH_EINVAL,
+        err_set(err,
+                BERTH_EINVAL,
                 "the request for the container has %zu bytes; the limit "
                 "is %d",
-                strlen(body), (int)BERTH_REQUEST_MAX);
+                strlen(body),
+                (int)BERTH_REQUEST_MAX);
         goto out;
     }
-    if (call(engine, HTTP_POST, target, body, BERTH_CREATE_MS, &reply, err) <
-        0)
+    if (call(engine, HTTP_POST, target, body, BERTH_CREATE_MS, &reply, err) < 0)
         goto out;
     if (reply.status != 201) {
         fail_status(engine, &reply, "create the container", err);
@@ -317,7 +352,8 @@ out:
     return rc;
 }
 
-int engine_container_start(struct engine *engine, const char *id,
+int engine_container_start(struct engine *engine,
+                           const char *id,
                            struct berth_err *err)
 {
     struct http_reply reply;
@@ -326,8 +362,7 @@ int engine_container_start(struct engine *engine, const char *id,
     if (check_name(id, err) < 0)
         return -1;
     snprintf(target, sizeof(target), "/containers/%s/start", id);
-    if (call(engine, HTTP_POST, target, NULL, BERTH_CREATE_MS, &reply, err) <
-        0)
+    if (call(engine, HTTP_POST, target, NULL, BERTH_CREATE_MS, &reply, err) < 0)
         return -1;
     // 304: it runs already.
     if (reply.status != 204 && reply.status != 304)
@@ -335,7 +370,8 @@ int engine_container_start(struct engine *engine, const char *id,
     return 0;
 }
 
-int engine_container_inspect(struct engine *engine, const char *id,
+int engine_container_inspect(struct engine *engine,
+                             const char *id,
                              struct engine_container *out,
                              struct berth_err *err)
 {
@@ -346,8 +382,7 @@ int engine_container_inspect(struct engine *engine, const char *id,
     if (check_name(id, err) < 0)
         return -1;
     snprintf(target, sizeof(target), "/containers/%s/json", id);
-    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) <
-        0)
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) < 0)
         return -1;
     if (reply.status != 200)
         return fail_status(engine, &reply, "look up the container", err);
@@ -368,7 +403,9 @@ static long long now_ms(void)
 
 // One attempt. Returns 1 when the container is gone, 0 when the engine is
 // not done with it or failed (ERR says how), -1 when asking again is no use.
-static int try_remove(struct engine *e, const char *id, long limit_ms,
+static int try_remove(struct engine *e,
+                      const char *id,
+                      long limit_ms,
                       struct berth_err *err)
 {
     struct http_reply reply;
@@ -390,7 +427,8 @@ static int try_remove(struct engine *e, const char *id, long limit_ms,
     return reply.status == 409 || reply.status == 500 ? 0 : -1;
 }
 
-int engine_container_remove(struct engine *engine, const char *id,
+int engine_container_remove(struct engine *engine,
+                            const char *id,
                             struct berth_err *err)
 {
     long long end = now_ms() + BERTH_REMOVE_MS;

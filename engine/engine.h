@@ -37,30 +37,35 @@ bool engine_is_podman(const struct engine *engine);
 void engine_set_deadline(struct engine *engine, long ms);
 
 struct engine_image {
-    char id[72];       // "sha256:" and 64 hex digits
-    char digest[512];  // first RepoDigests entry, or empty
-    size_t nenv;       // Config.Env
+    char id[72];      // "sha256:" and 64 hex digits
+    char digest[512]; // first RepoDigests entry, or empty
+    size_t nenv;      // Config.Env
     char **env;
-    size_t nvolumes;   // the keys of Config.Volumes
+    size_t nvolumes; // the keys of Config.Volumes
     char **volumes;
 };
 
 // Looks REFERENCE (a whole name as imgref_format writes it) up on the node.
 // BERTH_ENOTFOUND: it is not there. On success the caller owns what OUT
 // points to: engine_image_clear.
-int engine_image_inspect(struct engine *engine, const char *reference,
-                         struct engine_image *out, struct berth_err *err);
+int engine_image_inspect(struct engine *engine,
+                         const char *reference,
+                         struct engine_image *out,
+                         struct berth_err *err);
 void engine_image_clear(struct engine_image *image);
 
 // Creates the container NAME (a letter or digit, then one or more of
-// [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex digits. A name that is taken is an
-// error (BERTH_EENGINE), never a reuse.
-int engine_container_create(struct engine *engine, const char *name,
-                            const json_t *request, char id[65],
+// [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex
+// digits. A name that is taken is an error (BERTH_EENGINE), never a reuse.
+int engine_container_create(struct engine *engine,
+                            const char *name,
+                            const json_t *request,
+                            char id[65],
                             struct berth_err *err);
 
 // Returns 0 also when it runs already.
-int engine_container_start(struct engine *engine, const char *id,
+int engine_container_start(struct engine *engine,
+                           const char *id,
                            struct berth_err *err);
 
 struct engine_mount {
@@ -73,26 +78,27 @@ struct engine_mount {
 // What the engine says that a container is: the part that berth audits.
 struct engine_container {
     char id[65];
-    char name[256];  // without the leading '/'
-    char image[72];  // "sha256:..." (Podman omits the prefix: added here)
-    pid_t pid;       // 0 when it does not run
+    char name[256]; // without the leading '/'
+    char image[72]; // "sha256:..." (Podman omits the prefix: added here)
+    pid_t pid;      // 0 when it does not run
     bool running;
     bool privileged;
     bool readonly_rootfs;
     bool auto_remove;
     size_t ncap_add;
-    size_t ndevices;         // Devices and DeviceRequests
+    size_t ndevices; // Devices and DeviceRequests
     char network_mode[256];
-    char pid_mode[256];
-    char ipc_mode[256];
+    char pid_mode[256]; // its own: Docker says "", Podman "private"
+    char ipc_mode[256]; // its own: Docker "private", Podman "shareable"
     char userns_mode[256];
-    size_t nmounts;          // Mounts, as the engine lists them
+    size_t nmounts; // Mounts, as the engine lists them
     struct engine_mount *mounts;
-    json_t *labels;          // an object of strings, owned here
+    json_t *labels; // an object of strings, owned here
 };
 
 // Looks up one container by ID or by name. BERTH_ENOTFOUND: there is none.
-int engine_container_inspect(struct engine *engine, const char *id,
+int engine_container_inspect(struct engine *engine,
+                             const char *id,
                              struct engine_container *out,
                              struct berth_err *err);
 void engine_container_clear(struct engine_container *container);
@@ -100,7 +106,8 @@ void engine_container_clear(struct engine_container *container);
 // Sees to it that the container is gone, running or not, with its anonymous
 // volumes, and waits until it is (also when the engine is already at it).
 // One that does not exist is a success.
-int engine_container_remove(struct engine *engine, const char *id,
+int engine_container_remove(struct engine *engine,
+                            const char *id,
                             struct berth_err *err);
 
 #endif

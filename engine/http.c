@@ -46,12 +46,13 @@ static long long now_ms(void)
 }
 
 // As curl's own, but close-on-exec from the start.
-static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+static curl_socket_t open_socket(void *arg,
+                                 curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
     struct http *http = arg;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-                    address->protocol);
+    int fd = socket(
+        address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 
     (void)purpose;
     if (fd < 0)
@@ -95,11 +96,17 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     }
     if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
         memset(reply, 0, sizeof(*reply)); // the one before was a 1xx
-    take_header(line, n, "Content-Type", reply->content_type,
+    take_header(line,
+                n,
+                "Content-Type",
+                reply->content_type,
                 sizeof(reply->content_type));
-    take_header(line, n, "Api-Version", reply->api_version,
-                sizeof(reply->api_version));
-    take_header(line, n, "Libpod-Api-Version", reply->libpod_version,
+    take_header(
+        line, n, "Api-Version", reply->api_version, sizeof(reply->api_version));
+    take_header(line,
+                n,
+                "Libpod-Api-Version",
+                reply->libpod_version,
                 sizeof(reply->libpod_version));
     take_header(line, n, "Server", reply->server, sizeof(reply->server));
     return n;
@@ -136,9 +143,9 @@ static CURLcode set_options(struct http *http)
 {
     CURLcode rc = CURLE_OK;
 
-#define SET(option, value) \
-    do { \
-        if (rc == CURLE_OK) \
+#define SET(option, value)                                    \
+    do {                                                      \
+        if (rc == CURLE_OK)                                   \
             rc = curl_easy_setopt(http->curl, option, value); \
     } while (0)
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -183,10 +190,12 @@ struct http *http_create(const char *path, struct berth_err *err)
     struct http *http = NULL;
 
     if (!path || path[0] != '/' || strlen(path) >= sizeof(http->path)) {
-        err_set(err, BERTH_EINVAL,
+        err_set(err,
+                BERTH_EINVAL,
                 "\"%s\" can not be a container engine's socket: it takes an "
                 "absolute path of at most %zu bytes",
-                path ? path : "", sizeof(http->path) - 1);
+                path ? path : "",
+                sizeof(http->path) - 1);
         return NULL;
     }
     if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
@@ -237,7 +246,8 @@ void http_set_deadline(struct http *http, long ms)
 
 static int fail_late(const struct http *http, struct berth_err *err)
 {
-    return err_set(err, BERTH_ETIMEOUT,
+    return err_set(err,
+                   BERTH_ETIMEOUT,
                    "the container engine at %s did not answer in time: ask "
                    "your administrator to look at it",
                    http->path);
@@ -262,37 +272,45 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
     if (http->no_memory || code == CURLE_OUT_OF_MEMORY)
         return err_set(err, BERTH_ENOMEM, "out of memory");
     if (http->too_much)
-        return err_set(err, BERTH_EENGINE,
+        return err_set(err,
+                       BERTH_EENGINE,
                        "the container engine at %s answered with more than "
                        "%d bytes",
-                       http->path, (int)BERTH_RESPONSE_MAX);
+                       http->path,
+                       (int)BERTH_RESPONSE_MAX);
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return fail_late(http, err);
     case CURLE_COULDNT_CONNECT:
         snprintf(why, sizeof(why), "%s", strerror(socket_errno(http)));
         why[0] = (char)tolower((unsigned char)why[0]);
-        return err_set(err, BERTH_EENGINE,
+        return err_set(err,
+                       BERTH_EENGINE,
                        "the container engine at %s does not answer (%s): ask "
                        "your administrator to start it",
-                       http->path, why);
+                       http->path,
+                       why);
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return err_set(err, BERTH_EENGINE,
+        return err_set(err,
+                       BERTH_EENGINE,
                        "the container engine at %s closed the connection "
                        "without an answer",
                        http->path);
     case CURLE_PARTIAL_FILE:
-        return err_set(err, BERTH_EENGINE,
+        return err_set(err,
+                       BERTH_EENGINE,
                        "the container engine at %s broke off in the middle "
                        "of its answer",
                        http->path);
     default:
-        return err_set(err, BERTH_EENGINE,
+        return err_set(err,
+                       BERTH_EENGINE,
                        "the container engine at %s answered with something "
                        "that is not the Docker Engine API (%s)",
-                       http->path, curl_easy_strerror(code));
+                       http->path,
+                       curl_easy_strerror(code));
     }
 }
 
@@ -318,8 +336,7 @@ static CURLcode perform(struct http *http, long limit_ms)
         used = now_ms() - start;
         if (used >= limit_ms || used >= BERTH_CONNECT_MS)
             return CURLE_OPERATION_TIMEDOUT;
-        curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS,
-                         limit_ms - (long)used);
+        curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
         http->socket_errno = 0;
         code = curl_easy_perform(http->curl);
         if (!backlog_is_full(http, code))
@@ -328,8 +345,10 @@ static CURLcode perform(struct http *http, long limit_ms)
     }
 }
 
-int http_call(struct http *http, const struct http_request *request,
-              struct http_reply *reply, struct berth_err *err)
+int http_call(struct http *http,
+              const struct http_request *request,
+              struct http_reply *reply,
+              struct berth_err *err)
 {
     char url[4096];
     long status = 0;
@@ -348,7 +367,8 @@ int http_call(struct http *http, const struct http_request *request,
     http->length = http->header_bytes = 0;
     http->too_much = http->no_memory = false;
 
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
+    curl_easy_setopt(curl,
+                     CURLOPT_HTTPHEADER,
                      request->json ? http->headers_json : http->headers_plain);
     if (request->method == HTTP_POST) {
         const char *body = request->json ? request->json : "";
@@ -360,13 +380,14 @@ int http_call(struct http *http, const struct http_request *request,
     }
     // Of the options set here, only these copy, and so can run out of memory.
     code = curl_easy_setopt(
-        curl, CURLOPT_CUSTOMREQUEST,
+        curl,
+        CURLOPT_CUSTOMREQUEST,
         request->method == HTTP_DELETE ? "DELETE" : (const char *)NULL);
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = perform(http, left < request->limit_ms ? (long)left
-                                                      : request->limit_ms);
+        code = perform(
+            http, left < request->limit_ms ? (long)left : request->limit_ms);
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;

@@ -53,7 +53,9 @@ struct http_reply {
 // status, or -1 with ERR set, ERR's sentence naming the socket: nobody
 // answers, or not HTTP, too much or cut short (BERTH_EENGINE), too late
 // (BERTH_ETIMEOUT), BERTH_ENOMEM.
-int http_call(struct http *http, const struct http_request *request,
-              struct http_reply *reply, struct berth_err *err);
+int http_call(struct http *http,
+              const struct http_request *request,
+              struct http_reply *reply,
+              struct berth_err *err);
 
 #endif

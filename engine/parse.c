@@ -16,7 +16,8 @@ static int fail_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int fail_field(struct berth_err *err, const char *field,
+static int fail_field(struct berth_err *err,
+                      const char *field,
                       const char *what)
 {
     return err_set(err, BERTH_EENGINE, "%s %s", field, what);
@@ -52,7 +53,10 @@ static json_t *load(const char *body, size_t length, struct berth_err *err)
 }
 
 // Copies TEXT, or nothing if it does not fit.
-static int copy(char *out, size_t size, const char *text, const char *field,
+static int copy(char *out,
+                size_t size,
+                const char *text,
+                const char *field,
                 struct berth_err *err)
 {
     size_t n = strlen(text);
@@ -69,7 +73,9 @@ static bool is_id(const char *s)
 }
 
 // "sha256:" and 64 hex digits; Podman omits the prefix here and there.
-static int copy_image_id(char out[72], const char *text, const char *field,
+static int copy_image_id(char out[72],
+                         const char *text,
+                         const char *field,
                          struct berth_err *err)
 {
     if (strncmp(text, "sha256:", 7) == 0)
@@ -82,7 +88,9 @@ static int copy_image_id(char out[72], const char *text, const char *field,
 }
 
 // The length of the array ARRAY; 0 when it is null or not there at all.
-static int count(const json_t *array, const char *field, size_t *out,
+static int count(const json_t *array,
+                 const char *field,
+                 size_t *out,
                  struct berth_err *err)
 {
     if (array && !json_is_null(array) && !json_is_array(array))
@@ -101,8 +109,11 @@ static void free_strings(char **list, size_t n)
 }
 
 // A list of strings, each copied.
-static int copy_strings(const json_t *array, const char *field, char ***out,
-                        size_t *nout, struct berth_err *err)
+static int copy_strings(const json_t *array,
+                        const char *field,
+                        char ***out,
+                        size_t *nout,
+                        struct berth_err *err)
 {
     size_t n;
 
@@ -132,8 +143,11 @@ fail:
 }
 
 // The keys of an object, each copied.
-static int copy_keys(json_t *object, const char *field, char ***out,
-                     size_t *nout, struct berth_err *err)
+static int copy_keys(json_t *object,
+                     const char *field,
+                     char ***out,
+                     size_t *nout,
+                     struct berth_err *err)
 {
     size_t n = json_object_size(object), i = 0;
     const char *key;
@@ -146,7 +160,8 @@ static int copy_keys(json_t *object, const char *field, char ***out,
     char **list = calloc(n + 1, sizeof(*list));
     if (!list)
         return fail_memory(err);
-    json_object_foreach (object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         list[i] = strdup(key);
         if (!list[i++]) {
             free_strings(list, n);
@@ -158,7 +173,9 @@ static int copy_keys(json_t *object, const char *field, char ***out,
     return 0;
 }
 
-int parse_image(const char *body, size_t length, struct engine_image *out,
+int parse_image(const char *body,
+                size_t length,
+                struct engine_image *out,
                 struct berth_err *err)
 {
     struct engine_image image = {0};
@@ -171,8 +188,16 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
     json_t *root = load(body, length, err);
     if (!root)
         return -1;
-    if (json_unpack_ex(root, &e, 0, "{s:s, s?o, s?o}", "Id", &id,
-                       "RepoDigests", &digests, "Config", &config) < 0) {
+    if (json_unpack_ex(root,
+                       &e,
+                       0,
+                       "{s:s, s?o, s?o}",
+                       "Id",
+                       &id,
+                       "RepoDigests",
+                       &digests,
+                       "Config",
+                       &config) < 0) {
         fail_json(err, &e);
         goto out;
     }
@@ -186,8 +211,7 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
             fail_field(err, "RepoDigests", "is not a list of strings");
             goto out;
         }
-        if (copy(image.digest, sizeof(image.digest), s, "RepoDigests", err) <
-            0)
+        if (copy(image.digest, sizeof(image.digest), s, "RepoDigests", err) < 0)
             goto out;
     }
     if (config && !json_is_null(config) && !json_is_object(config)) {
@@ -195,11 +219,17 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
         goto out;
     }
     // json_object_get(NULL or null) is NULL: no Config, no lists.
-    if (copy_strings(json_object_get(config, "Env"), "Config.Env", &image.env,
-                     &image.nenv, err) < 0)
+    if (copy_strings(json_object_get(config, "Env"),
+                     "Config.Env",
+                     &image.env,
+                     &image.nenv,
+                     err) < 0)
         goto out;
-    if (copy_keys(json_object_get(config, "Volumes"), "Config.Volumes",
-                  &image.volumes, &image.nvolumes, err) < 0)
+    if (copy_keys(json_object_get(config, "Volumes"),
+                  "Config.Volumes",
+                  &image.volumes,
+                  &image.nvolumes,
+                  err) < 0)
         goto out;
     *out = image;
     memset(&image, 0, sizeof(image));
@@ -210,7 +240,9 @@ out:
     return rc;
 }
 
-int parse_created(const char *body, size_t length, char id[65],
+int parse_created(const char *body,
+                  size_t length,
+                  char id[65],
                   struct berth_err *err)
 {
     const char *s;
@@ -235,15 +267,16 @@ out:
     return rc;
 }
 
-static int parse_state(json_t *state, struct engine_container *c,
+static int parse_state(json_t *state,
+                       struct engine_container *c,
                        struct berth_err *err)
 {
     json_error_t e;
     json_int_t pid;
     int running;
 
-    if (json_unpack_ex(state, &e, 0, "{s:I, s:b}", "Pid", &pid, "Running",
-                       &running) < 0)
+    if (json_unpack_ex(
+            state, &e, 0, "{s:I, s:b}", "Pid", &pid, "Running", &running) < 0)
         return fail_json(err, &e);
     if (pid < 0 || pid > INT_MAX)
         return fail_field(err, "State.Pid", "is out of range");
@@ -252,7 +285,8 @@ static int parse_state(json_t *state, struct engine_container *c,
     return 0;
 }
 
-static int parse_host_config(json_t *host, struct engine_container *c,
+static int parse_host_config(json_t *host,
+                             struct engine_container *c,
                              struct berth_err *err)
 {
     json_error_t e;
@@ -261,23 +295,44 @@ static int parse_host_config(json_t *host, struct engine_container *c,
     int privileged, readonly_rootfs, auto_remove;
     size_t a, b;
 
-    if (json_unpack_ex(host, &e, 0,
+    if (json_unpack_ex(host,
+                       &e,
+                       0,
                        "{s:b, s:b, s:b, s:s, s:s, s:s, s:s, s?o, s?o, s?o}",
-                       "Privileged", &privileged, "ReadonlyRootfs",
-                       &readonly_rootfs, "AutoRemove", &auto_remove,
-                       "NetworkMode", &network, "PidMode", &pid, "IpcMode",
-                       &ipc, "UsernsMode", &userns, "CapAdd", &cap_add,
-                       "Devices", &devices, "DeviceRequests", &requests) < 0)
+                       "Privileged",
+                       &privileged,
+                       "ReadonlyRootfs",
+                       &readonly_rootfs,
+                       "AutoRemove",
+                       &auto_remove,
+                       "NetworkMode",
+                       &network,
+                       "PidMode",
+                       &pid,
+                       "IpcMode",
+                       &ipc,
+                       "UsernsMode",
+                       &userns,
+                       "CapAdd",
+                       &cap_add,
+                       "Devices",
+                       &devices,
+                       "DeviceRequests",
+                       &requests) < 0)
         return fail_json(err, &e);
     c->privileged = privileged != 0;
     c->readonly_rootfs = readonly_rootfs != 0;
     c->auto_remove = auto_remove != 0;
-    if (copy(c->network_mode, sizeof(c->network_mode), network, "NetworkMode",
+    if (copy(c->network_mode,
+             sizeof(c->network_mode),
+             network,
+             "NetworkMode",
              err) < 0 ||
         copy(c->pid_mode, sizeof(c->pid_mode), pid, "PidMode", err) < 0 ||
         copy(c->ipc_mode, sizeof(c->ipc_mode), ipc, "IpcMode", err) < 0 ||
-        copy(c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode",
-             err) < 0)
+        copy(
+            c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode", err) <
+            0)
         return -1;
     if (count(cap_add, "CapAdd", &c->ncap_add, err) < 0 ||
         count(devices, "Devices", &a, err) < 0 ||
@@ -287,7 +342,8 @@ static int parse_host_config(json_t *host, struct engine_container *c,
     return 0;
 }
 
-static int parse_mounts(json_t *list, struct engine_container *c,
+static int parse_mounts(json_t *list,
+                        struct engine_container *c,
                         struct berth_err *err)
 {
     size_t n;
@@ -305,9 +361,17 @@ static int parse_mounts(json_t *list, struct engine_container *c,
         int rw;
 
         // A tmpfs has no source.
-        if (json_unpack_ex(json_array_get(list, i), &e, 0,
-                           "{s:s, s?s, s:s, s:b}", "Type", &type, "Source",
-                           &source, "Destination", &destination, "RW",
+        if (json_unpack_ex(json_array_get(list, i),
+                           &e,
+                           0,
+                           "{s:s, s?s, s:s, s:b}",
+                           "Type",
+                           &type,
+                           "Source",
+                           &source,
+                           "Destination",
+                           &destination,
+                           "RW",
                            &rw) < 0)
             return fail_json(err, &e);
         if (copy(m->type, sizeof(m->type), type, "Mounts.Type", err) < 0)
@@ -321,7 +385,8 @@ static int parse_mounts(json_t *list, struct engine_container *c,
     return 0;
 }
 
-static int parse_labels(json_t *labels, struct engine_container *c,
+static int parse_labels(json_t *labels,
+                        struct engine_container *c,
                         struct berth_err *err)
 {
     const char *key;
@@ -333,15 +398,18 @@ static int parse_labels(json_t *labels, struct engine_container *c,
     }
     if (!json_is_object(labels))
         return fail_field(err, "Config.Labels", "is not an object");
-    json_object_foreach (labels, key, value)
-        if (!json_is_string(value))
-            return fail_field(err, "Config.Labels", "holds more than strings");
+    json_object_foreach(labels, key, value) if (
+        !json_is_string(value)) return fail_field(err,
+                                                  "Config.Labels",
+                                                  "holds more than strings");
     c->labels = json_incref(labels);
     return 0;
 }
 
-int parse_container(const char *body, size_t length,
-                    struct engine_container *out, struct berth_err *err)
+int parse_container(const char *body,
+                    size_t length,
+                    struct engine_container *out,
+                    struct berth_err *err)
 {
     struct engine_container c = {0};
     const char *id, *name, *image;
@@ -352,10 +420,24 @@ int parse_container(const char *body, size_t length,
     json_t *root = load(body, length, err);
     if (!root)
         return -1;
-    if (json_unpack_ex(root, &e, 0, "{s:s, s:s, s:s, s:o, s:o, s:o, s?o}",
-                       "Id", &id, "Name", &name, "Image", &image, "State",
-                       &state, "HostConfig", &host, "Config", &config,
-                       "Mounts", &mounts) < 0 ||
+    if (json_unpack_ex(root,
+                       &e,
+                       0,
+                       "{s:s, s:s, s:s, s:o, s:o, s:o, s?o}",
+                       "Id",
+                       &id,
+                       "Name",
+                       &name,
+                       "Image",
+                       &image,
+                       "State",
+                       &state,
+                       "HostConfig",
+                       &host,
+                       "Config",
+                       &config,
+                       "Mounts",
+                       &mounts) < 0 ||
         json_unpack_ex(config, &e, 0, "{s?o}", "Labels", &labels) < 0) {
         fail_json(err, &e);
         goto out;
@@ -381,7 +463,10 @@ out:
     return rc;
 }
 
-int parse_message(const char *body, size_t length, char *out, size_t size,
+int parse_message(const char *body,
+                  size_t length,
+                  char *out,
+                  size_t size,
                   struct berth_err *err)
 {
     const char *s;

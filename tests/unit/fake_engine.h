@@ -11,24 +11,24 @@
 #include <stddef.h>
 
 enum fake_how {
-    FAKE_WHOLE = 0,     // status, type and body, as an engine would
-    FAKE_RAW,           // the body's bytes and nothing else, then closes
-    FAKE_CUT,           // promises 100 bytes more than the body, then closes
-    FAKE_LAST,          // a whole answer, then closes
-    FAKE_ENDLESS_BODY,  // the body in chunks, again and again
+    FAKE_WHOLE = 0,    // status, type and body, as an engine would
+    FAKE_RAW,          // the body's bytes and nothing else, then closes
+    FAKE_CUT,          // promises 100 bytes more than the body, then closes
+    FAKE_LAST,         // a whole answer, then closes
+    FAKE_ENDLESS_BODY, // the body in chunks, again and again
     FAKE_ENDLESS_HEADERS,
-    FAKE_TRICKLE,       // the body a byte at a time, 50 ms apart
-    FAKE_HANG,          // never answers
-    FAKE_CLOSE,         // closes after the request
-    FAKE_RESET,         // closes with the request unread
+    FAKE_TRICKLE, // the body a byte at a time, 50 ms apart
+    FAKE_HANG,    // never answers
+    FAKE_CLOSE,   // closes after the request
+    FAKE_RESET,   // closes with the request unread
 };
 
 struct fake_answer {
     enum fake_how how;
     int status;
-    const char *type; // NULL: application/json
-    const char *body; // NULL: none
-    size_t length;    // 0: strlen(body)
+    const char *type;    // NULL: application/json
+    const char *body;    // NULL: none
+    size_t length;       // 0: strlen(body)
     const char *headers; // more of them, each with its CRLF; NULL: none
 };
 

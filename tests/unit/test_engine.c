@@ -27,17 +27,16 @@
 #include "tests/unit/fake_engine.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define HEX64 \
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-#define PING \
-    { \
+#define PING                                               \
+    {                                                      \
         .status = 200, .type = "text/plain", .body = "OK", \
-        .headers = "Api-Version: 1.41\r\n" \
-                   "Server: Docker/20.10.24 (linux)\r\n" \
+        .headers = "Api-Version: 1.41\r\n"                 \
+                   "Server: Docker/20.10.24 (linux)\r\n"   \
     }
-#define GONE \
-    { \
+#define GONE                                                             \
+    {                                                                    \
         .status = 404, .body = "{\"message\":\"No such container: x1\"}" \
     }
 
@@ -153,8 +152,7 @@ static void an_engine_that_misbehaves_is_refused_with_a_sentence(void **state)
         struct fake_engine *fake = fake_start(&refusals[i].answer, 1);
         struct engine *engine = engine_open(fake_path(fake), &err);
         assert_null(engine);
-        if (err.code != refusals[i].code ||
-            !strstr(err.text, refusals[i].text))
+        if (err.code != refusals[i].code || !strstr(err.text, refusals[i].text))
             fail_msg("case %zu: code %d, \"%s\"", i, (int)err.code, err.text);
         fake_stop(fake);
     }
@@ -174,9 +172,8 @@ static void an_answer_beyond_the_cap_is_refused(void **state)
         PING, {.status = 200, .body = body, .length = n}};
     struct fake_engine *fake = fake_start(answers, COUNT(answers));
     struct engine *engine = open_fake(fake);
-    assert_int_equal(engine_image_inspect(engine, "docker.io/a/b:c", &image,
-                                          &err),
-                     -1);
+    assert_int_equal(
+        engine_image_inspect(engine, "docker.io/a/b:c", &image, &err), -1);
     assert_int_equal(err.code, BERTH_EENGINE);
     assert_non_null(strstr(err.text, "more than"));
     engine_close(engine);
@@ -204,8 +201,9 @@ static void a_socket_that_nobody_serves_is_an_engine_that_is_down(void **state)
     close(fd);
     assert_null(engine_open(path, &err));
     assert_int_equal(err.code, BERTH_EENGINE);
-    assert_non_null(strstr(err.text, "does not answer (connection refused): "
-                                     "ask your administrator to start it"));
+    assert_non_null(strstr(err.text,
+                           "does not answer (connection refused): "
+                           "ask your administrator to start it"));
     unlink(path);
     fake_stop(fake);
 }
@@ -330,16 +328,21 @@ static void the_version_is_the_newest_that_both_know(void **state)
         bool podman;
     } cases[] = {
         {"Api-Version: 1.40\r\nServer: Docker/19.03.1 (linux)\r\n",
-         "Docker 19.03.1 (API 1.40)", false},
+         "Docker 19.03.1 (API 1.40)",
+         false},
         {"api-version:1.41\r\nserver:Docker/20.10.24+dfsg1 (linux)\r\n",
-         "Docker 20.10.24+dfsg1 (API 1.41)", false},
+         "Docker 20.10.24+dfsg1 (API 1.41)",
+         false},
         {"Api-Version: 1.52\r\nServer: Docker/29.0.0 (linux)\r\n",
-         "Docker 29.0.0 (API 1.47)", false},
+         "Docker 29.0.0 (API 1.47)",
+         false},
         {"Api-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
          "Server: Libpod/4.3.1 (linux)\r\n",
-         "Podman 4.3.1 (API 1.41)", true},
+         "Podman 4.3.1 (API 1.41)",
+         true},
         {"Api-Version: 1.41\r\nServer: Docker/\x1b[2J (linux)\r\n",
-         "Docker ?[2J (API 1.41)", false},
+         "Docker ?[2J (API 1.41)",
+         false},
     };
 
     (void)state;
@@ -378,10 +381,9 @@ static void all_calls_share_one_connection(void **state)
     json_t *request = json_pack("{s:s}", "Image", "sha256:" HEX64);
 
     (void)state;
-    assert_int_equal(
-        engine_image_inspect(engine, "[::1]:5000/a+b/c:t@sha256:0", &image,
-                             &err),
-        0);
+    assert_int_equal(engine_image_inspect(
+                         engine, "[::1]:5000/a+b/c:t@sha256:0", &image, &err),
+                     0);
     assert_string_equal(image.id, "sha256:" HEX64);
     assert_string_equal(image.digest, "");
     assert_int_equal(image.nenv + image.nvolumes, 0);
@@ -420,8 +422,9 @@ static void an_engine_that_restarts_is_connected_to_again(void **state)
 
     (void)state;
     assert_int_equal(engine_container_start(engine, "x1", &err), 0);
-    assert_string_equal(fake_log(fake), "+GET /_ping\n"
-                                        "+POST /v1.41/containers/x1/start\n");
+    assert_string_equal(fake_log(fake),
+                        "+GET /_ping\n"
+                        "+POST /v1.41/containers/x1/start\n");
     engine_close(engine);
     fake_stop(fake);
 }
@@ -483,11 +486,27 @@ static void descriptors_are_close_on_exec_and_closed(void **state)
 static void names_that_could_leave_their_path_are_malformed(void **state)
 {
     static const char *const containers[] = {
-        "", "a", ".a", "-a", "_a", "a/b", "a?b", "a%2f", "a b", "a\n",
+        "",
+        "a",
+        ".a",
+        "-a",
+        "_a",
+        "a/b",
+        "a?b",
+        "a%2f",
+        "a b",
+        "a\n",
         "\xc3\xa4o",
     };
     static const char *const images[] = {
-        "", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "..",
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        "../a",
+        "a/../b",
+        "a/.",
+        "..",
     };
     const struct fake_answer ping = PING;
     struct fake_engine *fake = fake_start(&ping, 1);
@@ -506,8 +525,8 @@ static void names_that_could_leave_their_path_are_malformed(void **state)
         assert_int_equal(err.code, BERTH_EINVAL);
         assert_int_equal(engine_container_start(engine, s, &err), -1);
         assert_int_equal(engine_container_remove(engine, s, &err), -1);
-        assert_int_equal(
-            engine_container_create(engine, s, request, id, &err), -1);
+        assert_int_equal(engine_container_create(engine, s, request, id, &err),
+                         -1);
         assert_int_equal(err.code, BERTH_EINVAL);
     }
     memset(longer, 'a', sizeof(longer));
@@ -563,13 +582,13 @@ static void what_is_not_there_is_told_from_what_failed(void **state)
         assert_int_equal(engine_container_inspect(engine, "x1", &c, &err), -1);
         assert_int_equal(err.code, BERTH_EENGINE);
     }
-    assert_int_equal(
-        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(engine_container_create(engine, "x1", request, id, &err),
+                     -1);
     assert_int_equal(err.code, BERTH_EENGINE);
     assert_non_null(strstr(err.text, "name in use"));
     // 200 is no answer to a create.
-    assert_int_equal(
-        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(engine_container_create(engine, "x1", request, id, &err),
+                     -1);
     assert_int_equal(err.code, BERTH_EENGINE);
     json_decref(request);
     engine_close(engine);
@@ -590,8 +609,8 @@ static void a_request_beyond_the_cap_is_not_sent(void **state)
     memset(big, 'x', BERTH_REQUEST_MAX - 1);
     big[BERTH_REQUEST_MAX - 1] = 0;
     json_t *request = json_pack("{s:s}", "Image", big);
-    assert_int_equal(
-        engine_container_create(engine, "x1", request, id, &err), -1);
+    assert_int_equal(engine_container_create(engine, "x1", request, id, &err),
+                     -1);
     assert_int_equal(err.code, BERTH_EINVAL);
     assert_string_equal(fake_log(fake), "+GET /_ping\n");
     json_decref(request);
@@ -608,9 +627,12 @@ static void a_removal_waits_until_the_container_is_gone(void **state)
                 "progress\"}",
     };
     const struct fake_answer answers[] = {
-        PING, GONE, // was not there
-        busy, {.status = 500, .body = "{\"message\":\"driver busy\"}"},
-        busy, GONE, // the engine was at it
+        PING,
+        GONE, // was not there
+        busy,
+        {.status = 500, .body = "{\"message\":\"driver busy\"}"},
+        busy,
+        GONE, // the engine was at it
         {.status = 200, .body = "[]"},
     };
     struct berth_err err = {0};
@@ -705,8 +727,8 @@ static void lists_and_strings_that_are_too_long_are_refused(void **state)
     assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
     assert_string_equal(err.text, "Config.Env is too long");
 
-    n = snprintf(body, ROOM,
-                 "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[\"%0600d\"]}", 0);
+    n = snprintf(
+        body, ROOM, "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[\"%0600d\"]}", 0);
     assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
     assert_string_equal(err.text, "RepoDigests is too long");
 
@@ -764,10 +786,16 @@ static void container_answers_that_are_refused(void **state)
         {"1", "true", "false", "null", "{}", "{}"},
         {"1", "true", "false", "null", "[{}]", "{}"},
         {"1", "true", "false", "null", "[null]", "{}"},
-        {"1", "true", "false", "null",
+        {"1",
+         "true",
+         "false",
+         "null",
          "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\"}]",
          "{}"},
-        {"1", "true", "false", "null",
+        {"1",
+         "true",
+         "false",
+         "null",
          "[{\"Type\":\"a type that is too long\",\"Source\":\"/a\","
          "\"Destination\":\"/b\",\"RW\":true}]",
          "{}"},
@@ -782,8 +810,15 @@ static void container_answers_that_are_refused(void **state)
         const char *const *f = cases[i];
         struct engine_container c = {.id = "untouched"};
         struct berth_err err = {0};
-        snprintf(body, sizeof(body), container_format, f[0], f[1], f[2], f[3],
-                 f[4], f[5]);
+        snprintf(body,
+                 sizeof(body),
+                 container_format,
+                 f[0],
+                 f[1],
+                 f[2],
+                 f[3],
+                 f[4],
+                 f[5]);
         if (parse_container(body, strlen(body), &c, &err) == 0)
             fail_msg("taken: %s", body);
         assert_int_equal(err.code, BERTH_EENGINE);
@@ -798,7 +833,12 @@ static void a_container_is_read(void **state)
     char body[4096];
 
     (void)state;
-    snprintf(body, sizeof(body), container_format, "42", "true", "false",
+    snprintf(body,
+             sizeof(body),
+             container_format,
+             "42",
+             "true",
+             "false",
              "[\"CAP_X\"]",
              "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\","
              "\"RW\":false},"
@@ -826,8 +866,15 @@ static void a_container_is_read(void **state)
     engine_container_clear(&c);
     engine_container_clear(NULL);
 
-    snprintf(body, sizeof(body), container_format, "0", "false", "false",
-             "null", "null", "null");
+    snprintf(body,
+             sizeof(body),
+             container_format,
+             "0",
+             "false",
+             "false",
+             "null",
+             "null",
+             "null");
     assert_int_equal(parse_container(body, strlen(body), &c, &err), 0);
     assert_int_equal(c.pid, 0);
     assert_int_equal(c.nmounts, 0);
@@ -838,8 +885,20 @@ static void a_container_is_read(void **state)
 static void version_numbers_are_read_strictly(void **state)
 {
     static const char *const refused[] = {
-        "", "1", "1.", ".41", "1.4x", "1.41 ", " 1.41", "1.-1", "01.41",
-        "1.1234", "2.0", "0.41", "1.41.0", "v1.41",
+        "",
+        "1",
+        "1.",
+        ".41",
+        "1.4x",
+        "1.41 ",
+        " 1.41",
+        "1.-1",
+        "01.41",
+        "1.1234",
+        "2.0",
+        "0.41",
+        "1.41.0",
+        "v1.41",
     };
     int minor = -7;
 
@@ -855,11 +914,9 @@ static void version_numbers_are_read_strictly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            an_engine_that_misbehaves_is_refused_with_a_sentence),
+        cmocka_unit_test(an_engine_that_misbehaves_is_refused_with_a_sentence),
         cmocka_unit_test(an_answer_beyond_the_cap_is_refused),
-        cmocka_unit_test(
-            a_socket_that_nobody_serves_is_an_engine_that_is_down),
+        cmocka_unit_test(a_socket_that_nobody_serves_is_an_engine_that_is_down),
         cmocka_unit_test(a_path_that_can_be_no_socket_is_malformed),
         cmocka_unit_test(an_engine_that_hangs_is_given_up),
         cmocka_unit_test(an_engine_that_trickles_is_given_up),
