@@ -183,6 +183,26 @@ static void take_terminal(void)
         give_up(WIRE_EXIT_BERTH, "the task's terminal: %s", strerror(errno));
 }
 
+// Where even root may not raise a hard limit, the engine could not give the
+// container more than it had itself.
+static void set_limits(const struct wire_run *run)
+{
+    struct rlimit have, want;
+
+    for (int i = 0; i < WIRE_LIMITS; i++) {
+        want.rlim_cur = run->limits[i].soft;
+        want.rlim_max = run->limits[i].hard;
+        if (setrlimit(i, &want) == 0 || getrlimit(i, &have) < 0)
+            continue;
+        if (want.rlim_max > have.rlim_max)
+            want.rlim_max = have.rlim_max;
+        if (want.rlim_cur > want.rlim_max)
+            want.rlim_cur = want.rlim_max;
+        if (setrlimit(i, &want) < 0)
+            give_up(WIRE_EXIT_BERTH, "the task's limits: %s", strerror(errno));
+    }
+}
+
 static void become(const struct wire_run *run, char **vec, const char *cwd)
     __attribute__((noreturn));
 
@@ -193,6 +213,7 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
         give_up(WIRE_EXIT_BERTH,
                 "the working directory %s is not in the container: %s", cwd,
                 strerror(errno));
+    set_limits(run);
     for (int n = 1; n <= SIGNALS_MAX; n++)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;

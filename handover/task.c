@@ -24,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -278,6 +279,13 @@ static void hand_over(int link, struct wire_run *run, char **argv, char **env)
     for (uint32_t i = 0; i < run->envc; i++)
         run->size += strlen(env[i]) + 1;
     run->mask = umask(0);
+    for (int i = 0; i < WIRE_LIMITS; i++) {
+        struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+
+        getrlimit(i, &r);
+        run->limits[i].soft = r.rlim_cur;
+        run->limits[i].hard = r.rlim_max;
+    }
     for (uint32_t i = 0; i < run->nkeep; i++)
         fds[4 + i] = run->keep[i];
 

@@ -77,6 +77,7 @@ enum {
     WIRE_TEXT_MAX = 2048, // a sentence or two
     WIRE_KEEP_MAX = 64,   // descriptors of a task beyond 0, 1 and 2 (PMI)
     WIRE_FDS_MAX = 1 + 3 + WIRE_KEEP_MAX,
+    WIRE_LIMITS = 16,     // RLIM_NLIMITS
     // execve's own limit for arguments and environment is 6 MiB.
     WIRE_IMAGE_MAX = 8 * 1024 * 1024,
     // berth-stepd's changes to the environment: tens of variables.
@@ -103,6 +104,13 @@ struct wire_run {
     uint32_t tty;   // 1: descriptor 0 is to be the controlling terminal
     uint32_t nkeep; // descriptors beyond 0, 1, 2 that follow them in fds
     uint32_t zero;
+    // By RLIMIT_*: what Slurm gave the task. The kernel lets the process
+    // lower its own, and the engine gave it those of slurmd, which bound
+    // every task.
+    struct {
+        uint64_t soft;
+        uint64_t hard;
+    } limits[WIRE_LIMITS];
     int32_t keep[WIRE_KEEP_MAX]; // the number each of them has in the task,
                                  // ascending from 3
 };

@@ -161,31 +161,6 @@ int place_leave_step(const struct place *place, struct berth_err *err)
     return join_cgroups(place, getpid(), getpid(), true, err);
 }
 
-// Without CAP_SYS_RESOURCE a hard limit can not be raised: the create
-// request gives the container the limits that this process has, so that
-// what is left to do here is to lower them.
-static int copy_limits(pid_t pid, pid_t like, struct berth_err *err)
-{
-    for (int r = 0; r < RLIM_NLIMITS; r++) {
-        struct rlimit want, have;
-        if (prlimit(like, r, NULL, &want) < 0 ||
-            prlimit(pid, r, NULL, &have) < 0)
-            return err_set(err, BERTH_ESYS, "reading a task's limits: %m");
-        if (want.rlim_cur == have.rlim_cur && want.rlim_max == have.rlim_max)
-            continue;
-        if (prlimit(pid, r, &want, NULL) == 0)
-            continue;
-        if (errno != EPERM)
-            return err_set(err, BERTH_ESYS, "setting a task's limits: %m");
-        want.rlim_max = have.rlim_max;
-        if (want.rlim_cur > want.rlim_max)
-            want.rlim_cur = want.rlim_max;
-        if (prlimit(pid, r, &want, NULL) < 0)
-            return err_set(err, BERTH_ESYS, "setting a task's limits: %m");
-    }
-    return 0;
-}
-
 static int copy_oom_score(pid_t pid, pid_t like)
 {
     char file[64], text[32];
@@ -216,8 +191,7 @@ int place_like(const struct place *place, pid_t pid, pid_t like,
     cpu_set_t *cpus = NULL;
     int rc = -1, n = 1024;
 
-    if (join_cgroups(place, pid, like, false, err) < 0 ||
-        copy_limits(pid, like, err) < 0)
+    if (join_cgroups(place, pid, like, false, err) < 0)
         return -1;
     // After the cgroups: a move into another cpuset resets the affinity.
     do {

@@ -29,8 +29,8 @@ void place_clear(struct place *place);
 int place_leave_step(const struct place *place, struct berth_err *err);
 
 // Gives process PID what the Slurm task (process LIKE) has: its cgroups in
-// every hierarchy, resource limits, nice value, scheduling policy, CPU
-// affinity and OOM score adjustment. All are read from the kernel, none
+// every hierarchy, nice value, scheduling policy, CPU affinity and OOM score
+// adjustment. All are read from the kernel, none
 // from the user. 0, or -1 with ERR set: then PID must not run anything.
 int place_like(const struct place *place, pid_t pid, pid_t like,
                struct berth_err *err);
