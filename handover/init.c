@@ -16,7 +16,6 @@
 // 125 or, before it is born, by the end of its link. The end of the control
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
-#define _GNU_SOURCE
 #include "handover/signals.h"
 #include "handover/wire.h"
 
@@ -136,7 +135,8 @@ static int out_of_way(int fd, const struct wire_run *run)
             int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
 
             if (moved < 0)
-                give_up(WIRE_EXIT_BERTH, "a descriptor of the task: %s",
+                give_up(WIRE_EXIT_BERTH,
+                        "a descriptor of the task: %s",
                         strerror(errno));
             close(fd);
             fd = moved;
@@ -168,8 +168,10 @@ static void place_fds(const struct wire_run *run, int *fds)
                     "kind that can't go into a container",
                     target_of(run, i));
         if (dup2(fds[i], target_of(run, i)) < 0)
-            give_up(WIRE_EXIT_BERTH, "descriptor %d of the task: %s",
-                    target_of(run, i), strerror(errno));
+            give_up(WIRE_EXIT_BERTH,
+                    "descriptor %d of the task: %s",
+                    target_of(run, i),
+                    strerror(errno));
         close(fds[i]);
     }
 }
@@ -211,7 +213,8 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
     umask((mode_t)run->mask);
     if (chdir(cwd) < 0)
         give_up(WIRE_EXIT_BERTH,
-                "the working directory %s is not in the container: %s", cwd,
+                "the working directory %s is not in the container: %s",
+                cwd,
                 strerror(errno));
     set_limits(run);
     for (int n = 1; n <= SIGNALS_MAX; n++)
@@ -224,8 +227,10 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
                 "%s: there is no such program in the container, or the "
                 "interpreter that it needs is missing",
                 vec[0]);
-    give_up(WIRE_EXIT_NOEXEC, "%s: can't be executed in the container: %s",
-            vec[0], strerror(errno));
+    give_up(WIRE_EXIT_NOEXEC,
+            "%s: can't be executed in the container: %s",
+            vec[0],
+            strerror(errno));
 }
 
 // What the new process does. DONE closes when it has become the program.
@@ -264,8 +269,9 @@ static void task_process(int link, int done)
     image = read_image(in.fds[0], run->size);
     vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
     if (!image || !vec || wire_run_parse(run, image, vec, &cwd) < 0)
-        give_up(WIRE_EXIT_BERTH, "the task's arguments and environment did "
-                                 "not arrive in the container");
+        give_up(WIRE_EXIT_BERTH,
+                "the task's arguments and environment did "
+                "not arrive in the container");
     if (run->tty)
         take_terminal();
     become(run, vec, cwd);
@@ -342,8 +348,9 @@ static int list_procs(struct proc *procs)
         // pid (any name) state parent group session
         p = strrchr(text, ')');
         procs[n] = (struct proc){.pid = pid};
-        if (p && sscanf(p, ") %*c %d %*d %d", &procs[n].parent,
-                        &procs[n].session) == 2)
+        if (p &&
+            sscanf(p, ") %*c %d %*d %d", &procs[n].parent, &procs[n].session) ==
+                2)
             n++;
     }
     if (dir)
@@ -381,9 +388,9 @@ static int doom_tree(struct proc *procs, int n, pid_t root)
         for (int i = 0; i < n; i++) {
             struct proc *p = &procs[i];
 
-            if (p->doomed || (p->pid != root &&
-                              !is_doomed(procs, n, p->parent) &&
-                              !is_doomed(procs, n, p->session)))
+            if (p->doomed ||
+                (p->pid != root && !is_doomed(procs, n, p->parent) &&
+                 !is_doomed(procs, n, p->session)))
                 continue;
             p->doomed = true;
             total++;
@@ -399,8 +406,8 @@ static int doom_tree(struct proc *procs, int n, pid_t root)
 static void kill_tree(pid_t root)
 {
     size_t size = sizeof(struct proc) * PROCS_MAX;
-    struct proc *procs = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct proc *procs = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int n = 0;
 
     kill(root, SIGSTOP);
@@ -439,7 +446,13 @@ static void reap(void)
         for (int i = 0; i < ntasks; i++) {
             if (tasks[i].pid != pid)
                 continue;
-            wire_send(tasks[i].link, WIRE_DONE, status, NULL, 0, NULL, 0,
+            wire_send(tasks[i].link,
+                      WIRE_DONE,
+                      status,
+                      NULL,
+                      0,
+                      NULL,
+                      0,
                       MSG_DONTWAIT);
             drop_task(i);
             break;
@@ -540,8 +553,9 @@ int main(void)
     prctl(PR_SET_DUMPABLE, 0);
     signals_block(SIGNALS_ALL);
     if (getpid() != 1) {
-        wire_say(2, "berth-init is process 1 of a step's container, and "
-                    "nothing to start by hand");
+        wire_say(2,
+                 "berth-init is process 1 of a step's container, and "
+                 "nothing to start by hand");
         return 1;
     }
     setsid(); // fails if the engine has done it

@@ -11,7 +11,6 @@
 // $BERTH_STEP leads. When it fails before the program runs, it says so in
 // one sentence on stderr and exits with 125. When the container goes away
 // under the program, it dies by SIGKILL, as the program did.
-#define _GNU_SOURCE
 #include "handover/signals.h"
 #include "handover/wire.h"
 
@@ -81,8 +80,7 @@ static uint32_t find_kept(int32_t *keep)
         int flags = fcntl(fd, F_GETFD);
         struct stat st;
 
-        if (fd < 3 || flags < 0 || (flags & FD_CLOEXEC) ||
-            fstat(fd, &st) < 0 ||
+        if (fd < 3 || flags < 0 || (flags & FD_CLOEXEC) || fstat(fd, &st) < 0 ||
             (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)))
             continue;
         if (n == WIRE_KEEP_MAX)
@@ -292,8 +290,9 @@ static void hand_over(int link, struct wire_run *run, char **argv, char **env)
     if (pipe2(ends, O_CLOEXEC) < 0)
         no_container(strerror(errno));
     fds[0] = ends[0];
-    if (wire_send(link, WIRE_RUN, 0, run, sizeof(*run), fds,
-                  4 + (int)run->nkeep, 0) < 0)
+    if (wire_send(
+            link, WIRE_RUN, 0, run, sizeof(*run), fds, 4 + (int)run->nkeep, 0) <
+        0)
         no_container("its container has gone away");
     close(ends[0]);
     image.fd = ends[1];
@@ -356,8 +355,14 @@ static void stand_in(int link, int signals)
         poll(fds, 2, -1);
         if (fds[1].revents &&
             read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-            wire_send(link, WIRE_SIGNAL, (int32_t)info.ssi_signo, NULL, 0,
-                      NULL, 0, 0);
+            wire_send(link,
+                      WIRE_SIGNAL,
+                      (int32_t)info.ssi_signo,
+                      NULL,
+                      0,
+                      NULL,
+                      0,
+                      0);
         if (!fds[0].revents)
             continue;
         if (wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE)

@@ -4,7 +4,6 @@
 // Sending and receiving on the links. The peer of berth-stepd on a task
 // link is a process of the user, so nothing that arrives is believed before
 // it has been checked here; what does not check is an error, never guessed.
-#define _GNU_SOURCE
 #include "handover/wire.h"
 
 #include <ctype.h>

@@ -77,7 +77,7 @@ enum {
     WIRE_TEXT_MAX = 2048, // a sentence or two
     WIRE_KEEP_MAX = 64,   // descriptors of a task beyond 0, 1 and 2 (PMI)
     WIRE_FDS_MAX = 1 + 3 + WIRE_KEEP_MAX,
-    WIRE_LIMITS = 16,     // RLIM_NLIMITS
+    WIRE_LIMITS = 16, // RLIM_NLIMITS
     // execve's own limit for arguments and environment is 6 MiB.
     WIRE_IMAGE_MAX = 8 * 1024 * 1024,
     // berth-stepd's changes to the environment: tens of variables.
@@ -165,9 +165,9 @@ void wire_close_from(int first);
 // Says whether RUN makes sense and fits the NFDS descriptors beside it.
 bool wire_run_valid(const struct wire_run *run, int nfds);
 
-// Takes IMAGE (RUN->size bytes) of a valid RUN apart. VEC has room for argc + envc + 2
-// pointers: the arguments, NULL, the environment, NULL; they and CWD point
-// into IMAGE. Returns 0, or -1 if RUN and IMAGE don't fit together.
+// Takes IMAGE (RUN->size bytes) of a valid RUN apart. VEC has room for argc
+// + envc + 2 pointers: the arguments, NULL, the environment, NULL; they and
+// CWD point into IMAGE. Returns 0, or -1 if RUN and IMAGE don't fit together.
 int wire_run_parse(const struct wire_run *run,
                    char *image,
                    char **vec,

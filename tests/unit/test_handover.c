@@ -5,7 +5,6 @@
 // user, mount and pid namespace of its own, without an engine. Most tests
 // run the same probe (this program again) once bare and once through the
 // handover, and compare what it saw.
-#define _GNU_SOURCE
 #include "handover/signals.h"
 #include "handover/wire.h"
 
@@ -70,18 +69,24 @@ static int probe_all(char **argv)
 
         if (flags < 0 || fstat(fd, &st) < 0)
             continue;
-        printf("fd %d: %lx:%lu %o cloexec %d status %o\n", fd,
-               (unsigned long)st.st_dev, (unsigned long)st.st_ino, st.st_mode,
-               flags, fcntl(fd, F_GETFL));
+        printf("fd %d: %lx:%lu %o cloexec %d status %o\n",
+               fd,
+               (unsigned long)st.st_dev,
+               (unsigned long)st.st_ino,
+               st.st_mode,
+               flags,
+               fcntl(fd, F_GETFL));
     }
-    printf("blocked %lx ignored %lx\n", (unsigned long)blocked,
+    printf("blocked %lx ignored %lx\n",
+           (unsigned long)blocked,
            (unsigned long)signals_ignored());
     printf("umask %o\n", mask);
     printf("cwd %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : "?");
     show_hash("argv", argv);
     show_hash("env", environ);
     printf("uid %d gid %d\n", getuid(), getgid());
-    printf("dumpable %d nnp %d\n", prctl(PR_GET_DUMPABLE),
+    printf("dumpable %d nnp %d\n",
+           prctl(PR_GET_DUMPABLE),
            prctl(PR_GET_PDEATHSIG, &mask));
     fflush(stdout);
     return 0;
@@ -152,7 +157,9 @@ static void probe_tty(void)
 
     ioctl(0, TIOCGWINSZ, &size);
     printf("leader %d foreground %d tty %d rows %d\n",
-           tcgetsid(0) == getpid(), tcgetpgrp(0) == getpgrp(), fd >= 0,
+           tcgetsid(0) == getpid(),
+           tcgetpgrp(0) == getpgrp(),
+           fd >= 0,
            size.ws_row);
     fflush(stdout);
     for (;;)
@@ -227,8 +234,7 @@ static int listen_at(const char *path)
     strcpy(addr.sun_path, path);
     unlink(path);
     assert_true(fd >= 0);
-    assert_return_code(bind(fd, (struct sockaddr *)&addr, sizeof(addr)),
-                       errno);
+    assert_return_code(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), errno);
     assert_return_code(listen(fd, 1024), errno);
     return fd;
 }
@@ -269,7 +275,7 @@ static struct box box_start(bool empty)
             mkdir("/run/empty/run", 0755);
             mkdir("/run/empty/run/berth", 0755);
             if (chdir("/run/empty") < 0 ||
-                mount("/run/berth", "run/berth", NULL, MS_BIND | MS_REC, NULL) < 0)
+                mount("/run/berth", "run/berth", NULL, MS_BIND | MS_REC, NULL))
                 _exit(98);
             if (chroot(".") < 0)
                 _exit(98);
@@ -506,9 +512,18 @@ static void a_program_finds_all_as_bare(void **state)
 
 static void odd_words_arrive_as_they_are(void **state)
 {
-    struct job job =
-        JOB(self, "--probe", "all", "", "a b", "line\nbreak", "\xc3\xa4\xff",
-            "--", "-x", "'\"$HOME\\", "\t", "");
+    struct job job = JOB(self,
+                         "--probe",
+                         "all",
+                         "",
+                         "a b",
+                         "line\nbreak",
+                         "\xc3\xa4\xff",
+                         "--",
+                         "-x",
+                         "'\"$HOME\\",
+                         "\t",
+                         "");
 
     (void)state;
     assert_same(&job);
@@ -523,8 +538,8 @@ static void set_odd_state(void)
     signals_set(SIGTTOU, true);
     signals_set(33, true);
     signals_set(64, true);
-    signals_block(signals_bit(SIGUSR1) | signals_bit(SIGHUP) |
-                  signals_bit(32) | signals_bit(40));
+    signals_block(signals_bit(SIGUSR1) | signals_bit(SIGHUP) | signals_bit(32) |
+                  signals_bit(40));
     umask(0137);
     if (chdir("/usr") < 0 || pipe(pipes) < 0 || dup2(pipes[0], 3) < 0 ||
         dup2(pipes[1], 4) < 0 || dup2(pipes[0], 5) < 0 ||
@@ -732,6 +747,8 @@ static void each_deadly_signal_comes_back(void **state)
 static void no_such_program_is_127(void **state)
 {
     static char err[65536];
+    static char path[] = "PATH=/usr/bin:/bin:/nowhere";
+    char *env[] = {path, NULL};
     struct box box = box_start(false);
 
     (void)state;
@@ -740,6 +757,7 @@ static void no_such_program_is_127(void **state)
             "no-such-program", "/no/such", "/etc/passwd/foo", "", "./none"};
         struct job job = JOB(names[i]);
 
+        job.env = env; // a directory of PATH that is closed would be EACCES
         assert_int_equal(job_capture(&job, &box, 2, err), 127 << 8);
         assert_int_equal(strncmp(err, "berth: ", 7), 0);
         assert_non_null(strstr(err, names[i]));
@@ -756,8 +774,8 @@ static void what_can_not_be_executed_is_126(void **state)
     (void)state;
     write_file("/run/plain", "text\n");
     for (int i = 0; i < 3; i++) {
-        static const char *const names[] = {"/usr", "/run/plain",
-                                            "/etc/passwd"};
+        static const char *const names[] = {
+            "/usr", "/run/plain", "/etc/passwd"};
         struct job job = JOB(names[i]);
 
         assert_int_equal(job_capture(&job, &box, 2, err), 126 << 8);
@@ -1009,10 +1027,12 @@ static void a_task_can_not_hurt_berth_init(void **state)
 {
     static char out[65536];
     struct box box = box_start(false);
-    struct job job = JOB("/bin/sh", "-c",
+    struct job job = JOB("/bin/sh",
+                         "-c",
                          "for s in TERM INT HUP QUIT KILL STOP USR1 CHLD; do "
                          "kill -$s 1; done; kill -TERM -1; sleep 0.1;"
-                         "cat /proc/1/environ /proc/1/mem; readlink /proc/1/fd/3 /proc/1/exe; "
+                         "cat /proc/1/environ /proc/1/mem;"
+                         "readlink /proc/1/fd/3 /proc/1/exe;"
                          "echo alive");
 
     (void)state;
@@ -1032,8 +1052,7 @@ static void berth_task_that_dies_before_run_leaves_nothing(void **state)
         static const char garbage[] = "garbage";
 
         assert_return_code(
-            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
-            errno);
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
         wire_send(box.control, WIRE_FORK, 0, NULL, 0, pair, 1, 0);
         close(pair[0]);
         assert_int_equal(wire_recv(pair[1], &in, 0), 1);
@@ -1321,7 +1340,8 @@ static void both_take_less_than_a_megabyte(void **state)
 
     (void)state;
     printf("# private: berth-task %ld KiB, berth-init %ld KiB\n",
-           private_kb(job.task), private_kb(box.init));
+           private_kb(job.task),
+           private_kb(box.init));
     assert_true(private_kb(job.task) < 1024);
     assert_true(private_kb(box.init) < 1024);
     kill(job.task, SIGKILL);
@@ -1369,8 +1389,8 @@ static void raise_stack(void)
 
     getrlimit(RLIMIT_STACK, &lim);
     if (lim.rlim_cur < 16 * 1024 * 1024)
-        lim.rlim_cur = lim.rlim_max < 16 * 1024 * 1024 ? lim.rlim_max
-                                                       : 16 * 1024 * 1024;
+        lim.rlim_cur =
+            lim.rlim_max < 16 * 1024 * 1024 ? lim.rlim_max : 16 * 1024 * 1024;
     setrlimit(RLIMIT_STACK, &lim);
 }
 
@@ -1421,8 +1441,9 @@ int main(int argc, char **argv)
     if (!realpath("/proc/self/exe", self) ||
         !realpath("berth-init", init_path) ||
         !realpath("berth-task", task_path)) {
-        fprintf(stderr, "berth-init and berth-task must be built, and be in "
-                        "the working directory\n");
+        fprintf(stderr,
+                "berth-init and berth-task must be built, and be in "
+                "the working directory\n");
         return 99;
     }
     if (!enter_world()) {

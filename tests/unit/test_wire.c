@@ -3,7 +3,6 @@
 //
 // The messages of the handover: what is not exactly right is refused, and
 // no descriptor that came with it stays open.
-#define _GNU_SOURCE
 #include "handover/wire.h"
 
 #include <errno.h>
@@ -44,10 +43,8 @@ static int count_fds(void)
 }
 
 // Sends HEAD and then N bytes of BODY, as they are, with NFDS descriptors.
-static void send_raw(const struct wire_msg *head,
-                     const void *body,
-                     size_t n,
-                     int nfds)
+static void
+send_raw(const struct wire_msg *head, const void *body, size_t n, int nfds)
 {
     struct iovec iov[2] = {
         {(void *)(uintptr_t)head, sizeof(*head)},
@@ -69,8 +66,7 @@ static void send_raw(const struct wire_msg *head,
         for (int i = 0; i < nfds; i++) {
             const int zero = 0;
 
-            memcpy(CMSG_DATA(c) + sizeof(int) * (size_t)i, &zero,
-                   sizeof(zero));
+            memcpy(CMSG_DATA(c) + sizeof(int) * (size_t)i, &zero, sizeof(zero));
         }
     }
     assert_int_equal(sendmsg(link_ends[1], &hdr, 0),
@@ -117,10 +113,16 @@ static void what_is_not_right_is_refused(void **state)
         {WIRE_MAGIC, WIRE_FORK, 0, 0, 0},
         {WIRE_MAGIC, WIRE_FORK, 0, 0, 2},
         {WIRE_MAGIC, WIRE_RUN, 0, 0, 4},
-        {WIRE_MAGIC, WIRE_RUN, sizeof(struct wire_run),
-         sizeof(struct wire_run), 3},
-        {WIRE_MAGIC, WIRE_RUN, sizeof(struct wire_run) - 1,
-         sizeof(struct wire_run) - 1, 4},
+        {WIRE_MAGIC,
+         WIRE_RUN,
+         sizeof(struct wire_run),
+         sizeof(struct wire_run),
+         3},
+        {WIRE_MAGIC,
+         WIRE_RUN,
+         sizeof(struct wire_run) - 1,
+         sizeof(struct wire_run) - 1,
+         4},
         {WIRE_MAGIC, WIRE_SIGNAL, 0, 0, 1},
         {WIRE_MAGIC, WIRE_DONE, 4, 4, 0},
     };
@@ -174,9 +176,10 @@ static void each_message_arrives(void **state)
 
     (void)state;
     setsockopt(link_ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-    assert_int_equal(wire_send(link_ends[1], WIRE_NOTE, 3, text,
-                               sizeof(text) - 1, NULL, 0, 0),
-                     0);
+    assert_int_equal(
+        wire_send(
+            link_ends[1], WIRE_NOTE, 3, text, sizeof(text) - 1, NULL, 0, 0),
+        0);
     assert_int_equal(
         wire_send(link_ends[1], WIRE_RUN, 0, &run, sizeof(run), fds, 5, 0), 0);
     assert_int_equal(wire_send(link_ends[1], WIRE_DONE, 1, NULL, 0, NULL, 0, 0),
@@ -220,9 +223,9 @@ static void text_is_cut_at_its_limit(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    assert_int_equal(wire_send(link_ends[1], WIRE_REFUSE, 1, text,
-                               sizeof(text), NULL, 0, 0),
-                     0);
+    assert_int_equal(
+        wire_send(link_ends[1], WIRE_REFUSE, 1, text, sizeof(text), NULL, 0, 0),
+        0);
     assert_int_equal(wire_recv(link_ends[0], &in, 0), 1);
     assert_int_equal(in.msg.bytes, WIRE_TEXT_MAX);
     assert_int_equal(strlen(in.u.text), WIRE_TEXT_MAX);
