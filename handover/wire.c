@@ -155,9 +155,11 @@ int wire_recv(int fd, struct wire_in *in, int flags)
     in->pid = 0;
     in->uid = (uid_t)-1;
     in->gid = (gid_t)-1;
+    // A peer that closes its end before it has read all that we sent leaves
+    // ECONNRESET, once and before what it has sent, which is still there.
     do
         n = recvmsg(fd, &hdr, flags | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
         return -1;
     surplus = take_control(&hdr, in);

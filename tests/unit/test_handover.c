@@ -744,6 +744,23 @@ static void each_deadly_signal_comes_back(void **state)
     box_stop(&box);
 }
 
+static void signals_at_the_end_do_not_change_how_it_ends(void **state)
+{
+    struct box box = box_start(false);
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        struct job job = JOB(self, "--probe", "exit", "3");
+        int status;
+
+        job_start(&job, &box);
+        while (waitpid(job.task, &status, WNOHANG) == 0)
+            kill(job.task, i % 2 ? SIGURG : SIGWINCH);
+        assert_int_equal(status, 3 << 8);
+    }
+    box_stop(&box);
+}
+
 static void no_such_program_is_127(void **state)
 {
     static char err[65536];
@@ -1415,6 +1432,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_overlay_changes_the_environment),
         cmocka_unit_test(each_exit_status_comes_back),
         cmocka_unit_test(each_deadly_signal_comes_back),
+        cmocka_unit_test(signals_at_the_end_do_not_change_how_it_ends),
         cmocka_unit_test(no_such_program_is_127),
         cmocka_unit_test(what_can_not_be_executed_is_126),
         cmocka_unit_test(path_is_searched_as_execvp_does),

@@ -216,6 +216,20 @@ static void the_end_of_a_link_is_0(void **state)
     assert_int_equal(errno, EPIPE);
 }
 
+static void what_came_before_a_reset_is_read(void **state)
+{
+    struct wire_in in;
+
+    (void)state;
+    wire_send(link_ends[0], WIRE_SIGNAL, 1, NULL, 0, NULL, 0, 0);
+    wire_send(link_ends[1], WIRE_DONE, 9, NULL, 0, NULL, 0, 0);
+    close(link_ends[1]);
+    link_ends[1] = -1;
+    assert_int_equal(wire_recv(link_ends[0], &in, 0), 1);
+    assert_int_equal(in.msg.type, WIRE_DONE);
+    assert_int_equal(wire_recv(link_ends[0], &in, 0), 0);
+}
+
 static void text_is_cut_at_its_limit(void **state)
 {
     static char text[WIRE_TEXT_MAX + 10];
@@ -325,6 +339,7 @@ int main(void)
         LINK_TEST(no_room_for_a_descriptor_is_its_own_error),
         LINK_TEST(each_message_arrives),
         LINK_TEST(the_end_of_a_link_is_0),
+        LINK_TEST(what_came_before_a_reset_is_read),
         LINK_TEST(text_is_cut_at_its_limit),
         cmocka_unit_test(a_run_that_makes_no_sense_is_invalid),
         cmocka_unit_test(an_image_is_taken_apart),
