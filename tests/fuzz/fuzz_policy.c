@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void decide(const struct plugstack_line *line, const char *image)
 {
-    struct policy_origin origin = {"/etc/slurm/plugstack.conf", line->number};
+    struct policy_origin origin = {"/etc/slurm/plugstack.conf", line->number,
+                                   line->cut};
     struct policy_decision decision;
     struct berth_err err = {0};
     struct imgref ref;

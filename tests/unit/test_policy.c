@@ -19,7 +19,7 @@
 #define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-static const struct policy_origin origin = {FILE_NAME, 3};
+static const struct policy_origin origin = {FILE_NAME, 3, false};
 
 static const struct {
     const char *word, *reason;
@@ -112,10 +112,10 @@ static void errors_without_an_origin_name_plugstack_conf(void **state)
         struct policy_origin origin;
         const char *start;
     } cases[] = {
-        {{NULL, 0}, "plugstack.conf: \"x\""},
-        {{NULL, 7}, "plugstack.conf line 7: \"x\""},
-        {{"/a", 0}, "/a: \"x\""},
-        {{"/a\nb", -1}, "/a?b: \"x\""},
+        {{NULL, 0, false}, "plugstack.conf: \"x\""},
+        {{NULL, 7, false}, "plugstack.conf line 7: \"x\""},
+        {{"/a", 0, false}, "/a: \"x\""},
+        {{"/a\nb", -1, false}, "/a?b: \"x\""},
     };
     const char *argv[] = {"x"};
     struct berth_err err;
@@ -216,7 +216,7 @@ static void the_longest_denial_is_still_a_whole_sentence(void **state)
         "allow=reg.io/" A50 A50 A50 A50 ":" A50 A50,
         "allow=reg.io/" A50 A50 A50 A50 "/*:" A50 A50};
     char file[5000];
-    struct policy_origin far = {file, 2147483647};
+    struct policy_origin far = {file, 2147483647, false};
     struct policy_decision decision;
     struct imgref ref;
 
