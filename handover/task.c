@@ -101,6 +101,8 @@ static int connect_step(void)
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd;
 
+    if (path && !path[0])
+        _exit(WIRE_EXIT_BERTH);
     if (!path || strlen(path) >= sizeof(addr.sun_path))
         no_container(WIRE_STEP_ENV " is not set as it should be");
     strcpy(addr.sun_path, path);

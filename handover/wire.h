@@ -46,7 +46,8 @@
 #define WIRE_CONTROL_PATH "/run/berth/control"
 
 // The variable by which the plugin tells berth-task the path of the step
-// link. berth-task takes it out of the task's environment.
+// link; empty where there is none and the plugin has said why. berth-task
+// takes it out of the task's environment.
 #define WIRE_STEP_ENV "BERTH_STEP"
 
 enum { WIRE_MAGIC = 0x62657201 }; // "ber", version 1

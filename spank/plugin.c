@@ -143,7 +143,7 @@ EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
     if (!is_client())
         return ESPANK_SUCCESS;
     char *container = client_container();
-    int rc = ESPANK_SUCCESS;
+    int rc = 0;
     if (plugin.invalid ||
         (plugin.option && container && strcmp(plugin.option, container) != 0)) {
         slurm_error("berth: --container and --container-image name more than "
@@ -154,7 +154,11 @@ EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
                            argv);
     }
     free(container);
-    return rc;
+    // Slurm would end the client as well, but with two sentences more that
+    // say nothing.
+    if (rc < 0)
+        exit(1);
+    return ESPANK_SUCCESS;
 }
 
 // slurmstepd: real uid 0, effective uid the user's.

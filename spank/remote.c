@@ -257,7 +257,7 @@ struct remote *remote_begin(spank_t sp, const char *image, int argc,
     remote->argv0 = task_argv[0];
     // slurmstepd will free what stands here: remote_end puts it back.
     task_argv[0] = (char *)task_program;
-    spank_unsetenv(sp, WIRE_STEP_ENV);
+    spank_setenv(sp, WIRE_STEP_ENV, "", 1);
     if (access(task_program, X_OK) < 0)
         slurm_error("berth: %s is missing on node %s: ask your administrator "
                     "to install berth there",

@@ -26,9 +26,12 @@ static int differs(struct berth_err *err, const char *what)
                    what);
 }
 
-static bool is_private(const char *mode)
+// Docker and Podman have several words for a namespace of the container's
+// own; whether it is, the kernel says (audit_process).
+static bool is_own(const char *mode)
 {
-    return mode[0] == 0 || strcmp(mode, "private") == 0;
+    return mode[0] == 0 || strcmp(mode, "private") == 0 ||
+           strcmp(mode, "shareable") == 0;
 }
 
 static int audit_engine(const struct request *r,
@@ -53,8 +56,8 @@ static int audit_engine(const struct request *r,
         return differs(err, "its root file system is writable");
     if (c->ndevices > 0)
         return differs(err, "it has devices");
-    if (strcmp(c->network_mode, "host") != 0 || !is_private(c->pid_mode) ||
-        !is_private(c->ipc_mode))
+    if (strcmp(c->network_mode, "host") != 0 || !is_own(c->pid_mode) ||
+        !is_own(c->ipc_mode))
         return differs(err, "its namespaces");
     if (binds != r->nmounts)
         return differs(err, "its mounts");

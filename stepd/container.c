@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -287,8 +289,22 @@ static int choose_tmpfs(struct making *m, struct berth_err *err)
     return 0;
 }
 
+// The engine's word for a limit: -1 is unlimited. Where root lacks
+// CAP_SYS_RESOURCE, Podman can not give more processes and files than it
+// has itself, for which it chooses PODMAN_OWN.
+static int64_t engine_limit(const struct making *m, int resource, rlim_t value)
+{
+    enum { PODMAN_OWN = 1048576 };
+
+    if ((resource == RLIMIT_NPROC || resource == RLIMIT_NOFILE) &&
+        value > PODMAN_OWN && engine_is_podman(m->engine) &&
+        prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 0)
+        return PODMAN_OWN;
+    return value == RLIM_INFINITY ? -1 : (int64_t)value;
+}
+
 // This process has the limits of slurmd, which bound those of every task:
-// the tasks' own are set later (stepd/place.h).
+// the tasks' own come with them (handover/wire.h).
 static void choose_ulimits(struct making *m)
 {
     static const struct {
@@ -310,8 +326,8 @@ static void choose_ulimits(struct making *m)
         if (getrlimit(known[i].resource, &r) == 0)
             m->ulimits[m->request.nulimits++] = (struct request_ulimit){
                 known[i].name,
-                r.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)r.rlim_cur,
-                r.rlim_max == RLIM_INFINITY ? -1 : (int64_t)r.rlim_max,
+                engine_limit(m, known[i].resource, r.rlim_cur),
+                engine_limit(m, known[i].resource, r.rlim_max),
             };
 }
 
