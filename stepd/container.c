@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -289,17 +287,26 @@ static int choose_tmpfs(struct making *m, struct berth_err *err)
     return 0;
 }
 
-// The engine's word for a limit: -1 is unlimited. Where root lacks
-// CAP_SYS_RESOURCE, Podman can not give more processes and files than it
-// has itself, for which it chooses PODMAN_OWN.
-static int64_t engine_limit(const struct making *m, int resource, rlim_t value)
+// The kernel's bound on processes, or infinity where that is unknown.
+static rlim_t max_processes(void)
 {
-    enum { PODMAN_OWN = 1048576 };
+    FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+    unsigned long n = 0;
 
-    if ((resource == RLIMIT_NPROC || resource == RLIMIT_NOFILE) &&
-        value > PODMAN_OWN && engine_is_podman(m->engine) &&
-        prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 0)
-        return PODMAN_OWN;
+    if (f && fscanf(f, "%lu", &n) != 1)
+        n = 0;
+    if (f)
+        fclose(f);
+    return n ? n : RLIM_INFINITY;
+}
+
+// The engine's word for a limit: -1 is unlimited. Podman bounds itself by
+// the number of pids, and can't give more where it lacks CAP_SYS_RESOURCE;
+// more processes than that could not be had anyway.
+static int64_t engine_limit(int resource, rlim_t value)
+{
+    if (resource == RLIMIT_NPROC && value > max_processes())
+        value = max_processes();
     return value == RLIM_INFINITY ? -1 : (int64_t)value;
 }
 
@@ -326,8 +333,8 @@ static void choose_ulimits(struct making *m)
         if (getrlimit(known[i].resource, &r) == 0)
             m->ulimits[m->request.nulimits++] = (struct request_ulimit){
                 known[i].name,
-                engine_limit(m, known[i].resource, r.rlim_cur),
-                engine_limit(m, known[i].resource, r.rlim_max),
+                engine_limit(known[i].resource, r.rlim_cur),
+                engine_limit(known[i].resource, r.rlim_max),
             };
 }
 
