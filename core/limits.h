@@ -53,9 +53,6 @@ enum {
     // One attempt to open a mount source as the user: longer means that its
     // file server does not answer.
     BERTH_PROBE_MS = 30000,
-    // How long slurmstepd waits at the end of a step for its clean-up; the
-    // epilog takes over what is left by then.
-    BERTH_EXIT_MS = 30000,
     // What the prolog and the epilog may take in all; slurmd's own limits
     // start at minutes.
     BERTH_SWEEP_MS = 45000,

@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     }
     left.node = env.node;
     sweep(&left);
+    store_jobs_expire(BERTH_STATEDIR, env.node);
     job.job = env.job;
     snprintf(job.cluster, sizeof(job.cluster), "%s", env.cluster);
     snprintf(job.partition, sizeof(job.partition), "%s", env.partition);

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,7 +36,7 @@ static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
 
 // How long berth-stepd may take to say that it is there, and a clean-up
 // after one that died: both are a matter of milliseconds.
-enum { READY_MS = 20000, SWEEP_MS = 20000, GROUPS_PER_FACT = 1000 };
+enum { READY_MS = 20000, SWEEP_MS = 30000, GROUPS_PER_FACT = 1000 };
 
 struct remote {
     int link;          // to berth-stepd; -1 if there is none
@@ -292,36 +291,6 @@ int remote_check_task(const struct remote *remote)
     return -1;
 }
 
-static long long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-// Waits until the link ends, for MS milliseconds at most. True if
-// berth-stepd said that it has left nothing behind.
-static bool hear_clean(int link, int ms)
-{
-    long long end = now_ms() + ms;
-    bool clean = false;
-    char packet[4097];
-
-    for (;;) {
-        struct pollfd p = {.fd = link, .events = POLLIN};
-        long long left = end - now_ms();
-        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
-        if (ready < 0 && errno == EINTR)
-            continue;
-        ssize_t n = ready > 0 ? recv(link, packet, sizeof(packet) - 1, 0) : 0;
-        if (n <= 0)
-            return clean;
-        packet[n] = 0;
-        clean = clean || strcmp(packet, LINK_CLEAN) == 0;
-    }
-}
-
 // What a berth-stepd that was killed has left, berth-epilog removes.
 static void sweep(const struct remote *remote)
 {
@@ -346,12 +315,15 @@ static void sweep(const struct remote *remote)
 
 void remote_end(struct remote *remote)
 {
+    char packet[1];
+
     remote->argv[0] = remote->argv0;
     if (remote->link >= 0) {
-        shutdown(remote->link, SHUT_WR);
-        if (!hear_clean(remote->link, BERTH_EXIT_MS))
-            sweep(remote);
+        bool dead = recv(remote->link, packet, sizeof(packet),
+                         MSG_DONTWAIT) == 0;
         close(remote->link);
+        if (dead)
+            sweep(remote);
     }
     free(remote);
 }

@@ -26,8 +26,10 @@ void remote_task(struct remote *remote, pid_t pid);
 // error message) if this task would not become berth-task.
 int remote_check_task(const struct remote *remote);
 
-// Root. The step is over: waits, with a limit, until berth-stepd has left
-// nothing behind, and frees REMOTE.
+// Root. The step is over: berth-stepd hears so, ends the container and
+// cleans up. Slurm need not wait for that: the next step can start
+// meanwhile, and the epilog does wait. What a berth-stepd that was killed
+// has left is removed here. Frees REMOTE.
 void remote_end(struct remote *remote);
 
 #endif

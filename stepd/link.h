@@ -9,8 +9,7 @@
 //                    before that task may exec; closing: the step is over
 //   stepd -> plugin: "ready=PATH", the socket for the step's tasks (the
 //                    container is then still on its way), or
-//                    "failed=SENTENCE"; at the end "clean" if it has left
-//                    nothing behind
+//                    "failed=SENTENCE"
 //
 // berth-stepd has the link as its standard input.
 #ifndef BERTH_LINK_H
@@ -20,6 +19,5 @@
 #define LINK_TASK "task="
 #define LINK_READY "ready="
 #define LINK_FAILED "failed="
-#define LINK_CLEAN "clean"
 
 #endif

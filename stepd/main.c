@@ -46,7 +46,7 @@ struct stepd {
     int overlay;             // descriptor of it (handover/wire.h)
     ino_t pidns;             // the container's pid namespace
     size_t ntasks;
-    pid_t tasks[BERTH_TASKS_MAX]; // that slurmstepd has forked
+    pid_t tasks[BERTH_TASKS_MAX]; // forked by slurmstepd, not yet served
 };
 
 // Trusts nothing that it was started with: the plugin gives it an empty
@@ -175,11 +175,15 @@ static bool hear_plugin(struct stepd *d, char *buf)
     }
 }
 
-static bool is_task(const struct stepd *d, const struct ucred *peer)
+// Says whether PEER is a task of the step that has not been here yet: its
+// pid may be another process's later.
+static bool is_task(struct stepd *d, const struct ucred *peer)
 {
     for (size_t i = 0; i < d->ntasks; i++)
-        if (d->tasks[i] == peer->pid)
-            return peer->uid == d->step.uid;
+        if (d->tasks[i] == peer->pid && peer->uid == d->step.uid) {
+            d->tasks[i] = d->tasks[--d->ntasks];
+            return true;
+        }
     return false;
 }
 
@@ -336,9 +340,7 @@ int main(void)
         serve(&d, buf);
     }
     container_close(&d.container);
-    if (store_step_remove(&d.store, &err) == 0) {
-        tell_plugin(LINK_CLEAN, "");
-    } else {
+    if (store_step_remove(&d.store, &err) < 0) {
         err_scrub(err.text);
         syslog(LOG_ERR, "%s", err.text);
     }

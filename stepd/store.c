@@ -96,18 +96,33 @@ static int make_node_dir(const char *state, const char *node, char *path,
     return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
 }
 
+// The kernel's name for the time since the machine was started.
+static void boot_id(char *buf, size_t size)
+{
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    buf[0] = 0;
+    if (f && fgets(buf, (int)size, f))
+        buf[strcspn(buf, "\n")] = 0;
+    if (f)
+        fclose(f);
+}
+
 int store_job_write(const char *state, const char *node,
                     const struct store_job *job, struct berth_err *err)
 {
     char dir[2048], path[2048 + 32], tmp[2048 + 32];
+    char boot[64];
     int fd = -1, rc = -1;
 
+    boot_id(boot, sizeof(boot));
     if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
         return -1;
     snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
     snprintf(tmp, sizeof(tmp), "%s/%u.tmp", dir, job->job);
-    json_t *json = json_pack("{s:I, s:s, s:s, s:s}",
+    json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:s}",
                              "job", (json_int_t)job->job,
+                             "boot", boot,
                              "cluster", job->cluster,
                              "partition", job->partition,
                              "gpus", job->gpus);
@@ -132,7 +147,7 @@ int store_job_write(const char *state, const char *node,
 int store_job_read(const char *state, const char *node, uint32_t job,
                    struct store_job *out, struct berth_err *err)
 {
-    const char *cluster, *partition, *gpus;
+    const char *boot, *cluster, *partition, *gpus;
     char path[4096];
     json_int_t number;
     int rc = -1;
@@ -142,12 +157,14 @@ int store_job_read(const char *state, const char *node, uint32_t job,
     json_t *json =
         fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
     if (json_unpack(json,
-                    "{s:I, s:s, s:s, s:s !}",
+                    "{s:I, s:s, s:s, s:s, s:s !}",
                     "job", &number,
+                    "boot", &boot,
                     "cluster", &cluster,
                     "partition", &partition,
                     "gpus", &gpus) < 0 ||
-        number != job || strlen(cluster) >= sizeof(out->cluster) ||
+        number != job || strlen(boot) >= sizeof(out->boot) ||
+        strlen(cluster) >= sizeof(out->cluster) ||
         strlen(partition) >= sizeof(out->partition) ||
         strlen(gpus) >= sizeof(out->gpus)) {
         err_set(err, BERTH_ENOTFOUND, "the prolog has no record of job %u",
@@ -155,6 +172,7 @@ int store_job_read(const char *state, const char *node, uint32_t job,
         goto out;
     }
     out->job = job;
+    snprintf(out->boot, sizeof(out->boot), "%s", boot);
     snprintf(out->cluster, sizeof(out->cluster), "%s", cluster);
     snprintf(out->partition, sizeof(out->partition), "%s", partition);
     snprintf(out->gpus, sizeof(out->gpus), "%s", gpus);
@@ -164,6 +182,31 @@ out:
         close(fd);
     json_decref(json);
     return rc;
+}
+
+void store_jobs_expire(const char *state, const char *node)
+{
+    char path[4096], boot[64];
+    struct store_job job;
+    uint32_t number, step;
+
+    snprintf(path, sizeof(path), "%s/%s", state, node);
+    boot_id(boot, sizeof(boot));
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char name[32];
+        // "12.job" is no step's name, but "12.0" would be.
+        size_t digits = strspn(e->d_name, "0123456789");
+        if (strcmp(e->d_name + digits, ".job") != 0 || digits > 10)
+            continue;
+        snprintf(name, sizeof(name), "%.*s.0", (int)digits, e->d_name);
+        if (step_name_parse(name, &number, &step) &&
+            store_job_read(state, node, number, &job, NULL) == 0 &&
+            strcmp(job.boot, boot) != 0)
+            store_job_remove(state, node, number);
+    }
+    if (d)
+        closedir(d);
 }
 
 void store_job_remove(const char *state, const char *node, uint32_t job)

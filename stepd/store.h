@@ -42,6 +42,7 @@ struct store_record {
 // slurmd builds for it: the only trusted source of the allocation.
 struct store_job {
     uint32_t job;
+    char boot[64]; // out: the kernel's boot id when it was written
     char cluster[128];
     char partition[128];
     char gpus[4096]; // SLURM_JOB_GPUS: GRES indices, "0,2-3", or empty
@@ -55,6 +56,10 @@ int store_job_write(const char *state, const char *node,
 // 0 and OUT, or -1: BERTH_ENOTFOUND if the prolog wrote none.
 int store_job_read(const char *state, const char *node, uint32_t job,
                    struct store_job *out, struct berth_err *err);
+
+// Removes what the jobs of NODE have left that ran when it last went down:
+// no epilog did it. As root.
+void store_jobs_expire(const char *state, const char *node);
 
 // Removes the record; that there is none is fine.
 void store_job_remove(const char *state, const char *node, uint32_t job);
