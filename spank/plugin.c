@@ -137,13 +137,11 @@ static int check_request(const char *image, int argc, char **argv)
 }
 
 // srun, sbatch, salloc: the user.
-EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
+static void check_client(int argc, char **argv)
 {
-    (void)sp;
-    if (!is_client())
-        return ESPANK_SUCCESS;
     char *container = client_container();
     int rc = 0;
+
     if (plugin.invalid ||
         (plugin.option && container && strcmp(plugin.option, container) != 0)) {
         slurm_error("berth: --container and --container-image name more than "
@@ -158,28 +156,51 @@ EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
     // say nothing.
     if (rc < 0)
         exit(1);
+}
+
+// slurmstepd: says whether the step wants a container. IMAGE receives its
+// name, or the empty string where that could not be kept: that is refused
+// as one, with everything else.
+static bool wants_container(spank_t sp, char image[BERTH_IMAGE_MAX])
+{
+    uint32_t step;
+    spank_err_t rc = spank_getenv(sp, slurm_container, image, BERTH_IMAGE_MAX);
+
+    if (spank_get_item(sp, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
+        step == STEP_EXTERN)
+        return false;
+    if (rc == ESPANK_NOSPACE)
+        plugin.invalid = true;
+    if (!plugin.option && !plugin.invalid && rc != ESPANK_SUCCESS)
+        return false;
+    if (plugin.invalid)
+        image[0] = 0;
+    else if (plugin.option)
+        strcpy(image, plugin.option); // take_image has bounded it
+    return true;
+}
+
+// srun, sbatch, salloc: the user. slurmstepd: root.
+EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
+{
+    char image[BERTH_IMAGE_MAX];
+
+    if (is_client())
+        check_client(argc, argv);
+    else if (spank_context() == S_CTX_REMOTE && wants_container(sp, image) &&
+             !(plugin.remote = remote_begin(sp)))
+        return ESPANK_ERROR;
     return ESPANK_SUCCESS;
 }
 
 // slurmstepd: real uid 0, effective uid the user's.
 EXPORT int slurm_spank_user_init(spank_t sp, int argc, char **argv)
 {
-    char container[BERTH_IMAGE_MAX] = "";
+    char image[BERTH_IMAGE_MAX];
 
-    if (!spank_remote(sp))
-        return ESPANK_SUCCESS;
-    spank_err_t rc = spank_getenv(sp, slurm_container, container,
-                                  sizeof(container));
-    if (rc == ESPANK_NOSPACE)
-        plugin.invalid = true;
-    if (!plugin.option && !plugin.invalid && rc != ESPANK_SUCCESS)
-        return ESPANK_SUCCESS;
-    // An empty name is refused as one, with everything else.
-    const char *image = plugin.invalid  ? ""
-                        : plugin.option ? plugin.option
-                                        : container;
-    plugin.remote = remote_begin(sp, image, argc, argv);
-    return plugin.remote ? ESPANK_SUCCESS : ESPANK_ERROR;
+    if (plugin.remote && wants_container(sp, image))
+        remote_ask(plugin.remote, sp, image, argc, argv);
+    return ESPANK_SUCCESS;
 }
 
 // slurmstepd: root.

@@ -229,21 +229,19 @@ static bool is_multi_prog(const char *text)
     return any;
 }
 
-struct remote *remote_begin(spank_t sp, const char *image, int argc,
-                            char **argv)
+struct remote *remote_begin(spank_t sp)
 {
     const char *node = getenv("SLURMD_NODENAME"); // slurmstepd's own
     uint32_t job = 0, step = 0;
-    int task_argc = 0;
-    char **task_argv = NULL;
+    int argc = 0;
+    char **argv = NULL;
 
     struct remote *remote = calloc(1, sizeof(*remote));
     if (!remote || !node || strlen(node) >= sizeof(remote->node) ||
         spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS ||
         spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
-        spank_get_item(sp, S_JOB_ARGV, &task_argc, &task_argv) !=
-            ESPANK_SUCCESS ||
-        task_argc < 1) {
+        spank_get_item(sp, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS ||
+        argc < 1) {
         slurm_error("berth: Slurm does not say what this step is: tell your "
                     "administrator");
         free(remote);
@@ -251,25 +249,29 @@ struct remote *remote_begin(spank_t sp, const char *image, int argc,
     }
     snprintf(remote->node, sizeof(remote->node), "%s", node);
     step_name(job, step, remote->name);
-    remote->multi_prog = task_argc > 1 && is_multi_prog(task_argv[1]);
-    remote->argv = task_argv;
-    remote->argv0 = task_argv[0];
+    remote->multi_prog = argc > 1 && is_multi_prog(argv[1]);
+    remote->argv = argv;
+    remote->argv0 = argv[0];
     // slurmstepd will free what stands here: remote_end puts it back.
-    task_argv[0] = (char *)task_program;
+    argv[0] = (char *)task_program;
+    remote->link = start_stepd(remote);
+    return remote;
+}
+
+void remote_ask(struct remote *remote, spank_t sp, const char *image,
+                int argc, char **argv)
+{
     spank_setenv(sp, WIRE_STEP_ENV, "", 1);
     if (access(task_program, X_OK) < 0)
         slurm_error("berth: %s is missing on node %s: ask your administrator "
                     "to install berth there",
                     task_program, remote->node);
-    remote->link = start_stepd(remote);
-    if (remote->link < 0) {
+    if (remote->link < 0)
         slurm_error("berth: %s can not be started on node %s: tell your "
                     "administrator",
                     stepd_program, remote->node);
-        return remote;
-    }
-    hear_ready(remote, sp, tell_facts(remote, sp, image, argc, argv));
-    return remote;
+    else
+        hear_ready(remote, sp, tell_facts(remote, sp, image, argc, argv));
 }
 
 void remote_task(struct remote *remote, pid_t pid)

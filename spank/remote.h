@@ -12,12 +12,16 @@
 
 struct remote; // a step that wants a container
 
-// Real uid 0, effective uid the user's. The step's tasks will be
-// berth-task from here on, whatever fails: they never run on the host, and
-// say why. Returns a new object for remote_end, or NULL (after an error
-// message) if even that was not possible.
-struct remote *remote_begin(spank_t sp, const char *image, int argc,
-                            char **argv);
+// Root. Starts berth-stepd, whose own start then runs beside Slurm's
+// preparations of the step. Returns a new object for remote_end, or NULL
+// (after an error message) if Slurm does not say what this step is.
+struct remote *remote_begin(spank_t sp);
+
+// Real uid 0, effective uid the user's. Tells berth-stepd what the step
+// wants. The step's tasks will be berth-task from here on, whatever fails:
+// they never run on the host, and the reason is said.
+void remote_ask(struct remote *remote, spank_t sp, const char *image,
+                int argc, char **argv);
 
 // Root. Tells berth-stepd of a task that slurmstepd has forked.
 void remote_task(struct remote *remote, pid_t pid);

@@ -319,9 +319,9 @@ int main(void)
     struct berth_err err = {0};
 
     harden();
-    if (receive_facts(&d.step, buf, &err) < 0 ||
-        place_init(&d.place, &err) < 0 ||
+    if (place_init(&d.place, &err) < 0 ||
         place_leave_step(&d.place, &err) < 0 ||
+        receive_facts(&d.step, buf, &err) < 0 ||
         store_step_create(BERTH_STATEDIR, &d.step, &d.store, &err) < 0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
