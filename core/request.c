@@ -125,7 +125,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
     for (size_t i = 0; i < r->ngids; i++)
         json_array_append_new(groups, json_sprintf("%u", r->gids[i]));
     return json_pack(
-        "{s:b, s:s, s:o, s:[s], s:[s], s:b, s:o, s:s, s:s, s:s, s:s, s:I,"
+        "{s:b, s:s, s:o, s:[s], s:[s], s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
         " s:o, s:{s:s}, s:{s:s}, s:o, s:[]}",
         "AutoRemove", 1,
         "CgroupnsMode", "private",
@@ -137,6 +137,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "NetworkMode", "host",
         "IpcMode", "private",
         "UTSMode", "host",
+        "UsernsMode", "host",
         "PidMode", "",
         "ShmSize", (json_int_t)r->shm_bytes,
         "Ulimits", build_ulimits(r),

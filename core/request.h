@@ -4,8 +4,9 @@
 // The create request: the security boundary. It is built from scratch out
 // of a decision; what a key may hold is on the page below, and nothing of a
 // user's JSON or of an image's configuration is passed through. Privileged
-// mode, capabilities, unconfined profiles, host pid, IPC or user namespaces
-// (but where the daemon remaps users) don't exist here.
+// mode, capabilities, unconfined profiles, host pid or IPC namespaces don't
+// exist here. The user namespace is the host's, also where the daemon remaps
+// users: otherwise the job's files would not be the user's.
 // Docker Engine API 1.40 and later, POST /containers/create.
 #ifndef BERTH_REQUEST_H
 #define BERTH_REQUEST_H

@@ -159,8 +159,8 @@ static void remove_step(struct sweep *sweep, const char *node,
         store_step_close(&step);
         return;
     }
-    if (rc == 0)
-        rc = store_step_remove(&step, &err);
+    if (rc == 0 && (rc = store_step_remove(&step, &err)) < 0)
+        store_step_close(&step);
     if (rc == 0) {
         printf("removed what was left of step %s on node %s\n", name, node);
         syslog(LOG_NOTICE, "removed what was left of step %s on node %s",

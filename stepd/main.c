@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/err.h"
@@ -33,7 +34,12 @@
 #include "stepd/place.h"
 #include "stepd/store.h"
 
-enum { PLUGIN = 0 }; // the link to the plugin is standard input
+enum {
+    PLUGIN = 0, // the link to the plugin is standard input
+    // How long to try to clean up: less than the epilog waits for it.
+    CLEAN_MS = 15000,
+    CLEAN_STEP_MS = 250,
+};
 
 struct stepd {
     struct step step;
@@ -312,6 +318,23 @@ static void serve(struct stepd *d, char *buf)
     }
 }
 
+// Tries for a while, as the engine may be about to be restarted. What can
+// not be removed by then stays on record for the epilog.
+static void clean_up(struct store_step *store)
+{
+    struct berth_err err = {0};
+
+    for (int ms = 0; store_step_remove(store, &err) < 0; ms += CLEAN_STEP_MS) {
+        struct timespec t = {.tv_nsec = CLEAN_STEP_MS * 1000000L};
+        if (ms >= CLEAN_MS) {
+            err_scrub(err.text);
+            syslog(LOG_ERR, "%s", err.text);
+            return;
+        }
+        nanosleep(&t, NULL);
+    }
+}
+
 int main(void)
 {
     static struct stepd d = {.listener = -1, .overlay = -1};
@@ -340,10 +363,7 @@ int main(void)
         serve(&d, buf);
     }
     container_close(&d.container);
-    if (store_step_remove(&d.store, &err) < 0) {
-        err_scrub(err.text);
-        syslog(LOG_ERR, "%s", err.text);
-    }
+    clean_up(&d.store);
     place_clear(&d.place);
     step_clear(&d.step);
     return 0;

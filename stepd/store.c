@@ -242,8 +242,10 @@ int store_step_create(const char *state, const struct step *step,
                 continue;
             return -1;
         }
-        if (store_step_remove(&old, err) < 0)
+        if (store_step_remove(&old, err) < 0) {
+            store_step_close(&old);
             return -1;
+        }
     }
     return err_set(err, BERTH_ESYS, "%s can not be locked", path);
 }
@@ -507,13 +509,11 @@ static int remove_entries(const struct store_step *step,
 
 int store_step_remove(struct store_step *step, struct berth_err *err)
 {
-    int rc = -1;
-
-    if (remove_container(step, err) == 0 &&
-        unmount_all(step->path, err) == 0 && remove_entries(step, err) == 0)
-        rc = 0;
+    if (remove_container(step, err) < 0 ||
+        unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)
+        return -1;
     store_step_close(step);
-    return rc;
+    return 0;
 }
 
 int store_each_step(const char *state, const char *node,

@@ -97,9 +97,9 @@ int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err);
 
 // Removes the container of the record, if it exists and carries the
-// record's nonce, then the staged mounts, then the directory. Closes STEP
-// in any case. 0 when nothing is left, else -1 with ERR set, and what is
-// left stays on record.
+// record's nonce, then the staged mounts, then the directory, and closes
+// STEP. 0; or -1 with ERR set, what is left still on record, and STEP open
+// for another try.
 int store_step_remove(struct store_step *step, struct berth_err *err);
 
 // Calls VISIT for each step's directory of NODE. Stops where VISIT returns
