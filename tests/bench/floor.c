@@ -56,7 +56,7 @@ struct floor {
     struct store_step store;
     int listener;
     struct request_mount mounts[NMOUNTS];
-    char sources[NMOUNTS][4200];
+    char *sources[NMOUNTS]; // left to the end of the process
     size_t nmounts;
     struct request_ulimit ulimits[NLIMITS];
     size_t nulimits;
@@ -73,13 +73,15 @@ static long long now_us(void)
 static int stage(struct floor *f, int fd, const char *name, const char *target,
                  bool readonly, struct berth_err *err)
 {
-    char *source = f->sources[f->nmounts];
+    char *source;
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", name);
     int rc = stage_bind(fd, f->store.dir, name, readonly, err);
     close(fd);
-    snprintf(source, sizeof(f->sources[0]), "%s/%s", f->store.path, name);
+    if (asprintf(&source, "%s/%s", f->store.path, name) < 0)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    f->sources[f->nmounts] = source;
     f->mounts[f->nmounts++] = (struct request_mount){source, target, readonly};
     return rc;
 }
