@@ -206,12 +206,21 @@ static int audit_mount(int root, const struct request_mount *m,
     return rc;
 }
 
+// Device nodes of the image's own must not work.
+static int audit_root(int root, struct berth_err *err)
+{
+    struct statvfs vfs;
+
+    return fstatvfs(root, &vfs) < 0 || !(vfs.f_flag & ST_NODEV)
+               ? differs(err, "device nodes of its image would work")
+               : 0;
+}
+
 int audit_container(const struct request *request,
                     const struct engine_container *container,
                     struct berth_err *err)
 {
     char path[64];
-    int rc = 0;
 
     if (audit_engine(request, container, err) < 0 ||
         audit_process(request, container->pid, err) < 0)
@@ -220,6 +229,7 @@ int audit_container(const struct request *request,
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", path);
+    int rc = audit_root(root, err);
     for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
         rc = audit_mount(root, &request->mounts[i], err);
     close(root);

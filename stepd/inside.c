@@ -75,12 +75,23 @@ static int seal_mount(const struct request_mount *m)
                                  &attr, sizeof(attr));
 }
 
+// A device node that an image brings is worth nothing: the tasks are in
+// Slurm's cgroups, where the engine's list of devices does not hold. /dev is
+// a mount of its own.
+static int seal_root(void)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV};
+
+    return (int)syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &attr,
+                        sizeof(attr));
+}
+
 // The child. Nothing of libc that could load or look up anything is called
 // from here on: "/" is the image's.
 static _Noreturn void prepare(int ns, const struct request *request,
                               int passwd, int group)
 {
-    if (setns(ns, CLONE_NEWNS) < 0)
+    if (setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
         _exit(1);
     for (size_t i = 0; i < request->nmounts; i++)
         if (seal_mount(&request->mounts[i]) < 0)
