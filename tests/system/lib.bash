@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The berth authors
+#
+# For every file here: `load lib`. What they need of the sandbox comes from
+# the environment that `quickstart admin` and `quickstart check` set.
+# shellcheck shell=bash disable=SC2154  # status, output, stderr are bats's
+
+bats_require_minimum_version 1.5.0
+
+: "${QUICKSTART:?run these by: quickstart check, or quickstart admin -- bats FILE}"
+
+PLUGIN=$(sed -n 's/^required \([^ ]*spank_berth.so\).*/\1/p' "$PLUGSTACK_CONF")
+PLUGIN=${PLUGIN%%$'\n'*}
+PREFIX=${PLUGIN%/lib/slurm/*}
+LIBEXEC=$PREFIX/libexec/berth
+STATE=${PREFIX%/*}/var/lib/berth
+HOME1=$(getent passwd berth1 | cut -d: -f6)
+HOME2=$(getent passwd berth2 | cut -d: -f6)
+RESTORE=${BATS_FILE_TMPDIR:-$BATS_RUN_TMPDIR}/plugstack.conf
+
+# Our jobs are known by their name.
+export SLURM_JOB_NAME=bats SALLOC_JOB_NAME=bats SBATCH_JOB_NAME=bats
+
+# How long anything may take that is to happen at once.
+SOON=15
+
+as_user() { "$QUICKSTART" run --user=berth1 -- "$@"; }
+as_other() { "$QUICKSTART" run --user=berth2 -- "$@"; }
+
+# in_container COMMAND: as a step of one task.
+in_container() { as_user srun --container=debian "$@"; }
+
+# allocation SCRIPT: runs it in an allocation of the whole of both nodes.
+allocation() {
+    as_user salloc -Q -N2 -n32 --mem=3000 bash -c "$1"
+}
+
+# poll SECONDS COMMAND: tries it until it succeeds.
+poll() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS <= end)) || return 1
+        sleep 0.05
+    done
+}
+
+# fail TEXT: says why, behind what was printed.
+fail() {
+    printf '%s\n' "$@" >&2
+    [[ -z ${status-} ]] || printf 'status: %s\n' "$status" >&2
+    [[ -z ${output-} ]] || printf 'stdout: %s\n' "${output:0:2000}" >&2
+    [[ -z ${stderr-} ]] || printf 'stderr: %s\n' "${stderr:0:2000}" >&2
+    return 1
+}
+
+# equal GOT WANTED
+equal() {
+    [[ $1 == "$2" ]] || fail "wanted: ${2:0:2000}" "   got: ${1:0:2000}"
+}
+
+# contains TEXT WORD
+contains() {
+    [[ $1 == *"$2"* ]] || fail "this lacks \"$2\": ${1:0:2000}"
+}
+
+lacks() {
+    [[ $1 != *"$2"* ]] || fail "this has \"$2\": ${1:0:2000}"
+}
+
+skip_without() { skip "this machine lacks $1"; }
+
+# --- the engine --------------------------------------------------------------
+
+# api METHOD PATH [CURL'S OPTIONS]
+api() {
+    local method=$1 path=$2
+    shift 2
+    curl -sS --max-time 30 --unix-socket "${DOCKER_HOST#unix://}" -X "$method" \
+        -H 'Content-Type: application/json' "$@" "http://engine/v1.40$path"
+}
+
+# The names of the engine's containers, dead ones included.
+containers() {
+    api GET '/containers/json?all=1' | grep -o '"Names":\["[^"]*"' |
+        sed 's/.*"\/\?\([^"]*\)"$/\1/'
+}
+berths() { containers | grep '^berth-' || true; }
+
+volumes() { api GET /volumes | grep -o '"Name":"[^"]*"' | sort; }
+
+# image NAME DIR [INSTRUCTION ...]
+image() { "$QUICKSTART" image "$@"; }
+
+# --- what berth leaves, or rather does not -----------------------------------
+
+# Prints what is there of berth's on any node, but for the jobs' records.
+traces() {
+    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' 2>/dev/null
+    awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo
+    berths | sed 's/^/container /'
+    programs | sed 's/^/process /'
+}
+
+# Prints "PID PROGRAM" for each running program of berth's.
+programs() {
+    # In a container berth-init's path is another.
+    find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' \
+        \( -lname "$LIBEXEC/*" -o -lname /run/berth/init \) \
+        -printf '%P %l\n' 2>/dev/null |
+        sed 's,/exe /run/berth/init, berth-init,; s,/exe [^ ]*/, ,'
+}
+
+# pids PROGRAM
+pids() { programs | awk -v n="$1" '$2 == n { print $1 }'; }
+
+# Prints the cgroups of Slurm's jobs, and of the engine's containers.
+cgroups() {
+    find /sys/fs/cgroup -type d \( -path '*/slurm*/job_*' -o \
+        -path '*/berth-quickstart/?*' -o -path '*/libpod*/libpod-*' \) \
+        2>/dev/null | grep -v '/step_extern' || true
+}
+
+no_traces() { [[ -z $(traces) ]]; }
+no_cgroups() { [[ -z $(cgroups) ]]; }
+no_jobs() { [[ -z $(squeue -hn bats -o %i) ]]; }
+no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
+all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
+
+# Nothing is left, now or soon, and the nodes are there for others.
+nothing_left() {
+    poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn bats)"
+    poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
+    poll "$SOON" no_cgroups || fail "cgroups left: $(cgroups)"
+    poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
+    poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
+}
+
+# --- steps that last ---------------------------------------------------------
+
+# start_step SRUN'S WORDS: starts a step whose program prints "ready JOB" when
+# it is at work. Sets SRUN (its pid), JOB, OUT and ERR (files).
+start_step() {
+    OUT=$(mktemp -p "$BATS_TEST_TMPDIR")
+    ERR=$OUT.err
+    "$QUICKSTART" run --user=berth1 -- srun "$@" \
+        </dev/null >"$OUT" 2>"$ERR" 3>&- 4>&- &
+    SRUN=$!
+    poll "$SOON" grep -q '^ready ' "$OUT" ||
+        fail "no step came up: $(cat "$OUT" "$ERR")"
+    JOB=$(sed -n 's/^ready //p' "$OUT" | head -n 1)
+}
+
+# What such a step runs. $1: what else, before the waiting.
+waiter() { echo "${1-}; echo ready \$SLURM_JOB_ID; exec sleep 1000"; }
+
+# await_step: waits for srun's end, at most SOON. Sets STATUS.
+await_step() {
+    local limit=${1:-$SOON}
+    poll "$limit" gone "$SRUN" || fail "srun lasts: $(cat "$OUT" "$ERR")"
+    STATUS=0
+    wait "$SRUN" 2>/dev/null || STATUS=$?
+}
+gone() { ! [[ -e /proc/$1 ]] || grep -q '^State:.*Z' "/proc/$1/status"; }
+
+# sleepers SECONDS: the host's pids of `sleep SECONDS`.
+sleepers() {
+    grep -slzx "$1" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
+        [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != "sleep $1 " ]] || echo "$pid"
+    done
+}
+no_sleeper() { [[ -z $(sleepers "$1") ]]; }
+
+job_is() { [[ $(scontrol -o show job "$1") == *" JobState=$2 "* ]]; }
+# job_says JOB FIELD: as scontrol shows it.
+job_says() {
+    scontrol -o show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+# --- the policy --------------------------------------------------------------
+
+# policy WORD ...: the plugin's line from now on, until the test's end.
+policy() {
+    echo "required $PLUGIN $*" >"$PLUGSTACK_CONF.new"
+    mv "$PLUGSTACK_CONF.new" "$PLUGSTACK_CONF"
+}
+ENGINE="engine=$DOCKER_HOST"
+
+save_policy() { [[ -e $RESTORE ]] || cp -p "$PLUGSTACK_CONF" "$RESTORE"; }
+restore_policy() {
+    [[ ! -e $RESTORE ]] || cmp -s "$RESTORE" "$PLUGSTACK_CONF" ||
+        { cp -p "$RESTORE" "$PLUGSTACK_CONF.new" &&
+            mv "$PLUGSTACK_CONF.new" "$PLUGSTACK_CONF"; }
+}
+
+# What is wrong with srun's standard error, as far as berth goes: it must be
+# one sentence of berth's, and nothing else but Slurm's line on the exit code.
+one_sentence() {
+    local rest
+    rest=$(grep -v -e 'Exited with exit code' -e 'queued and waiting' \
+        -e 'has been allocated' -e 'Force Terminated' <<<"$1" || true)
+    [[ $(grep -c . <<<"$rest") == 1 && $rest == *'berth: '* ]] ||
+        fail "not one sentence of berth's: $1"
+}
+
+# refused WORD ...: the last `run --separate-stderr` was, with one sentence
+# that has these words in it.
+refused() {
+    local word
+    ((status != 0)) || fail "this was not refused"
+    [[ -z $output ]] || fail "this ran"
+    one_sentence "$stderr"
+    for word in "$@"; do
+        contains "$stderr" "$word"
+    done
+}
+
+# Without the plugin on the client's side: the node is on its own.
+bypass_conf() {
+    local dir=$HOME1/bypass
+    [[ -e $dir/slurm.conf ]] || {
+        install -d -o berth1 "$dir"
+        : >"$dir/plugstack.conf"
+        sed "s,^PlugStackConfig=.*,PlugStackConfig=$dir/plugstack.conf," \
+            "$SLURM_CONF" >"$dir/slurm.conf"
+        cp "${SLURM_CONF%/*}"/cgroup.conf "$dir"
+    }
+    echo "$dir/slurm.conf"
+}
+bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
+
+# --- around each test --------------------------------------------------------
+
+tidy() {
+    scancel -Q -n bats 2>/dev/null || true
+    restore_policy
+    rm -rf "$HOME1/bypass"
+    poll 30 no_jobs || true
+    no_traces || {
+        poll 5 no_traces || "$PREFIX/sbin/berth-epilog" --sweep >&2 || true
+    }
+}
+
+setup_file() { save_policy; }
+teardown() { tidy; }
