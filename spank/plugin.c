@@ -58,8 +58,8 @@ static struct spank_option options[] = {
      (char *)"run in a container of IMAGE", 1, 0, take_image},
 #endif
     {(char *)"container-image", (char *)"IMAGE",
-     (char *)"run in a container of IMAGE (as --container=IMAGE)", 1, 0,
-     take_image},
+     (char *)"run in a container of IMAGE (same as --container=IMAGE)", 1,
+     0, take_image},
 };
 
 static bool is_client(void)
@@ -81,6 +81,7 @@ EXPORT int slurm_spank_init(spank_t sp, int argc, char **argv)
     if (is_client()) {
         unsetenv(slurm_container);
         unsetenv("_SLURM_SPANK_OPTION_berth_container_image");
+        unsetenv("SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_image");
     }
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
         if (spank_option_register(sp, &options[i]) != ESPANK_SUCCESS)

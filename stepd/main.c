@@ -245,8 +245,9 @@ static void refuse(struct stepd *d, int conn, struct berth_err *why)
     err_scrub(why->text);
     wire_send(conn, WIRE_REFUSE, WIRE_EXIT_BERTH, why->text,
               strlen(why->text), NULL, 0, MSG_DONTWAIT);
-    syslog(LOG_INFO, "job %u, user %u: %s", d->step.job, d->step.uid,
-           why->text);
+    if (why->text[0])
+        syslog(LOG_INFO, "job %u, user %u: %s", d->step.job, d->step.uid,
+               why->text);
     // One sentence for the step on this node is enough.
     why->text[0] = 0;
 }
