@@ -32,6 +32,9 @@ static struct plugin {
     char *option;  // what the user wrote behind --container-image
     bool invalid;  // it could not be kept: never run on the host
     struct remote *remote;
+    // srun: where a multi-prog configuration stands, and what stood there.
+    char **multiprog;
+    char *saved;
 } plugin;
 
 // Slurm's own name for `--container`, since 21.08.
@@ -137,6 +140,25 @@ static int check_request(const char *image, int argc, char **argv)
     return rc;
 }
 
+// srun: the user. Before the step's launch.
+EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
+{
+    char **step_argv = NULL;
+    int step_argc = 0;
+
+    (void)argc;
+    (void)argv;
+    if ((!plugin.option && !getenv(slurm_container)) ||
+        spank_get_item(sp, S_JOB_ARGV, &step_argc, &step_argv) !=
+            ESPANK_SUCCESS)
+        return ESPANK_SUCCESS;
+    if (remote_wrap(step_argc, step_argv, &plugin.saved) < 0)
+        return ESPANK_ERROR;
+    if (plugin.saved)
+        plugin.multiprog = &step_argv[1];
+    return ESPANK_SUCCESS;
+}
+
 // srun, sbatch, salloc: the user.
 static void check_client(int argc, char **argv)
 {
@@ -233,6 +255,10 @@ EXPORT int slurm_spank_exit(spank_t sp, int argc, char **argv)
     (void)argv;
     if (plugin.remote)
         remote_end(plugin.remote);
+    if (plugin.multiprog) {
+        free(*plugin.multiprog);
+        *plugin.multiprog = plugin.saved;
+    }
     free(plugin.option);
     plugin = (struct plugin){0};
     return ESPANK_SUCCESS;

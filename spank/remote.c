@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "core/multiprog.h"
 #include "core/step.h"
 #include "handover/wire.h"
 #include "spank/conf.h"
@@ -42,7 +43,9 @@ struct remote {
     int link;          // to berth-stepd; -1 if there is none
     char **argv;       // the step's, in slurmstepd
     char *argv0;       // what stood in its first place, and will again
-    bool multi_prog;   // tasks have arrays of their own
+    bool prepared;     // each task's argv[1] is its program
+    bool stray;        // tasks have arrays of their own (core/multiprog.h),
+                       // and the client has not prepared them
     char node[65];
     char name[STEP_NAME_MAX];
 };
@@ -175,7 +178,8 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell_groups(link, gids, ngids) &&
            tell_number(link, "ntasks", ntasks) &&
            tell(link, "node", remote->node) && tell(link, "image", image) &&
-           tell(link, "cwd", cwd) && tell(link, "argv0", remote->argv0) &&
+           tell(link, "cwd", cwd) &&
+           tell(link, "argv0", remote->prepared ? "" : remote->argv0) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
            tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
@@ -207,28 +211,6 @@ static void hear_ready(struct remote *remote, spank_t sp, bool told)
     remote->link = -1;
 }
 
-// Says whether TEXT is what `srun --multi-prog` sends in the place of the
-// program's first argument: lines of a rank specification and a program.
-static bool is_multi_prog(const char *text)
-{
-    bool any = false;
-
-    if (!strchr(text, '\n'))
-        return false;
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        size_t blank = strspn(text, " \t");
-        if (blank < len && text[blank] != '#') {
-            size_t ranks = strspn(text + blank, "0123456789,-*:");
-            if (ranks == 0 || !strchr(" \t", text[blank + ranks]))
-                return false;
-            any = true;
-        }
-        text += len + (text[len] == '\n');
-    }
-    return any;
-}
-
 struct remote *remote_begin(spank_t sp)
 {
     const char *node = getenv("SLURMD_NODENAME"); // slurmstepd's own
@@ -249,9 +231,11 @@ struct remote *remote_begin(spank_t sp)
     }
     snprintf(remote->node, sizeof(remote->node), "%s", node);
     step_name(job, step, remote->name);
-    remote->multi_prog = argc > 1 && is_multi_prog(argv[1]);
     remote->argv = argv;
     remote->argv0 = argv[0];
+    bool multiprog = argc > 1 && multiprog_is(argv[1]);
+    remote->prepared = multiprog && multiprog_runs(argv[1], task_program);
+    remote->stray = multiprog && !remote->prepared;
     // slurmstepd will free what stands here: remote_end puts it back.
     argv[0] = (char *)task_program;
     remote->link = start_stepd(remote);
@@ -274,6 +258,31 @@ void remote_ask(struct remote *remote, spank_t sp, const char *image,
         hear_ready(remote, sp, tell_facts(remote, sp, image, argc, argv));
 }
 
+int remote_wrap(int argc, char **argv, char **saved)
+{
+    size_t len = argc > 1 ? strlen(argv[1]) : 0;
+    char *text = NULL;
+    bool same = false;
+
+    // srun has put the file's text in place of its own second word: that is
+    // how it can be told from a program and its argument.
+    FILE *f = argc > 1 && multiprog_is(argv[1]) ? fopen(argv[0], "re") : NULL;
+    if (f && (text = malloc(len + 2)))
+        same = fread(text, 1, len + 1, f) == len &&
+               memcmp(text, argv[1], len) == 0;
+    free(text);
+    if (f)
+        fclose(f);
+    if (!same)
+        return 0;
+    text = multiprog_wrap(argv[1], task_program);
+    if (!text)
+        return -1;
+    *saved = argv[1];
+    argv[1] = text;
+    return 0;
+}
+
 void remote_task(struct remote *remote, pid_t pid)
 {
     char packet[32];
@@ -286,10 +295,12 @@ void remote_task(struct remote *remote, pid_t pid)
 
 int remote_check_task(const struct remote *remote)
 {
-    if (!remote->multi_prog)
+    if (!remote->stray)
         return 0;
-    slurm_error("berth: --multi-prog can not be had with a container: start "
-                "each program as a step of its own");
+    slurm_error("berth: --multi-prog takes a container only from a host that "
+                "has the same berth as node %s: start each program as a step "
+                "of its own, or tell your administrator",
+                remote->node);
     return -1;
 }
 

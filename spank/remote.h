@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// The plugin in slurmstepd: starts berth-stepd, tells it about the step,
-// and points the tasks at berth-task.
+// Gets a step into its container: in slurmstepd, starts berth-stepd, tells it
+// about the step, and points the tasks at berth-task.
 #ifndef BERTH_REMOTE_H
 #define BERTH_REMOTE_H
 
@@ -22,6 +22,11 @@ struct remote *remote_begin(spank_t sp);
 // they never run on the host, and the reason is said.
 void remote_ask(struct remote *remote, spank_t sp, const char *image,
                 int argc, char **argv);
+
+// srun, the user. If ARGV, the step's, is that of `srun --multi-prog`, puts
+// berth-task in front of each program in it. SAVED receives what stood in
+// argv[1], or stays as it is. 0, or -1 when memory is out.
+int remote_wrap(int argc, char **argv, char **saved);
 
 // Root. Tells berth-stepd of a task that slurmstepd has forked.
 void remote_task(struct remote *remote, pid_t pid);
