@@ -70,6 +70,20 @@ static long long now_us(void)
     return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+// As berth-stepd does it: more processes than pids are not asked for.
+static int64_t engine_limit(int resource, rlim_t value)
+{
+    FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+    unsigned long pids = 0;
+
+    if (f && fscanf(f, "%lu", &pids) == 1 && resource == RLIMIT_NPROC &&
+        value > pids)
+        value = pids;
+    if (f)
+        fclose(f);
+    return value == RLIM_INFINITY ? -1 : (int64_t)value;
+}
+
 static int stage(struct floor *f, int fd, const char *name, const char *target,
                  bool readonly, struct berth_err *err)
 {
@@ -119,8 +133,8 @@ static int prepare(struct floor *f, uid_t uid, const char *workdir,
         if (getrlimit(limits[i].resource, &r) == 0)
             f->ulimits[f->nulimits++] = (struct request_ulimit){
                 limits[i].name,
-                r.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)r.rlim_cur,
-                r.rlim_max == RLIM_INFINITY ? -1 : (int64_t)r.rlim_max,
+                engine_limit(limits[i].resource, r.rlim_cur),
+                engine_limit(limits[i].resource, r.rlim_max),
             };
     return 0;
 }

@@ -52,7 +52,7 @@ static int read_all(void)
     }
     if (n < 0 || last <= first)
         return 1;
-    printf("%.0f\n", bytes / 1e6 / (last - first));
+    printf("%.1f\n", bytes / 1e6 / (last - first));
     return 0;
 }
 
