@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/procfs.h"
+
+static void lines_of_other_forms_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "", "\n", "1", "1:", "1:memory", "1:memory:", "1:memory:relative",
+    };
+    struct cgroup_line c;
+    struct mountinfo m;
+    char line[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        snprintf(line, sizeof(line), "%s", bad[i]);
+        if (cgroup_line_parse(line, &c))
+            fail_msg("taken for a cgroup: \"%s\"", bad[i]);
+        snprintf(line, sizeof(line), "%s", bad[i]);
+        if (mountinfo_parse(line, &m))
+            fail_msg("taken for a mount: \"%s\"", bad[i]);
+    }
+    snprintf(line, sizeof(line), "1 2 0:3 / /x rw - tmpfs t");
+    assert_false(mountinfo_parse(line, &m));
+}
+
+static void cgroups_of_both_versions_are_read(void **state)
+{
+    static const struct {
+        const char *line, *controllers, *path;
+    } rows[] = {
+        {"4:memory:/slurm_n1/uid_1/job_2/step_0/task_0\n", "memory",
+         "/slurm_n1/uid_1/job_2/step_0/task_0"},
+        {"3:cpu,cpuacct:/\n", "cpu,cpuacct", "/"},
+        {"9:name=systemd:/a:b\n", "name=systemd", "/a:b"},
+        {"0::/system.slice/slurmstepd.scope/job_2/step_0/user/task_0\n", "",
+         "/system.slice/slurmstepd.scope/job_2/step_0/user/task_0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct cgroup_line c;
+        char line[256];
+        snprintf(line, sizeof(line), "%s", rows[i].line);
+        assert_true(cgroup_line_parse(line, &c));
+        assert_string_equal(c.controllers, rows[i].controllers);
+        assert_string_equal(c.path, rows[i].path);
+    }
+}
+
+static void mounts_are_read_with_and_without_tags(void **state)
+{
+    struct mountinfo m;
+    char plain[] = "33 24 0:29 / /sys/fs/cgroup/memory rw,nosuid - cgroup "
+                   "cgroup rw,memory\n";
+    char tagged[] = "36 35 98:0 /mnt1 /a\\040b\\134c rw shared:1 master:2 - "
+                    "ext4 /dev/root rw,errors=continue\n";
+
+    (void)state;
+    assert_true(mountinfo_parse(plain, &m));
+    assert_string_equal(m.root, "/");
+    assert_string_equal(m.target, "/sys/fs/cgroup/memory");
+    assert_string_equal(m.fstype, "cgroup");
+    assert_true(mountinfo_has_controllers(&m, "memory"));
+    assert_false(mountinfo_has_controllers(&m, "mem"));
+    assert_false(mountinfo_has_controllers(&m, "memory,cpu"));
+    assert_true(mountinfo_parse(tagged, &m));
+    assert_string_equal(m.root, "/mnt1");
+    assert_string_equal(m.target, "/a b\\c");
+    assert_string_equal(m.fstype, "ext4");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_of_other_forms_are_refused),
+        cmocka_unit_test(cgroups_of_both_versions_are_read),
+        cmocka_unit_test(mounts_are_read_with_and_without_tags),
+    };
+
+    return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The create request, as a whole, against the reviewed text in
+// tests/golden: whoever changes a key sees it there.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/limits.h"
+#include "core/request.h"
+
+static const gid_t gids[] = {100, 27};
+static const struct request_mount mounts[] = {
+    {"/var/lib/berth/n1/12.0/workdir", "/home/alice/a:b \"c\"", false},
+    {"/var/lib/berth/n1/12.0/init", "/run/berth/init", true},
+};
+static const char *const tmpfs[] = {"/tmp"};
+static const struct request_ulimit ulimits[] = {{"nofile", 1024, -1}};
+static const struct request_label labels[] = {{"berth.job", "12"}};
+
+static struct request typical(void)
+{
+    return (struct request){
+        .image_id = "sha256:0123",
+        .uid = 1000,
+        .gid = 100,
+        .gids = gids,
+        .ngids = 2,
+        .mounts = mounts,
+        .nmounts = 2,
+        .tmpfs = tmpfs,
+        .ntmpfs = 1,
+        .tmpfs_bytes = 1048576,
+        .shm_bytes = 2097152,
+        .ulimits = ulimits,
+        .nulimits = 1,
+        .labels = labels,
+        .nlabels = 1,
+    };
+}
+
+static void targets_that_no_mount_gets_are_known(void **state)
+{
+    static const char *const bad[] = {
+        "",          "a",         "/",         "//",      "/a/",
+        "/a//b",     "/a/./b",    "/a/../b",   "/..",     "/proc",
+        "/proc/1",   "/sys",      "/sys/fs",   "/dev",    "/dev/shm",
+        "/run/berth", "/run/berth/init",       "/a\nb",   "/a\x7f",
+        "/a\xff",    "/a\xc0\xaf",
+    };
+    static const char *const good[] = {
+        "/a", "/a b/c:d", "/process", "/devices", "/a/...", "/a/.b",
+        "/run/berthing", "/\xc3\xa4", "/srv/x,y=z",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (request_target_ok(bad[i]))
+            fail_msg("allowed: \"%s\"", bad[i]);
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+        if (!request_target_ok(good[i]))
+            fail_msg("not allowed: \"%s\"", good[i]);
+}
+
+static void two_mounts_at_one_place_are_refused(void **state)
+{
+    struct request_mount twice[] = {{"/a", "/x", false}, {"/b", "/x", false}};
+    struct request r = typical();
+    struct berth_err err;
+
+    (void)state;
+    r.mounts = twice;
+    assert_null(request_build(&r, &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+}
+
+static void a_source_that_is_not_utf8_is_refused(void **state)
+{
+    struct request_mount bad[] = {{"/a\xff", "/x", false}};
+    struct request r = typical();
+    struct berth_err err;
+
+    (void)state;
+    r.mounts = bad;
+    r.nmounts = 1;
+    assert_null(request_build(&r, &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+}
+
+static void a_body_that_is_too_large_is_refused(void **state)
+{
+    static gid_t many[BERTH_GROUPS_MAX];
+    struct request r = typical();
+    struct berth_err err;
+
+    (void)state;
+    for (size_t i = 0; i < BERTH_GROUPS_MAX; i++)
+        many[i] = 4000000000U;
+    r.gids = many;
+    r.ngids = BERTH_GROUPS_MAX;
+    assert_null(request_build(&r, &err));
+    assert_int_equal(err.code, BERTH_EINVAL);
+}
+
+static void the_typical_request_is_the_reviewed_one(void **state)
+{
+    struct request r = typical();
+    json_error_t why;
+    json_t *want = json_load_file(GOLDEN "/request.json", 0, &why);
+    json_t *have = request_build(&r, NULL);
+
+    (void)state;
+    assert_non_null(want);
+    assert_non_null(have);
+    if (!json_equal(want, have)) {
+        char *text = json_dumps(have, JSON_INDENT(4));
+        print_error("%s\n", text);
+        free(text);
+        fail_msg("the request differs from " GOLDEN "/request.json");
+    }
+    json_decref(want);
+    json_decref(have);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_that_no_mount_gets_are_known),
+        cmocka_unit_test(two_mounts_at_one_place_are_refused),
+        cmocka_unit_test(a_source_that_is_not_utf8_is_refused),
+        cmocka_unit_test(a_body_that_is_too_large_is_refused),
+        cmocka_unit_test(the_typical_request_is_the_reviewed_one),
+    };
+
+    return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}

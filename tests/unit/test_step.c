@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/limits.h"
+#include "core/step.h"
+
+static int add(struct step *step, const char *packet)
+{
+    return step_add_fact(step, packet, strlen(packet), NULL);
+}
+
+static void malformed_facts_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "=1",
+        "job",
+        "job=",
+        "job=-1",
+        "job=+1",
+        "job= 1",
+        "job=1 ",
+        "job=01",
+        "job=0x1",
+        "job=4294967296",
+        "job=99999999999999999999",
+        "uid=root",
+        "gids=1,x",
+        "gids=,1",
+        "node=",
+        "node=.",
+        "node=../x",
+        "node=a/b",
+        "cwd=relative",
+        "cwd=",
+        "script=x",
+        "conf=x",
+        "privileged=1",
+        "averyveryverylongkey=1",
+    };
+    struct berth_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct step step = {0};
+        if (step_add_fact(&step, bad[i], strlen(bad[i]), &err) == 0)
+            fail_msg("taken: \"%s\"", bad[i]);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        step_clear(&step);
+    }
+}
+
+static void a_nul_in_a_fact_is_refused(void **state)
+{
+    struct step step = {0};
+
+    (void)state;
+    assert_int_equal(step_add_fact(&step, "image=a\0b", 9, NULL), -1);
+    step_clear(&step);
+}
+
+static void a_fact_told_twice_is_refused(void **state)
+{
+    struct step step = {0};
+
+    (void)state;
+    assert_int_equal(add(&step, "image=a"), 0);
+    assert_int_equal(add(&step, "image=b"), -1);
+    assert_string_equal(step.image, "a");
+    step_clear(&step);
+}
+
+static void groups_and_words_are_bounded(void **state)
+{
+    struct step step = {0};
+    int n = 0;
+
+    (void)state;
+    while (n <= BERTH_ALLOW_MAX && add(&step, "word=allow=x") == 0)
+        n++;
+    assert_int_equal(n, BERTH_ALLOW_MAX);
+    n = 0;
+    while (n <= BERTH_GROUPS_MAX && add(&step, "gids=7") == 0)
+        n++;
+    assert_int_equal(n, BERTH_GROUPS_MAX);
+    step_clear(&step);
+}
+
+static void a_step_that_lacks_a_fact_is_refused(void **state)
+{
+    static const char *const facts[] = {
+        "job=12",      "step=0",  "uid=1000", "gid=100",
+        "gids=100,27", "gids=44", "ntasks=2", "node=n1",
+        "image=a",     "cwd=/",   "argv0=",
+    };
+    static const char needed[] = "job ntasks node image cwd argv0";
+    enum { N = sizeof(facts) / sizeof(*facts) };
+
+    (void)state;
+    for (size_t without = 0; without <= N; without++) {
+        struct step step = {0};
+        bool must = false;
+        for (size_t i = 0; i < N; i++) {
+            char key[16] = "";
+            if (i != without) {
+                assert_int_equal(add(&step, facts[i]), 0);
+                continue;
+            }
+            memcpy(key, facts[i], strcspn(facts[i], "="));
+            must = strstr(needed, key) != NULL;
+        }
+        assert_int_equal(step_check(&step, NULL), must ? -1 : 0);
+        if (without == N) {
+            assert_int_equal(step.job, 12);
+            assert_int_equal(step.uid, 1000);
+            assert_int_equal(step.ngids, 3);
+            assert_int_equal(step.gids[2], 44);
+            assert_string_equal(step.argv0, "");
+            assert_null(step.script);
+        }
+        step_clear(&step);
+    }
+}
+
+static void names_of_steps_read_back(void **state)
+{
+    static const struct {
+        uint32_t job, step;
+        const char *name;
+    } rows[] = {
+        {1, 0, "1.0"},
+        {4294967295U, 4294967040U, "4294967295.4294967040"},
+        {7, STEP_BATCH, "7.batch"},
+        {7, STEP_EXTERN, "7.extern"},
+        {7, STEP_INTERACTIVE, "7.interactive"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char name[STEP_NAME_MAX];
+        uint32_t job, step;
+        step_name(rows[i].job, rows[i].step, name);
+        assert_string_equal(name, rows[i].name);
+        assert_true(step_name_parse(name, &job, &step));
+        assert_int_equal(job, rows[i].job);
+        assert_int_equal(step, rows[i].step);
+    }
+}
+
+static void other_names_are_no_steps(void **state)
+{
+    static const char *const bad[] = {
+        "",     "1",      "1.",     ".0",   "01.0",   "1.00", "1.-1", "1.0 ",
+        " 1.0", "1.job",  "a.0",    "1.0x", "1.0.0",  "..",   "1.Batch",
+        "-1.0", "1.batch ", "4294967296.0",
+    };
+    uint32_t job, step;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (step_name_parse(bad[i], &job, &step))
+            fail_msg("taken for a step: \"%s\"", bad[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(malformed_facts_are_refused),
+        cmocka_unit_test(a_nul_in_a_fact_is_refused),
+        cmocka_unit_test(a_fact_told_twice_is_refused),
+        cmocka_unit_test(groups_and_words_are_bounded),
+        cmocka_unit_test(a_step_that_lacks_a_fact_is_refused),
+        cmocka_unit_test(names_of_steps_read_back),
+        cmocka_unit_test(other_names_are_no_steps),
+    };
+
+    return cmocka_run_group_tests_name("step", tests, NULL, NULL);
+}
