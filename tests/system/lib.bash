@@ -56,7 +56,9 @@ fail() {
 
 # equal GOT WANTED
 equal() {
-    [[ $1 == "$2" ]] || fail "wanted: ${2:0:2000}" "   got: ${1:0:2000}"
+    [[ $1 == "$2" ]] ||
+        fail "wanted: ${2:0:500}" "   got: ${1:0:500}" \
+            "$(diff -U0 <(echo "$2") <(echo "$1") | tail -n +3 | head -c 2000)"
 }
 
 # contains TEXT WORD
@@ -116,13 +118,23 @@ pids() { programs | awk -v n="$1" '$2 == n { print $1 }'; }
 
 # Prints the cgroups of Slurm's jobs, and of the engine's containers.
 cgroups() {
-    find /sys/fs/cgroup -type d \( -path '*/slurm*/job_*' -o \
-        -path '*/berth-quickstart/?*' -o -path '*/libpod*/libpod-*' \) \
-        2>/dev/null | grep -v '/step_extern' || true
+    local root node
+    while read -r root; do
+        for node in $(sinfo -hN -o %N); do
+            find "$root/slurm_$node" "$root/slurm" \
+                "$root/system.slice/${node}_slurmstepd.scope" \
+                "$root/system.slice/slurmstepd.scope" -type d -name 'job_*'
+        done
+        # One that is not there makes find fail.
+        find "$root/berth-quickstart" "$root/libpod_parent" -mindepth 1 -maxdepth 1 \
+            -type d ! -name 'conmon*' || true
+    done 2>/dev/null < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts)
 }
 
 no_traces() { [[ -z $(traces) ]]; }
-no_cgroups() { [[ -z $(cgroups) ]]; }
+# But for those that there were before this file's tests.
+no_cgroups() { [[ -z $(left_cgroups) ]]; }
+left_cgroups() { cgroups | grep -vxFf "$BATS_FILE_TMPDIR/cgroups" || true; }
 no_jobs() { [[ -z $(squeue -hn bats -o %i) ]]; }
 no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
 all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
@@ -131,7 +143,7 @@ all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
 nothing_left() {
     poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn bats)"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
-    poll "$SOON" no_cgroups || fail "cgroups left: $(cgroups)"
+    poll "$SOON" no_cgroups || fail "cgroups left: $(left_cgroups)"
     poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
 }
@@ -152,7 +164,10 @@ start_step() {
 }
 
 # What such a step runs. $1: what else, before the waiting.
-waiter() { echo "${1-}; echo ready \$SLURM_JOB_ID; exec sleep 1000"; }
+waiter() { echo "${1:-:}; echo ready \$SLURM_JOB_ID; exec sleep 1000"; }
+
+# ready COUNT: so many tasks have said that they are.
+ready() { (($(grep -c '^ready ' "$OUT") == $1)); }
 
 # await_step: waits for srun's end, at most SOON. Sets STATUS.
 await_step() {
@@ -186,18 +201,14 @@ policy() {
 }
 ENGINE="engine=$DOCKER_HOST"
 
-save_policy() { [[ -e $RESTORE ]] || cp -p "$PLUGSTACK_CONF" "$RESTORE"; }
-restore_policy() {
-    [[ ! -e $RESTORE ]] || cmp -s "$RESTORE" "$PLUGSTACK_CONF" ||
-        { cp -p "$RESTORE" "$PLUGSTACK_CONF.new" &&
-            mv "$PLUGSTACK_CONF.new" "$PLUGSTACK_CONF"; }
-}
+usual_policy() { policy allow=debian 'allow=berth/**' "$ENGINE"; }
+restore_policy() { mv "$RESTORE" "$PLUGSTACK_CONF"; }
 
 # What is wrong with srun's standard error, as far as berth goes: it must be
 # one sentence of berth's, and nothing else but Slurm's line on the exit code.
 one_sentence() {
     local rest
-    rest=$(grep -v -e 'Exited with exit code' -e 'queued and waiting' \
+    rest=$(grep -v -e '^srun: error: .*Exited with exit code' -e 'queued and waiting' \
         -e 'has been allocated' -e 'Force Terminated' <<<"$1" || true)
     [[ $(grep -c . <<<"$rest") == 1 && $rest == *'berth: '* ]] ||
         fail "not one sentence of berth's: $1"
@@ -233,13 +244,18 @@ bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
 
 tidy() {
     scancel -Q -n bats 2>/dev/null || true
-    restore_policy
-    rm -rf "$HOME1/bypass"
+    usual_policy
+    rm -rf "$HOME1"/{bypass,turns,bad,multi,probe,rootly,*-inside,*.sh,*.out,{out,err}-*.txt}
     poll 30 no_jobs || true
     no_traces || {
         poll 5 no_traces || "$PREFIX/sbin/berth-epilog" --sweep >&2 || true
     }
 }
 
-setup_file() { save_policy; }
+setup_file() {
+    cp -p "$PLUGSTACK_CONF" "$RESTORE"
+    { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
+    usual_policy
+}
+teardown_file() { restore_policy; }
 teardown() { tidy; }
