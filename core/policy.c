@@ -20,6 +20,7 @@
 #define DEFAULT_FILE "plugstack.conf"
 
 enum {
+    CDI_MAX = 128,
     ENGINE_MAX = 107, // sun_path of sockaddr_un(7), without its NUL
     SHOWN_MAX = 8,    // patterns that a denial lists
     WHERE_MAX = 240,  // "FILE line N", as sentences show it
@@ -34,6 +35,7 @@ struct rule {
 struct policy {
     char where[WHERE_MAX];
     char *engine;
+    char *cdi;
     size_t rule_count;
     struct rule *rules;
 };
@@ -136,11 +138,35 @@ set_engine(struct policy *policy, const char *value, struct berth_err *err)
     return policy->engine ? 0 : no_memory(err);
 }
 
+static int
+set_cdi(struct policy *policy, const char *value, struct berth_err *err)
+{
+    static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    if (policy->cdi)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "a second cdi=: leave one out");
+    size_t vendor = strspn(value, ok);
+    size_t class = value[vendor] ? strspn(value + vendor + 1, ok) : 0;
+    if (vendor == 0 || value[vendor] != '/' || class == 0 ||
+        value[vendor + 1 + class] || strlen(value) > CDI_MAX)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "a kind of CDI devices is VENDOR/CLASS: write "
+                       "cdi=nvidia.com/gpu, or what the CDI specification of "
+                       "this node has as its kind");
+    policy->cdi = strdup(value);
+    return policy->cdi ? 0 : no_memory(err);
+}
+
 static const struct {
     const char *key; // with its '='
     int (*set)(struct policy *policy, const char *value, struct berth_err *err);
 } keys[] = {
     {"allow=", add_allow},
+    {"cdi=", set_cdi},
     {"engine=", set_engine},
 };
 
@@ -161,7 +187,7 @@ add_word(struct policy *policy, const char *word, struct berth_err *err)
     return err_set(err,
                    BERTH_EINVAL,
                    "%s: \"%s\" is no word that berth knows: write "
-                   "allow=IMAGE or engine=unix:///PATH",
+                   "allow=IMAGE, engine=unix:///PATH or cdi=VENDOR/CLASS",
                    policy->where,
                    quoted);
 }
@@ -205,6 +231,7 @@ void policy_free(struct policy *policy)
             free(policy->rules[i].text);
         free(policy->rules);
         free(policy->engine);
+    free(policy->cdi);
         free(policy);
     }
     errno = saved;
@@ -213,6 +240,11 @@ void policy_free(struct policy *policy)
 const char *policy_engine(const struct policy *policy)
 {
     return policy->engine ? policy->engine : DEFAULT_ENGINE;
+}
+
+const char *policy_cdi(const struct policy *policy)
+{
+    return policy->cdi;
 }
 
 // Appends to BUF of SIZE bytes what fits whole; says whether it did.

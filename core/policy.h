@@ -24,9 +24,10 @@ struct policy_origin {
 
 struct policy;
 
-// Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH").
+// Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH",
+// "cdi=KIND").
 // No allow= word: nothing is allowed. An unknown key, a malformed or empty
-// value, a second engine=, a socket path of more than 107 bytes, a cut line: ERR
+// value, a second engine= or cdi=, a socket path of more than 107 bytes, a cut line: ERR
 // (BERTH_EINVAL) is one sentence that names file, line and word and says
 // what was expected. Returns a new policy, to be given to policy_free, or
 // NULL with ERR set.
@@ -39,6 +40,10 @@ void policy_free(struct policy *policy); // NULL is fine; keeps errno
 // The path of the engine's Unix socket, borrowed; "/run/docker.sock" unless
 // engine= says otherwise.
 const char *policy_engine(const struct policy *policy);
+
+// The kind of the CDI devices by which GPUs are asked for ("nvidia.com/gpu"),
+// borrowed; NULL unless cdi= names one.
+const char *policy_cdi(const struct policy *policy);
 
 enum policy_verdict { POLICY_DENY = 0, POLICY_ALLOW = 1 };
 

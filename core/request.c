@@ -118,6 +118,44 @@ static json_t *build_ulimits(const struct request *r)
     return ulimits;
 }
 
+// Devices. Podman takes CDI names for paths.
+static json_t *build_devices(const struct request *r)
+{
+    json_t *devices = json_array();
+
+    if (r->gpus_by != REQUEST_GPUS_FILES &&
+        r->gpus_by != REQUEST_GPUS_PODMAN_CDI)
+        return devices;
+    for (size_t i = 0; i < r->ngpus; i++)
+        json_array_append_new(
+            devices,
+            r->gpus_by == REQUEST_GPUS_FILES
+                ? json_pack("{s:s, s:s, s:s}",
+                            "PathOnHost", r->gpus[i],
+                            "PathInContainer", r->gpus[i],
+                            "CgroupPermissions", "rw")
+                : json_pack("{s:s}", "PathOnHost", r->gpus[i]));
+    return devices;
+}
+
+// DeviceRequests: never a count, which would be any.
+static json_t *build_device_requests(const struct request *r)
+{
+    json_t *ids = json_array();
+
+    for (size_t i = 0; i < r->ngpus; i++)
+        json_array_append_new(ids, json_string(r->gpus[i]));
+    if (r->gpus_by == REQUEST_GPUS_NVIDIA)
+        return json_pack("[{s:s, s:o, s:[[sss]]}]",
+                         "Driver", "nvidia",
+                         "DeviceIDs", ids,
+                         "Capabilities", "gpu", "compute", "utility");
+    if (r->gpus_by == REQUEST_GPUS_CDI)
+        return json_pack("[{s:s, s:o}]", "Driver", "cdi", "DeviceIDs", ids);
+    json_decref(ids);
+    return json_array();
+}
+
 static json_t *build_host_config(const struct request *r, json_t *mounts)
 {
     json_t *groups = json_array();
@@ -126,7 +164,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         json_array_append_new(groups, json_sprintf("%u", r->gids[i]));
     return json_pack(
         "{s:b, s:s, s:o, s:[s], s:[s], s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
-        " s:o, s:{s:s}, s:{s:s}, s:o, s:[]}",
+        " s:o, s:{s:s}, s:{s:s}, s:o, s:o, s:o}",
         "AutoRemove", 1,
         "CgroupnsMode", "private",
         "GroupAdd", groups,
@@ -144,7 +182,8 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "LogConfig", "Type", "none",
         "RestartPolicy", "Name", "no",
         "Mounts", mounts,
-        "Devices");
+        "Devices", build_devices(r),
+        "DeviceRequests", build_device_requests(r));
 }
 
 static json_t *build_labels(const struct request *r)
@@ -158,6 +197,40 @@ static json_t *build_labels(const struct request *r)
     return labels;
 }
 
+// The environment of berth-init, and of the hooks of GPU vendors, which act
+// on these variables wherever an image sets them. Tasks bring their own.
+static json_t *build_env(const struct request *r)
+{
+    bool nvidia = r->gpus_by == REQUEST_GPUS_NVIDIA;
+    json_t *visible =
+        nvidia ? json_string("NVIDIA_VISIBLE_DEVICES=")
+               : json_string("NVIDIA_VISIBLE_DEVICES=void");
+
+    for (size_t i = 0; nvidia && i < r->ngpus; i++) {
+        json_t *longer = json_sprintf("%s%s%s", json_string_value(visible),
+                                      i ? "," : "", r->gpus[i]);
+        json_decref(visible);
+        visible = longer;
+    }
+    json_t *env = json_pack("[o, s, s, s, s, s]",
+                            visible,
+                            nvidia
+                                ? "NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+                                : "NVIDIA_DRIVER_CAPABILITIES=",
+                            "NVIDIA_MIG_CONFIG_DEVICES=",
+                            "NVIDIA_MIG_MONITOR_DEVICES=",
+                            "NVIDIA_IMEX_CHANNELS=",
+                            "CUDA_VISIBLE_DEVICES=");
+    for (size_t i = 0; i < r->nimage_env; i++)
+        if (strncmp(r->image_env[i], "LD_", 3) == 0)
+            json_array_append_new(env,
+                                  json_sprintf("%.*s=",
+                                               (int)strcspn(r->image_env[i],
+                                                            "="),
+                                               r->image_env[i]));
+    return env;
+}
+
 json_t *request_build(const struct request *r, struct berth_err *err)
 {
     json_t *mounts = build_mounts(r, err);
@@ -165,11 +238,9 @@ json_t *request_build(const struct request *r, struct berth_err *err)
     if (!mounts)
         return NULL;
     // The image's own entry point, command, health check and working
-    // directory never run or count: berth-init does, and the tasks. The
-    // environment is berth-init's own; tasks bring theirs. The variables
-    // set here drive the hooks of GPU vendors, wherever an image sets them.
+    // directory never run or count: berth-init does, and the tasks.
     json_t *body = json_pack(
-        "{s:s, s:o, s:[s], s:[], s:s, s:b, s:{s:[s]}, s:s, s:[ssss], s:o,"
+        "{s:s, s:o, s:[s], s:[], s:s, s:b, s:{s:[s]}, s:s, s:o, s:o,"
         " s:o}",
         "Image", r->image_id,
         "User", json_sprintf("%u:%u", r->uid, r->gid),
@@ -179,11 +250,7 @@ json_t *request_build(const struct request *r, struct berth_err *err)
         "NetworkDisabled", 0,
         "Healthcheck", "Test", "NONE",
         "StopSignal", "SIGKILL",
-        "Env",
-        "NVIDIA_VISIBLE_DEVICES=void",
-        "NVIDIA_DRIVER_CAPABILITIES=",
-        "NVIDIA_MIG_CONFIG_DEVICES=",
-        "NVIDIA_MIG_MONITOR_DEVICES=",
+        "Env", build_env(r),
         "Labels", build_labels(r),
         "HostConfig", build_host_config(r, mounts));
     if (!body) {

@@ -36,6 +36,15 @@ struct request_label {
     const char *value;
 };
 
+// How GPUs are asked for, and what their names are then.
+enum request_gpus {
+    REQUEST_GPUS_NONE = 0,
+    REQUEST_GPUS_FILES = 1,      // device files, at the same place
+    REQUEST_GPUS_NVIDIA = 2,     // UUIDs, for Docker's NVIDIA driver
+    REQUEST_GPUS_CDI = 3,        // CDI devices, for Docker
+    REQUEST_GPUS_PODMAN_CDI = 4, // CDI devices, for Podman
+};
+
 // All borrowed.
 struct request {
     const char *image_id; // "sha256:...": never a name
@@ -53,6 +62,13 @@ struct request {
     size_t nulimits;
     const struct request_label *labels;
     size_t nlabels;
+    enum request_gpus gpus_by;
+    const char *const *gpus;
+    size_t ngpus;
+    // Of the image's ENV: what its LD_* variables say is for the tasks, not
+    // for a vendor's hook that runs as root.
+    char *const *image_env;
+    size_t nimage_env;
 };
 
 // Says whether a mount can be asked for at TARGET: an absolute path without

@@ -115,6 +115,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_text(&step->argv0, value);
     else if (strcmp(key, "script") == 0)
         rc = set_path(&step->script, value);
+    else if (strcmp(key, "gpus") == 0)
+        rc = set_text(&step->gpus, value);
     else if (strcmp(key, "word") == 0 && step->words.n < BERTH_ALLOW_MAX)
         rc = strv_add(&step->words, value);
     else if (strcmp(key, "conf") == 0)
@@ -153,6 +155,7 @@ void step_clear(struct step *step)
     free(step->cwd);
     free(step->argv0);
     free(step->script);
+    free(step->gpus);
     free(step->conf);
     strv_clear(&step->words);
     *step = (struct step){0};

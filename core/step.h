@@ -33,6 +33,8 @@ struct step {
     char *cwd;         // absolute
     char *argv0;       // of the program, or empty: see handover/wire.h
     char *script;      // absolute path of the batch script, or NULL
+    char *gpus;        // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
+                       // NULL. The user's word: stepd/gpus.h
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL
     uint32_t conf_line; // or 0

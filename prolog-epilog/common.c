@@ -92,7 +92,8 @@ bool job_env_read(struct job_env *out)
         !copy_env("SLURM_CLUSTER_NAME", out->cluster, sizeof(out->cluster)) ||
         !copy_env("SLURM_JOB_PARTITION", out->partition,
                   sizeof(out->partition)) ||
-        !copy_env("SLURM_JOB_GPUS", out->gpus, sizeof(out->gpus)))
+        !copy_env("SLURM_JOB_GPUS", out->gpus, sizeof(out->gpus)) ||
+        !copy_env("SLURM_CONF", out->slurm_conf, sizeof(out->slurm_conf)))
         return false;
     snprintf(name, sizeof(name), "%s.0", job);
     return step_name_parse(name, &out->job, &step);

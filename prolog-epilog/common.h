@@ -20,6 +20,7 @@ struct job_env {
     char cluster[128];
     char partition[128];
     char gpus[4096];
+    char slurm_conf[4096]; // or empty
 };
 bool job_env_read(struct job_env *out);
 

@@ -2,16 +2,98 @@
 // Copyright (c) 2026 The berth developers
 //
 // berth-prolog: for slurm.conf's Prolog=, as root, before a job's first
-// step on this node. Removes what a crash left behind and writes the job's
-// record. Exits 0 also where something could not be done: a prolog that
+// step on this node. Removes what a crash left behind, writes the job's
+// record and, once per boot, has the table of GPUs made. Exits 0 also where something could not be done: a prolog that
 // fails drains the node, and a job without a container has no use for
 // that. A job with one then gets no GPU, or a refusal with the reason.
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "gpu/table.h"
 #include "prolog-epilog/common.h"
 #include "stepd/store.h"
+
+static bool table_is_current(const struct job_env *env)
+{
+    static struct gpu_table now;
+    char path[PATH_MAX];
+    bool current = false;
+
+    if (store_gpus_path(BERTH_STATEDIR, env->node, path, sizeof(path), NULL) <
+            0 ||
+        store_gpus_stamp(env->slurm_conf, &now, NULL) < 0)
+        return false;
+    struct gpu_table *table = gpu_table_read(path, NULL);
+    if (table)
+        current = strcmp(table->boot, now.boot) == 0 &&
+                  strcmp(table->conf, now.conf) == 0;
+    free(table);
+    return current;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    int parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+    text[n] = 0;
+    if (f)
+        fclose(f);
+    const char *p = strrchr(text, ')');
+    return p && sscanf(p, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+// Finds the program of the slurmd that started this one, be it by way of a
+// site's own prolog.
+static bool find_slurmd(char *path, size_t size)
+{
+    char link[64];
+
+    for (pid_t pid = getppid(); pid > 1; pid = parent_of(pid)) {
+        snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+        ssize_t n = readlink(link, path, size - 1);
+        path[n > 0 ? n : 0] = 0;
+        const char *slash = strrchr(path, '/');
+        // Debian's is slurmd-wlm.
+        if (slash && strncmp(slash, "/slurmd", 7) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Has berth-gpus ask that slurmd: no other knows for certain what a GRES
+// index of this node stands for.
+static void make_table(const struct job_env *env)
+{
+    static const char program[] = BERTH_SBINDIR "/berth-gpus";
+    char node[80], conf[PATH_MAX + 16], slurmd[PATH_MAX + 16];
+    static const char option[] = "--slurmd=";
+    char *const argv[] = {(char *)"berth-gpus", (char *)"--write", node, conf,
+                          slurmd, NULL};
+    char *const none[] = {NULL};
+    int status = -1;
+
+    snprintf(node, sizeof(node), "--node=%s", env->node);
+    snprintf(conf, sizeof(conf), "--slurm-conf=%s", env->slurm_conf);
+    strcpy(slurmd, option);
+    pid_t pid = find_slurmd(slurmd + strlen(option), PATH_MAX) ? fork() : -1;
+    if (pid == 0) {
+        execve(program, argv, none);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        complain("%s could not find out about the GPUs of node %s: steps in "
+                 "containers get none",
+                 program, env->node);
+}
 
 int main(int argc, char **argv)
 {
@@ -38,5 +120,7 @@ int main(int argc, char **argv)
     snprintf(job.gpus, sizeof(job.gpus), "%s", env.gpus);
     if (store_job_write(BERTH_STATEDIR, env.node, &job, &err) < 0)
         complain("%s", err.text);
+    if (env.gpus[0] && !table_is_current(&env))
+        make_table(&env);
     return 0;
 }

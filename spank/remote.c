@@ -153,6 +153,18 @@ static bool tell_policy(int link, int argc, char **argv)
     return ok;
 }
 
+// The GPUs that the step has by its environment. berth-stepd takes of them
+// those that are the job's.
+static bool tell_gpus(int link, spank_t sp, uint32_t step)
+{
+    bool numbered = step != STEP_BATCH && step != STEP_INTERACTIVE;
+    char list[4096];
+
+    return spank_getenv(sp, numbered ? "SLURM_STEP_GPUS" : "SLURM_JOB_GPUS",
+                        list, sizeof(list)) != ESPANK_SUCCESS ||
+           tell(link, "gpus", list);
+}
+
 // Gathers and sends what berth-stepd needs to know.
 static bool tell_facts(const struct remote *remote, spank_t sp,
                        const char *image, int argc, char **argv)
@@ -181,7 +193,7 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell(link, "cwd", cwd) &&
            tell(link, "argv0", remote->prepared ? "" : remote->argv0) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
-           tell_policy(link, argc, argv) &&
+           tell_gpus(link, sp, step) && tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
 }
 

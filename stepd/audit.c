@@ -54,8 +54,12 @@ static int audit_engine(const struct request *r,
         return differs(err, "it is privileged");
     if (!c->readonly_rootfs)
         return differs(err, "its root file system is writable");
-    if (c->ndevices > 0)
-        return differs(err, "it has devices");
+    // DeviceRequests are one with all names in it, Devices are as many.
+    bool one = r->gpus_by == REQUEST_GPUS_NVIDIA ||
+               r->gpus_by == REQUEST_GPUS_CDI;
+    if (r->gpus_by != REQUEST_GPUS_PODMAN_CDI &&
+        c->ndevices != (one ? 1 : r->ngpus))
+        return differs(err, "its devices");
     if (strcmp(c->network_mode, "host") != 0 || !is_own(c->pid_mode) ||
         !is_own(c->ipc_mode))
         return differs(err, "its namespaces");
@@ -217,6 +221,7 @@ static int audit_root(int root, struct berth_err *err)
 }
 
 int audit_container(const struct request *request,
+                    const struct gpus *gpus,
                     const struct engine_container *container,
                     struct berth_err *err)
 {
@@ -232,6 +237,8 @@ int audit_container(const struct request *request,
     int rc = audit_root(root, err);
     for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
         rc = audit_mount(root, &request->mounts[i], err);
+    if (rc == 0)
+        rc = gpus_audit(gpus, root, err);
     close(root);
     return rc;
 }

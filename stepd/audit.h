@@ -9,13 +9,16 @@
 #include "core/err.h"
 #include "core/request.h"
 #include "engine/engine.h"
+#include "stepd/gpus.h"
 
 // CONTAINER as the engine shows it and its first process as the kernel
 // shows it: image, identity, groups, capabilities, no-new-privileges,
-// seccomp, namespaces, and each mount by device and inode and its flags.
+// seccomp, namespaces, each mount by device and inode and its flags, and
+// its device nodes (stepd/gpus.h).
 // 0, or -1 with ERR set to the first difference (BERTH_EENGINE): the
 // container must be removed. As root, in the init pid namespace.
 int audit_container(const struct request *request,
+                    const struct gpus *gpus,
                     const struct engine_container *container,
                     struct berth_err *err);
 

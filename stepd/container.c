@@ -25,6 +25,7 @@
 #include "engine/engine.h"
 #include "handover/wire.h"
 #include "stepd/audit.h"
+#include "stepd/gpus.h"
 #include "stepd/identity.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
@@ -84,6 +85,7 @@ struct making {
     struct request_ulimit ulimits[RLIM_NLIMITS];
     struct request_label labels[8];
     struct store_job allocation;
+    struct gpus gpus;
     char job[16], uid[16], name[STEP_NAME_MAX];
     char id[65];
     int listener; // where berth-init connects
@@ -366,9 +368,13 @@ static int choose(struct making *m, struct berth_err *err)
     if (half <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
     // Without a prolog nothing is known of the job: no GPUs, no cluster.
-    if (store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
-                       &m->allocation, err) < 0 &&
-        err->code != BERTH_ENOTFOUND)
+    bool known = store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
+                                &m->allocation, err) == 0;
+    if ((!known && err->code != BERTH_ENOTFOUND) ||
+        gpus_choose(m->step, known ? &m->allocation : NULL, &m->gpus, err) <
+            0 ||
+        gpus_request(&m->gpus, policy_cdi(m->policy),
+                     engine_is_podman(m->engine), r, err) < 0)
         return -1;
     r->image_id = m->image.id;
     r->uid = m->step->uid;
@@ -378,6 +384,8 @@ static int choose(struct making *m, struct berth_err *err)
     r->mounts = m->mounts;
     r->ulimits = m->ulimits;
     r->labels = m->labels;
+    r->image_env = m->image.env;
+    r->nimage_env = m->image.nenv;
     r->tmpfs_bytes = r->shm_bytes = (uint64_t)half;
     choose_ulimits(m);
     choose_labels(m);
@@ -399,7 +407,9 @@ static int make_overlay(struct making *m, struct strv *out,
                          m->image.nenv,
                          has_mount(m, home) ? home : m->step->cwd,
                          out,
-                         err);
+                         err) < 0
+               ? -1
+               : gpus_overlay(&m->gpus, out, err);
 }
 
 static long long now_ms(void)
@@ -483,7 +493,7 @@ int container_create(const struct step *step, const struct store_step *store,
         (control = await_init(&m, err)) < 0 ||
         inside_prepare(m.seen.pid, &m.request, &m.identity, store->dir, err) <
             0 ||
-        audit_container(&m.request, &m.seen, err) < 0)
+        audit_container(&m.request, &m.gpus, &m.seen, err) < 0)
         goto out;
     out->pid = m.seen.pid;
     out->control = control;
@@ -501,6 +511,7 @@ out:
     engine_close(m.engine);
     policy_free(m.policy);
     identity_clear(&m.identity);
+    gpus_clear(&m.gpus);
     for (size_t i = 0; i < m.request.nmounts; i++)
         free(m.paths[i]);
     free(m.tmpfs);

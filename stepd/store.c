@@ -96,8 +96,7 @@ static int make_node_dir(const char *state, const char *node, char *path,
     return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
 }
 
-// The kernel's name for the time since the machine was started.
-static void boot_id(char *buf, size_t size)
+void store_boot_id(char *buf, size_t size)
 {
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 
@@ -115,7 +114,7 @@ int store_job_write(const char *state, const char *node,
     char boot[64];
     int fd = -1, rc = -1;
 
-    boot_id(boot, sizeof(boot));
+    store_boot_id(boot, sizeof(boot));
     if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
         return -1;
     snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
@@ -191,7 +190,7 @@ void store_jobs_expire(const char *state, const char *node)
     uint32_t number, step;
 
     snprintf(path, sizeof(path), "%s/%s", state, node);
-    boot_id(boot, sizeof(boot));
+    store_boot_id(boot, sizeof(boot));
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
         char name[32];
@@ -215,6 +214,40 @@ void store_job_remove(const char *state, const char *node, uint32_t job)
 
     snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
     unlink(path);
+}
+
+int store_gpus_path(const char *state, const char *node, char *path,
+                    size_t size, struct berth_err *err)
+{
+    char dir[2048];
+
+    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
+        return -1;
+    return (size_t)snprintf(path, size, "%s/gpus.json", dir) < size
+               ? 0
+               : err_set(err, BERTH_EINVAL, "a name is too long");
+}
+
+int store_gpus_stamp(const char *slurm_conf, struct gpu_table *table,
+                     struct berth_err *err)
+{
+    struct stat slurm, gres = {0};
+    char path[4096];
+
+    const char *slash = strrchr(slurm_conf, '/');
+    if (!slash || stat(slurm_conf, &slurm) < 0)
+        return err_set(err, BERTH_ENOTFOUND, "there is no %s", slurm_conf);
+    // A node can do without a gres.conf.
+    snprintf(path, sizeof(path), "%.*s/gres.conf", (int)(slash - slurm_conf),
+             slurm_conf);
+    if (stat(path, &gres) < 0)
+        gres = (struct stat){0};
+    store_boot_id(table->boot, sizeof(table->boot));
+    snprintf(table->conf, sizeof(table->conf), "%lld.%09ld %lu %lld.%09ld %lu",
+             (long long)slurm.st_mtim.tv_sec, slurm.st_mtim.tv_nsec,
+             (unsigned long)slurm.st_ino, (long long)gres.st_mtim.tv_sec,
+             gres.st_mtim.tv_nsec, (unsigned long)gres.st_ino);
+    return 0;
 }
 
 int store_step_create(const char *state, const struct step *step,

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "core/err.h"
+#include "core/gpu.h"
 #include "core/step.h"
 
 struct store_step {
@@ -48,6 +49,9 @@ struct store_job {
     char gpus[4096]; // SLURM_JOB_GPUS: GRES indices, "0,2-3", or empty
 };
 
+// The kernel's name for the time since the machine was started.
+void store_boot_id(char *buf, size_t size);
+
 // Writes JOB's record, in the place of one that a former run of the job
 // left. 0, or -1 with ERR set.
 int store_job_write(const char *state, const char *node,
@@ -63,6 +67,16 @@ void store_jobs_expire(const char *state, const char *node);
 
 // Removes the record; that there is none is fine.
 void store_job_remove(const char *state, const char *node, uint32_t job);
+
+// Writes the path of NODE's table of GPUs (gpu/table.h) to PATH, and makes
+// its directory. 0, or -1 with ERR set. As root.
+int store_gpus_path(const char *state, const char *node, char *path,
+                    size_t size, struct berth_err *err);
+
+// Notes in TABLE of what it is made: this boot, and slurm.conf and gres.conf
+// as they are now. 0, or -1 with ERR set: there is no SLURM_CONF.
+int store_gpus_stamp(const char *slurm_conf, struct gpu_table *table,
+                     struct berth_err *err);
 
 // Makes the directory of STEP under STATE, and locks it. A directory that a
 // dead berth-stepd left there is removed first, with its container. OUT is

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Finds out what the device files of the node's table are.
+#ifndef BERTH_DISCOVER_H
+#define BERTH_DISCOVER_H
+
+#include "core/err.h"
+#include "core/gpu.h"
+
+// Where to look: "" for the machine itself, or a recorded tree.
+struct discover_roots {
+    const char *proc;     // stands before "/proc/driver/nvidia"
+    const char *sys;      // before "/sys/class/drm"
+    const char *topology; // an XML file of hwloc's, or NULL
+};
+
+// Fills in vendor, bus id, model, UUID, NUMA node and cores of each GPU of
+// TABLE, or what its problem is. hwloc is asked only if a GPU has a bus id.
+void discover_gpus(struct gpu_table *table,
+                   const struct discover_roots *roots);
+
+#endif

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the prolog's record and table, which only root can write; the list
+// of GPUs in the step's environment, which is the user's; and /dev of the
+// container.
+
+#include "stepd/gpus.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "gpu/table.h"
+
+enum {
+    DEVPTS_MAGIC = 0x1cd1,
+    DEV_DEPTH = 8,
+};
+
+// AMD's compute interface, which all its GPUs share.
+static const char kfd[] = "/dev/kfd";
+
+static bool has_number(const struct step *step)
+{
+    return step->step != STEP_BATCH && step->step != STEP_INTERACTIVE;
+}
+
+// Slurm says in the environment which of the job's GPUs a numbered step has;
+// a batch script and salloc's shell have all.
+static int choose_set(const struct step *step,
+                      const struct store_job *allocation,
+                      struct gpu_set *out, struct berth_err *err)
+{
+    struct gpu_set job, asked;
+
+    *out = (struct gpu_set){0};
+    if (!allocation && step->gpus && step->gpus[0])
+        return err_set(err, BERTH_EDENIED,
+                       "the prolog of node %s has no record of this job's "
+                       "GPUs: ask your administrator to set berth-prolog up "
+                       "as slurm.conf's Prolog",
+                       step->node);
+    if (!allocation)
+        return 0;
+    if (gpu_list_parse(allocation->gpus, &job, err) < 0)
+        return err_prefix(err, "the prolog's record of this job's GPUs");
+    if (!has_number(step)) {
+        *out = job;
+        return 0;
+    }
+    if (gpu_list_parse(step->gpus ? step->gpus : "", &asked, err) < 0)
+        return err_prefix(err, "SLURM_STEP_GPUS");
+    gpu_set_intersect(&job, &asked, out);
+    return 0;
+}
+
+static const struct gpu *next_gpu(const struct gpus *gpus, unsigned *i)
+{
+    for (; *i < GPU_MAX; (*i)++)
+        if (gpus->set.has[*i])
+            return &gpus->table->gpus[(*i)++];
+    return NULL;
+}
+
+static int check_gpu(const struct gpu *gpu, const char *node,
+                     struct berth_err *err)
+{
+    struct stat st;
+
+    if (gpu->problem[0])
+        return err_set(err, BERTH_ENOTFOUND,
+                       "GPU %u of node %s can not be had in a container: %s",
+                       gpu->index, node, gpu->problem);
+    for (size_t i = 0; i < gpu->nfiles; i++)
+        if (stat(gpu->files[i], &st) < 0 || !S_ISCHR(st.st_mode))
+            return err_set(err, BERTH_ENOTFOUND,
+                           "GPU %u of node %s is gone: %s is no device: tell "
+                           "your administrator",
+                           gpu->index, node, gpu->files[i]);
+    return 0;
+}
+
+int gpus_choose(const struct step *step, const struct store_job *allocation,
+                struct gpus *out, struct berth_err *err)
+{
+    char path[4096], boot[64];
+
+    *out = (struct gpus){0};
+    if (choose_set(step, allocation, &out->set, err) < 0)
+        return -1;
+    if (out->set.n == 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s/gpus.json", BERTH_STATEDIR,
+             step->node);
+    out->table = gpu_table_read(path, err);
+    if (!out->table)
+        return err_set(err, BERTH_ENOTFOUND,
+                       "berth does not know the GPUs of node %s: ask your "
+                       "administrator what berth-prolog says in its log",
+                       step->node);
+    store_boot_id(boot, sizeof(boot));
+    if (strcmp(out->table->boot, boot) != 0)
+        return err_set(err, BERTH_ENOTFOUND,
+                       "what berth knows of the GPUs of node %s is of the "
+                       "time before its last start: ask your administrator "
+                       "what berth-prolog says in its log",
+                       step->node);
+    for (unsigned i = 0; i < GPU_MAX; i++) {
+        if (!out->set.has[i])
+            continue;
+        if (i >= out->table->n)
+            return err_set(err, BERTH_ENOTFOUND,
+                           "Slurm has no device file for GPU %u of node %s",
+                           i, step->node);
+        if (check_gpu(&out->table->gpus[i], step->node, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int name_by_cdi(struct gpus *gpus, const char *kind,
+                       struct berth_err *err)
+{
+    const struct gpu *gpu;
+
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        if ((gpu->uuid[0]
+                 ? strv_addf(&gpus->names, "%s=%s", kind, gpu->uuid)
+                 : strv_addf(&gpus->names, "%s=%u", kind, gpu->index)) < 0)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+    return 0;
+}
+
+static bool has_vendor(const struct gpus *gpus, enum gpu_vendor vendor)
+{
+    const struct gpu *gpu;
+
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        if (gpu->vendor == vendor)
+            return true;
+    return false;
+}
+
+static int name_by_file(struct gpus *gpus, struct berth_err *err)
+{
+    const struct gpu *gpu;
+    int rc = has_vendor(gpus, GPU_AMD) ? strv_add(&gpus->names, kfd) : 0;
+
+    for (unsigned i = 0; rc == 0 && (gpu = next_gpu(gpus, &i));)
+        for (size_t k = 0; rc == 0 && k < gpu->nfiles; k++)
+            rc = strv_add(&gpus->names, gpu->files[k]);
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
+}
+
+static int name_by_uuid(struct gpus *gpus, struct berth_err *err)
+{
+    const struct gpu *gpu;
+
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));) {
+        if (gpu->vendor != GPU_NVIDIA)
+            return err_set(err, BERTH_EINVAL,
+                           "GPUs of NVIDIA and of others can not be had in "
+                           "one container");
+        if (strv_add(&gpus->names, gpu->uuid) < 0)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+    }
+    return 0;
+}
+
+int gpus_request(struct gpus *gpus, const char *cdi, bool podman,
+                 struct request *request, struct berth_err *err)
+{
+    int rc;
+
+    if (gpus->set.n == 0)
+        return 0;
+    if (cdi) {
+        request->gpus_by = podman ? REQUEST_GPUS_PODMAN_CDI : REQUEST_GPUS_CDI;
+        rc = name_by_cdi(gpus, cdi, err);
+    } else if (!has_vendor(gpus, GPU_NVIDIA)) {
+        request->gpus_by = REQUEST_GPUS_FILES;
+        rc = name_by_file(gpus, err);
+    } else if (podman) {
+        // It would accept a request for NVIDIA's driver, and ignore it.
+        rc = err_set(err, BERTH_EINVAL,
+                     "Podman gives NVIDIA GPUs to containers by CDI only: ask "
+                     "your administrator to add cdi=nvidia.com/gpu to "
+                     "plugstack.conf");
+    } else {
+        request->gpus_by = REQUEST_GPUS_NVIDIA;
+        rc = name_by_uuid(gpus, err);
+    }
+    request->gpus = (const char *const *)gpus->names.v;
+    request->ngpus = gpus->names.n;
+    return rc;
+}
+
+int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
+                 struct berth_err *err)
+{
+    static const char *const slurms[] = {
+        "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL",   "HIP_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES", "SLURM_STEP_GPUS",      "ZE_AFFINITY_MASK",
+    };
+    char uuids[GPU_MAX * sizeof(((struct gpu *)NULL)->uuid)] = "";
+    const struct gpu *gpu;
+    size_t used = 0;
+    int rc = 0;
+
+    for (size_t i = 0; gpus->set.n == 0 && rc == 0 &&
+                       i < sizeof(slurms) / sizeof(*slurms); i++)
+        rc = strv_add(overlay, slurms[i]);
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        if (gpu->uuid[0])
+            used += (size_t)snprintf(uuids + used, sizeof(uuids) - used,
+                                     used ? ",%s" : "%s", gpu->uuid);
+    if (rc == 0)
+        rc = strv_addf(overlay, "NVIDIA_VISIBLE_DEVICES=%s",
+                       used ? uuids : "void");
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
+}
+
+// The nodes of one container's /dev, as they are compared.
+struct audit {
+    const struct gpus *gpus;
+    size_t found; // files of the GPUs
+    struct berth_err *err;
+};
+
+static int differs(struct berth_err *err, const char *what, const char *path)
+{
+    char quote[ERR_QUOTE_MAX];
+
+    err_quote(path, quote, sizeof(quote));
+    return err_set(err, BERTH_EENGINE,
+                   "the container that the engine started is not the one "
+                   "that was asked for (%s %s)", what, quote);
+}
+
+// What Docker and Podman put into every container.
+static bool is_standard(const char *path, dev_t rdev)
+{
+    static const struct {
+        const char *path;
+        unsigned major_number, minor_number;
+    } known[] = {
+        {"/dev/full", 1, 7},    {"/dev/null", 1, 3}, {"/dev/ptmx", 5, 2},
+        {"/dev/random", 1, 8},  {"/dev/tty", 5, 0},  {"/dev/urandom", 1, 9},
+        {"/dev/zero", 1, 5},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(path, known[i].path) == 0)
+            return rdev == makedev(known[i].major_number,
+                                   known[i].minor_number);
+    return false;
+}
+
+// Says whether PATH is, on the node, the device RDEV as well.
+static bool is_nodes(const char *path, dev_t rdev)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == rdev;
+}
+
+// What the GPUs of one vendor have in common, and a vendor's own driver adds.
+static bool is_shared(const struct gpus *gpus, const char *path, dev_t rdev)
+{
+    static const struct {
+        enum gpu_vendor vendor;
+        const char *path;
+    } known[] = {
+        {GPU_AMD, kfd},
+        {GPU_NVIDIA, "/dev/nvidia-modeset"},
+        {GPU_NVIDIA, "/dev/nvidia-uvm"},
+        {GPU_NVIDIA, "/dev/nvidia-uvm-tools"},
+        {GPU_NVIDIA, "/dev/nvidiactl"},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(path, known[i].path) == 0)
+            return has_vendor(gpus, known[i].vendor) && is_nodes(path, rdev);
+    return false;
+}
+
+// Says whether PATH is RDEV and one of the GPUs' own.
+static bool is_gpus(const struct gpus *gpus, const char *path, dev_t rdev)
+{
+    const struct gpu *gpu;
+
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        for (size_t k = 0; k < gpu->nfiles; k++)
+            if (strcmp(path, gpu->files[k]) == 0)
+                return is_nodes(path, rdev);
+    return false;
+}
+
+static int audit_node(struct audit *audit, const char *path,
+                      const struct stat *st)
+{
+    if (S_ISCHR(st->st_mode) && is_gpus(audit->gpus, path, st->st_rdev)) {
+        audit->found++;
+        return 0;
+    }
+    if (S_ISCHR(st->st_mode) && (is_standard(path, st->st_rdev) ||
+                                 is_shared(audit->gpus, path, st->st_rdev)))
+        return 0;
+    return differs(audit->err, "it has a device", path);
+}
+
+// Compares what is in the directory FD, which it closes.
+static int audit_dir(struct audit *audit, int fd, const char *path, int depth)
+{
+    char name[4096];
+    struct statfs fs;
+    struct stat st;
+    int rc = 0;
+
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        rc = err_set(audit->err, BERTH_ESYS, "%s of the container: %m", path);
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    // Terminals come and go there, and are the container's own.
+    bool terminals = fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_MAGIC;
+    for (struct dirent *e; !terminals && rc == 0 && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) >=
+                (int)sizeof(name) ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            rc = differs(audit->err, "it has a strange", path);
+        else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+            rc = audit_node(audit, name, &st);
+        else if (S_ISDIR(st.st_mode) && depth == DEV_DEPTH)
+            rc = differs(audit->err, "it has a strange", name);
+        else if (S_ISDIR(st.st_mode))
+            rc = audit_dir(audit,
+                           openat(fd, e->d_name,
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+                                      O_CLOEXEC),
+                           name, depth + 1);
+    }
+    closedir(d);
+    return rc;
+}
+
+int gpus_audit(const struct gpus *gpus, int root, struct berth_err *err)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS |
+                                      RESOLVE_NO_SYMLINKS};
+    struct audit audit = {.gpus = gpus, .err = err};
+    const struct gpu *gpu;
+    size_t wanted = 0;
+
+    int dev = (int)syscall(SYS_openat2, root, "/dev", &how, sizeof(how));
+    if (audit_dir(&audit, dev, "/dev", 0) < 0)
+        return -1;
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        wanted += gpu->nfiles;
+    return audit.found == wanted
+               ? 0
+               : differs(err, "it lacks a device of GPU", gpus->names.v[0]);
+}
+
+void gpus_clear(struct gpus *gpus)
+{
+    free(gpus->table);
+    strv_clear(&gpus->names);
+    *gpus = (struct gpus){0};
+}
