@@ -123,11 +123,13 @@ cgroups() {
         for node in $(sinfo -hN -o %N); do
             find "$root/slurm_$node" "$root/slurm" \
                 "$root/system.slice/${node}_slurmstepd.scope" \
-                "$root/system.slice/slurmstepd.scope" -type d -name 'job_*'
+                "$root/system.slice/slurmstepd.scope" -type d -name 'job_*' || true
         done
         # One that is not there makes find fail.
-        find "$root/berth-quickstart" "$root/libpod_parent" -mindepth 1 -maxdepth 1 \
-            -type d ! -name 'conmon*' || true
+        case $BERTH_ENGINE in
+        docker) find "$root/berth-quickstart" -mindepth 1 -maxdepth 1 -type d || true ;;
+        podman) find "$root/libpod_parent" -mindepth 1 -maxdepth 1 -type d ! -name 'conmon*' || true ;;
+        esac
     done 2>/dev/null < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts)
 }
 
@@ -138,6 +140,15 @@ left_cgroups() { cgroups | grep -vxFf "$BATS_FILE_TMPDIR/cgroups" || true; }
 no_jobs() { [[ -z $(squeue -hn bats -o %i) ]]; }
 no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
 all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
+
+# A slurmstepd that is killed leaves its cgroups, with a bare step as well.
+# They must be empty.
+forgive_cgroups() {
+    local dir
+    while read -r dir; do
+        [[ ! -d $dir ]] || find "$dir" -depth -type d -exec rmdir {} +
+    done < <(left_cgroups | grep "/job_$JOB\$")
+}
 
 # Nothing is left, now or soon, and the nodes are there for others.
 nothing_left() {
@@ -186,6 +197,10 @@ sleepers() {
 }
 no_sleeper() { [[ -z $(sleepers "$1") ]]; }
 
+# ends_as STATE: the job does, in Slurm's words.
+ends_as() {
+    poll "$SOON" job_is "$JOB" "$1" || fail "Slurm calls it $(job_says "$JOB" JobState)"
+}
 job_is() { [[ $(scontrol -o show job "$1") == *" JobState=$2 "* ]]; }
 # job_says JOB FIELD: as scontrol shows it.
 job_says() {

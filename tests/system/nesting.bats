@@ -94,7 +94,7 @@ END
     cat >"$HOME1/multi" <<END
 # a comment
 0 sh -c '$(host_only | tr "'" '"')'
-1-2 sh -c 'echo task %t of %o'
+1-2 echo task %t of %o
 END
     run --separate-stderr as_user srun -n3 -N1 -l --container=debian --multi-prog multi
     equal "$status" 0
