@@ -118,23 +118,16 @@ static json_t *build_ulimits(const struct request *r)
     return ulimits;
 }
 
-// Devices. Podman takes CDI names for paths.
 static json_t *build_devices(const struct request *r)
 {
     json_t *devices = json_array();
 
-    if (r->gpus_by != REQUEST_GPUS_FILES &&
-        r->gpus_by != REQUEST_GPUS_PODMAN_CDI)
-        return devices;
-    for (size_t i = 0; i < r->ngpus; i++)
-        json_array_append_new(
-            devices,
-            r->gpus_by == REQUEST_GPUS_FILES
-                ? json_pack("{s:s, s:s, s:s}",
-                            "PathOnHost", r->gpus[i],
-                            "PathInContainer", r->gpus[i],
-                            "CgroupPermissions", "rw")
-                : json_pack("{s:s}", "PathOnHost", r->gpus[i]));
+    for (size_t i = 0; r->gpus_by == REQUEST_GPUS_FILES && i < r->ngpus; i++)
+        json_array_append_new(devices,
+                              json_pack("{s:s, s:s, s:s}",
+                                        "PathOnHost", r->gpus[i],
+                                        "PathInContainer", r->gpus[i],
+                                        "CgroupPermissions", "rw"));
     return devices;
 }
 

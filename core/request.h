@@ -39,10 +39,9 @@ struct request_label {
 // How GPUs are asked for, and what their names are then.
 enum request_gpus {
     REQUEST_GPUS_NONE = 0,
-    REQUEST_GPUS_FILES = 1,      // device files, at the same place
-    REQUEST_GPUS_NVIDIA = 2,     // UUIDs, for Docker's NVIDIA driver
-    REQUEST_GPUS_CDI = 3,        // CDI devices, for Docker
-    REQUEST_GPUS_PODMAN_CDI = 4, // CDI devices, for Podman
+    REQUEST_GPUS_FILES = 1,  // device files, at the same place
+    REQUEST_GPUS_NVIDIA = 2, // UUIDs, for Docker's NVIDIA driver
+    REQUEST_GPUS_CDI = 3,    // CDI devices
 };
 
 // All borrowed.

@@ -54,11 +54,12 @@ static int audit_engine(const struct request *r,
         return differs(err, "it is privileged");
     if (!c->readonly_rootfs)
         return differs(err, "its root file system is writable");
-    // DeviceRequests are one with all names in it, Devices are as many.
-    bool one = r->gpus_by == REQUEST_GPUS_NVIDIA ||
-               r->gpus_by == REQUEST_GPUS_CDI;
-    if (r->gpus_by != REQUEST_GPUS_PODMAN_CDI &&
-        c->ndevices != (one ? 1 : r->ngpus))
+    // DeviceRequests are one with all names in it, Devices are as many. Podman
+    // shows neither, and ignores the former where it does not know CDI: what
+    // there is then in /dev counts.
+    if (r->gpus_by != REQUEST_GPUS_CDI &&
+        c->ndevices !=
+            (r->gpus_by == REQUEST_GPUS_NVIDIA ? 1 : r->ngpus))
         return differs(err, "its devices");
     if (strcmp(c->network_mode, "host") != 0 || !is_own(c->pid_mode) ||
         !is_own(c->ipc_mode))

@@ -185,7 +185,7 @@ int gpus_request(struct gpus *gpus, const char *cdi, bool podman,
     if (gpus->set.n == 0)
         return 0;
     if (cdi) {
-        request->gpus_by = podman ? REQUEST_GPUS_PODMAN_CDI : REQUEST_GPUS_CDI;
+        request->gpus_by = REQUEST_GPUS_CDI;
         rc = name_by_cdi(gpus, cdi, err);
     } else if (!has_vendor(gpus, GPU_NVIDIA)) {
         request->gpus_by = REQUEST_GPUS_FILES;
@@ -193,9 +193,9 @@ int gpus_request(struct gpus *gpus, const char *cdi, bool podman,
     } else if (podman) {
         // It would accept a request for NVIDIA's driver, and ignore it.
         rc = err_set(err, BERTH_EINVAL,
-                     "Podman gives NVIDIA GPUs to containers by CDI only: ask "
-                     "your administrator to add cdi=nvidia.com/gpu to "
-                     "plugstack.conf");
+                     "Podman has no driver for NVIDIA's GPUs, and can give "
+                     "them to a container by CDI only: ask your administrator "
+                     "to add cdi=nvidia.com/gpu to plugstack.conf");
     } else {
         request->gpus_by = REQUEST_GPUS_NVIDIA;
         rc = name_by_uuid(gpus, err);

@@ -392,9 +392,7 @@ static void each_gpu_of_a_dgx2_is_asked_for_by_its_uuid(void **state)
                  uuid);
         check_request(list, "nvidia.com/gpu", false, "[]", requests,
                       "NVIDIA_VISIBLE_DEVICES=void");
-        snprintf(requests, sizeof(requests),
-                 "[{\"PathOnHost\":\"nvidia.com/gpu=%s\"}]", uuid);
-        check_request(list, "nvidia.com/gpu", true, requests, "[]",
+        check_request(list, "nvidia.com/gpu", true, "[]", requests,
                       "NVIDIA_VISIBLE_DEVICES=void");
     }
 }
@@ -421,8 +419,9 @@ static void plain_devices_are_asked_for_by_their_files(void **state)
                   "[{\"PathOnHost\":\"/dev/fake1\",\"PathInContainer\":"
                   "\"/dev/fake1\",\"CgroupPermissions\":\"rw\"}]",
                   "[]", "NVIDIA_VISIBLE_DEVICES=void");
-    check_request("0", "berth.example/gpu", true,
-                  "[{\"PathOnHost\":\"berth.example/gpu=0\"}]", "[]",
+    check_request("0", "berth.example/gpu", true, "[]",
+                  "[{\"Driver\":\"cdi\",\"DeviceIDs\":"
+                  "[\"berth.example/gpu=0\"]}]",
                   "NVIDIA_VISIBLE_DEVICES=void");
     table->gpus[1].vendor = GPU_AMD;
     check_request("1", NULL, false,

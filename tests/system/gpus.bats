@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The berth authors
+#
+# GPUs: a step has in its container those that Slurm gave it, and no others.
+# The sandbox's are two plain devices, which is all that Slurm, the engine and
+# the kernel need to tell one from the other.
+
+# shellcheck disable=SC2154  # stderr is bats's
+load lib
+
+GPUS=/dev/berth-quickstart
+
+setup() {
+    [[ -c $GPUS/gpu1 ]] || skip_without "the right to make device nodes"
+}
+
+# What a task prints of itself: the GPUs that are there, which of them open,
+# and what its variables say.
+# shellcheck disable=SC2016  # the task's shell expands it
+LOOK='there=$(cd /dev/berth-quickstart 2>/dev/null && echo gpu*)
+    for d in 0 1; do
+        (: <"/dev/berth-quickstart/gpu$d") 2>/dev/null && opens="$opens$d"
+    done
+    echo "$SLURM_PROCID: there=$there opens=$opens cuda=$CUDA_VISIBLE_DEVICES" \
+        "nvidia=$NVIDIA_VISIBLE_DEVICES"'
+
+# Nothing is left but what the prolog knows of the GPUs.
+nothing_of_step() {
+    poll "$SOON" no_jobs
+    rm -f "$STATE"/*/gpus.json
+    nothing_left
+}
+
+# look SRUN'S WORDS
+look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
+
+@test "a step without GPUs has none" {
+    equal "$(look)" "0: there= opens= cuda= nvidia=void"
+    equal "$(look --gres=none)" "0: there= opens= cuda= nvidia=void"
+}
+
+@test "a step has as many GPUs as it was given" {
+    equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+    run look --gres=gpu:1
+    [[ $output =~ ^'0: there=gpu'[01]' opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
+}
+
+@test "two jobs with a GPU each have different ones, each only its own" {
+    local first second
+    start_step -w n1 --gres=gpu:1 --container=debian sh -c "$LOOK; $(waiter)"
+    first=$(grep there= "$OUT")
+    second=$(look -w n1 --gres=gpu:1)
+    scancel "$JOB"
+    await_step
+    case $first in
+    *'there=gpu0 opens=0 '*) contains "$second" 'there=gpu1 opens=1 ' ;;
+    *'there=gpu1 opens=1 '*) contains "$second" 'there=gpu0 opens=0 ' ;;
+    *) fail "$first" ;;
+    esac
+}
+
+@test "each task opens its own GPU with --gpus-per-task" {
+    local out
+    out=$(look -N1 -n2 --gres=gpu:2 --gpus-per-task=1)
+    equal "$(grep -o 'opens=[^ ]*' <<<"$out" | sort | tr '\n' ' ')" "opens=0 opens=1 "
+    equal "$(grep -c 'cuda=0 ' <<<"$out")" 2
+}
+
+@test "each task's GPU and variables are as bare with --gpu-bind" {
+    local words='-N1 -n2 --gres=gpu:2 --gpu-bind=map_gpu:1,0'
+    # shellcheck disable=SC2086  # several words
+    equal "$(look $words | sed 's/there=[^=]*opens/opens/; s/ nvidia=.*//')" \
+        "$(as_user srun -Q $words sh -c "$LOOK" | sort | sed 's/there=[^=]*opens/opens/; s/ nvidia=.*//')"
+}
+
+@test "two steps of a job split its GPUs" {
+    local out
+    out=$(as_user salloc -Q -N1 -n2 --gres=gpu:2 bash -c "
+        for i in 1 2; do
+            srun -n1 --exact --gres=gpu:1 --container=debian sh -c '$LOOK; sleep 2' &
+        done
+        wait")
+    equal "$(grep -o 'there=.*opens=[^ ]*' <<<"$out" | sort)" \
+        $'there=gpu0 opens=0\nthere=gpu1 opens=1'
+}
+
+@test "a batch script has the job's GPUs" {
+    {
+        printf '#!/bin/sh\n#SBATCH --gres=gpu:2 --container=debian --output=gpus.out\n'
+        echo "$LOOK"
+    } | as_user tee gpus.sh >/dev/null
+    as_user sbatch --wait gpus.sh
+    equal "$(cat "$HOME1/gpus.out")" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+}
+
+@test "what the environment and the image say changes nothing (threats 5, 6, 43, 48)" {
+    local spoof=(env "SLURM_JOB_GPUS=0,1" "SLURM_STEP_GPUS=0,1"
+        "CUDA_VISIBLE_DEVICES=0,1" NVIDIA_VISIBLE_DEVICES=all
+        "GPU_DEVICE_ORDINAL=0,1" "ROCR_VISIBLE_DEVICES=0,1" "ZE_AFFINITY_MASK=0,1"
+        "SPANK_SLURM_JOB_GPUS=0,1" "SPANK_GPUS=0,1")
+    image berth/greedy "$BATS_SUITE_TMPDIR/probe" 'ENV NVIDIA_VISIBLE_DEVICES=all' \
+        'ENV SLURM_JOB_GPUS=0,1' 'ENV SLURM_STEP_GPUS=0,1' 'ENV CUDA_VISIBLE_DEVICES=0,1' \
+        'ENV GPU_DEVICE_ORDINAL=0,1'
+    equal "$(as_user "${spoof[@]}" srun -Q --container=debian sh -c "$LOOK")" \
+        "0: there= opens= cuda= nvidia=void"
+    run as_user "${spoof[@]}" srun -Q --gres=gpu:1 --container=debian sh -c "$LOOK"
+    [[ $output =~ ^'0: there=gpu'[01]' opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
+    run as_user "${spoof[@]}" srun -Q --container=berth/greedy /probe env
+    equal "$status" 0
+    contains "$output" NVIDIA_VISIBLE_DEVICES=void
+    lacks "$output" CUDA_VISIBLE_DEVICES=
+    lacks "$output" GPU_DEVICE_ORDINAL=
+    # A step without, in a job with GPUs.
+    equal "$(as_user salloc -Q -N1 --gres=gpu:2 "${spoof[@]}" \
+        srun --gres=none --container=debian sh -c "$LOOK")" \
+        "0: there= opens= cuda= nvidia=void"
+}
+
+@test "a device node that an image brings does not open (threat 52)" {
+    cp -a "$BATS_SUITE_TMPDIR/probe" "$BATS_TEST_TMPDIR/node"
+    mknod -m 0666 "$BATS_TEST_TMPDIR/node/gpu" c 1 7
+    image berth/node "$BATS_TEST_TMPDIR/node"
+    # With the GPU, so that it is not Slurm that forbids it.
+    run as_user srun -Q --gres=gpu:2 --container=berth/node /probe show /gpu
+    ((status != 0)) || fail "it can be read"
+    contains "$output" "Permission denied"
+}
+
+@test "without the prolog's record: no GPU, and a sentence that says why" {
+    # A step's own record is read when its container is made.
+    cat >"$HOME1/gpus.sh" <<'END'
+#!/bin/sh
+#SBATCH --gres=gpu:1 --output=gpus.out
+touch here
+while [ -e here ]; do sleep 0.1; done
+srun --container=debian true 2>&1
+echo "status $?"
+srun --gres=none --container=debian echo without 2>&1
+END
+    JOB=$(as_user sbatch --parsable -w n1 gpus.sh)
+    poll $SOON test -e "$HOME1/here" || fail "the script does not begin"
+    rm "$STATE/n1/$JOB.job" "$HOME1/here"
+    poll $SOON grep -q without "$HOME1/gpus.out" || fail "$(cat "$HOME1/gpus.out")"
+    contains "$(cat "$HOME1/gpus.out")" "has no record of this job's GPUs"
+    contains "$(cat "$HOME1/gpus.out")" "status 125"
+    equal "$(sinfo -hn n1 -o %T | grep -c drain)" 0
+}
+
+@test "a GPU that is gone is named" {
+    mv "$GPUS/gpu1" "$GPUS/away"
+    run --separate-stderr look --gres=gpu:2
+    mv "$GPUS/away" "$GPUS/gpu1"
+    contains "$stderr" "GPU 1 of node"
+    contains "$stderr" "$GPUS/gpu1 is no device"
+    equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+}
+
+@test "berth-gpus shows the node's GPUs, and which job has each" {
+    start_step -w n1 --gres=gpu:2 --container=debian sh -c "$(waiter)"
+    run "$PREFIX/sbin/berth-gpus" --node=n1
+    equal "$status" 0
+    [[ ${lines[1]} =~ ^n1\ +0\ +$JOB\ +$GPUS/gpu0\  ]] || fail "no gpu0 of $JOB"
+    [[ ${lines[2]} =~ ^n1\ +1\ +$JOB\ +$GPUS/gpu1\  ]] || fail "no gpu1 of $JOB"
+    equal "${#lines[@]}" 3
+    scancel "$JOB"
+    await_step
+    poll $SOON no_records
+    run "$PREFIX/sbin/berth-gpus" --node=n1
+    [[ ${lines[1]} =~ ^n1\ +0\ +-\  ]] || fail "a job has gpu0"
+}
+
+@test "the prolog finds out about the GPUs once, and again after gres.conf changed" {
+    local table=$STATE/n1/gpus.json before
+    rm -f "$table"
+    look -w n1 --gres=gpu:1 >/dev/null
+    before=$(stat -c '%i %Y' "$table")
+    look -w n1 --gres=gpu:1 >/dev/null
+    equal "$(stat -c '%i %Y' "$table")" "$before"
+    sleep 1
+    touch "${SLURM_CONF%/*}/gres.conf"
+    look -w n1 --gres=gpu:1 >/dev/null
+    [[ $(stat -c '%i %Y' "$table") != "$before" ]] || fail "it did not"
+}
+
+@test "an engine that has no such CDI devices is a sentence for the administrator" {
+    policy allow=debian "$ENGINE" cdi=berth.example/none
+    run --separate-stderr look --gres=gpu:1
+    equal "$output" ""
+    one_sentence "$stderr"
+    # Docker 20.10 refuses; Podman 4 ignores it, and the audit sees that
+    # (threat 49).
+    case $BERTH_ENGINE in
+    docker) contains "$stderr" "device driver" ;;
+    podman) contains "$stderr" "it lacks a device of GPU berth.example/none=" ;;
+    esac
+    nothing_of_step
+    equal "$(look)" "0: there= opens= cuda= nvidia=void"
+}
+
+teardown_file() {
+    restore_policy
+    rm -f "$STATE"/*/gpus.json
+}
