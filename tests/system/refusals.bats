@@ -240,10 +240,10 @@ END
 }
 
 @test "a missing command ends with 127 and one that can't be executed with 126" {
-    run --separate-stderr in_container nonexistent
+    run -127 --separate-stderr in_container nonexistent
     equal "$status" 127
     refused nonexistent
-    run --separate-stderr in_container /nonexistent/program
+    run -127 --separate-stderr in_container /nonexistent/program
     equal "$status" 127
     refused /nonexistent/program
     run --separate-stderr in_container /etc/passwd
