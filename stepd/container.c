@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,7 +90,9 @@ struct making {
     struct gpus gpus;
     char job[16], uid[16], name[STEP_NAME_MAX];
     char id[65];
+    const struct place *place;
     int listener; // where berth-init connects
+    pid_t prime;  // a child (stepd/place.h), or -1
 };
 
 static int decide(struct making *m, struct imgref *ref, struct berth_err *err)
@@ -471,6 +475,7 @@ static int start(struct making *m, struct berth_err *err)
         engine_container_create(m->engine, m->record.container, body, m->id,
                                 err) == 0 &&
         store_record_created(m->store, err) == 0 &&
+        (m->prime = place_prime(m->place, m->listener)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
         rc = 0;
@@ -478,10 +483,15 @@ static int start(struct making *m, struct berth_err *err)
     return rc;
 }
 
-int container_create(const struct step *step, const struct store_step *store,
-                     struct container *out, struct berth_err *err)
+int container_create(const struct step *step, const struct place *place,
+                     const struct store_step *store, struct container *out,
+                     struct berth_err *err)
 {
-    struct making m = {.step = step, .store = store, .listener = -1};
+    struct making m = {.step = step,
+                       .store = store,
+                       .place = place,
+                       .listener = -1,
+                       .prime = -1};
     struct imgref ref;
     int control = -1, rc = -1;
 
@@ -506,6 +516,10 @@ out:
         close(control);
     if (m.listener >= 0)
         close(m.listener);
+    if (m.prime > 0) {
+        kill(m.prime, SIGKILL);
+        waitpid(m.prime, NULL, 0);
+    }
     engine_container_clear(&m.seen);
     engine_image_clear(&m.image);
     engine_close(m.engine);

@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/step.h"
 #include "core/strv.h"
+#include "stepd/place.h"
 #include "stepd/store.h"
 
 struct container {
@@ -23,8 +24,9 @@ struct container {
 // in STORE and on record there, also when it fails. Blocks as long as the
 // engine does. Returns 0 and OUT, or -1 with ERR set to a sentence for the
 // user.
-int container_create(const struct step *step, const struct store_step *store,
-                     struct container *out, struct berth_err *err);
+int container_create(const struct step *step, const struct place *place,
+                     const struct store_step *store, struct container *out,
+                     struct berth_err *err);
 
 // Ends the container: berth-init sees its link close. STORE knows how to
 // remove what is left.

@@ -150,7 +150,8 @@ static bool pid_namespace(pid_t pid, ino_t *out)
 
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
-    if (container_create(&d->step, &d->store, &d->container, err) < 0)
+    if (container_create(&d->step, &d->place, &d->store, &d->container,
+                         err) < 0)
         return -1;
     d->overlay = seal_overlay(&d->container.overlay, err);
     if (d->overlay < 0 || !pid_namespace(d->container.pid, &d->pidns)) {

@@ -7,14 +7,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/limits.h"
 #include "core/procfs.h"
 
 // Finds where the hierarchy of CONTROLLERS is mounted whole. Returns a new
@@ -159,6 +164,23 @@ out:
 int place_leave_step(const struct place *place, struct berth_err *err)
 {
     return join_cgroups(place, getpid(), getpid(), true, err);
+}
+
+pid_t place_prime(const struct place *place, int fd)
+{
+    struct pollfd p = {.fd = 3, .events = POLLIN};
+    pid_t pid = place->n > 0 ? fork() : -1;
+
+    if (pid != 0)
+        return pid;
+    // Without what keeps the step alive, and no longer than it is needed.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(fd, 3) < 0 || syscall(SYS_close_range, 0, 2, 0) < 0 ||
+        syscall(SYS_close_range, 4, ~0U, 0) < 0)
+        _exit(1);
+    if (poll(&p, 1, BERTH_READY_MS) > 0)
+        write_pid(place->hierarchy[0].dir, "", getpid());
+    _exit(0);
 }
 
 static int copy_oom_score(pid_t pid, pid_t like)

@@ -28,6 +28,13 @@ void place_clear(struct place *place);
 // ERR set.
 int place_leave_step(const struct place *place, struct berth_err *err);
 
+// Has a child make the kernel's lock on moves between cgroups ready at the
+// moment that FD becomes readable: the first move after a while waits some
+// ten milliseconds for it, those soon after don't. The child moves itself to
+// where it is. Returns its pid, to be killed and reaped by the caller, or -1
+// (nothing but time is lost).
+pid_t place_prime(const struct place *place, int fd);
+
 // Gives process PID what the Slurm task (process LIKE) has: its cgroups in
 // every hierarchy, nice value, scheduling policy, CPU affinity and OOM score
 // adjustment. All are read from the kernel, none
