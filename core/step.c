@@ -117,6 +117,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_path(&step->script, value);
     else if (strcmp(key, "gpus") == 0)
         rc = set_text(&step->gpus, value);
+    else if (strcmp(key, "shared") == 0)
+        rc = set_text(&step->shared, value);
     else if (strcmp(key, "word") == 0 && step->words.n < BERTH_ALLOW_MAX)
         rc = strv_add(&step->words, value);
     else if (strcmp(key, "conf") == 0)
@@ -156,6 +158,7 @@ void step_clear(struct step *step)
     free(step->argv0);
     free(step->script);
     free(step->gpus);
+    free(step->shared);
     free(step->conf);
     strv_clear(&step->words);
     *step = (struct step){0};

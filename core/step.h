@@ -35,6 +35,7 @@ struct step {
     char *script;      // absolute path of the batch script, or NULL
     char *gpus;        // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
                        // NULL. The user's word: stepd/gpus.h
+    char *shared;      // "shard" or "mps": it has shares of GPUs; or NULL
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL
     uint32_t conf_line; // or 0

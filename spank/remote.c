@@ -153,13 +153,27 @@ static bool tell_policy(int link, int argc, char **argv)
     return ok;
 }
 
-// The GPUs that the step has by its environment. berth-stepd takes of them
-// those that are the job's.
+static bool has_env(spank_t sp, const char *name)
+{
+    char value[8];
+    spank_err_t rc = spank_getenv(sp, name, value, sizeof(value));
+
+    return rc == ESPANK_SUCCESS || rc == ESPANK_NOSPACE;
+}
+
+// The GPUs that the step has by its environment, and whether it has but
+// shares of them. berth-stepd takes of them those that are the job's.
 static bool tell_gpus(int link, spank_t sp, uint32_t step)
 {
     bool numbered = step != STEP_BATCH && step != STEP_INTERACTIVE;
+    const char *shared =
+        has_env(sp, "SLURM_SHARDS_ON_NODE")                ? "shard"
+        : has_env(sp, "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE") ? "mps"
+                                                           : NULL;
     char list[4096];
 
+    if (shared && !tell(link, "shared", shared))
+        return false;
     return spank_getenv(sp, numbered ? "SLURM_STEP_GPUS" : "SLURM_JOB_GPUS",
                         list, sizeof(list)) != ESPANK_SUCCESS ||
            tell(link, "gpus", list);

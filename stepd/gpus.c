@@ -54,6 +54,12 @@ static int choose_set(const struct step *step,
         return 0;
     if (gpu_list_parse(allocation->gpus, &job, err) < 0)
         return err_prefix(err, "the prolog's record of this job's GPUs");
+    // A container would get the whole GPU, and nothing of what shares it.
+    if (job.n > 0 && step->shared)
+        return err_set(err, BERTH_EINVAL,
+                       "GPUs that are shared (%s) can not be had in a "
+                       "container: ask Slurm for whole ones, with --gres=gpu",
+                       step->shared);
     if (!has_number(step)) {
         *out = job;
         return 0;

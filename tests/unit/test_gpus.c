@@ -536,6 +536,24 @@ static void the_record_bounds_what_a_step_gets(void **state)
     check_choice(0, "3", "3", -1, "no device file for GPU 3");
 }
 
+static void shares_of_gpus_are_refused_by_name(void **state)
+{
+    struct step step = {.job = 1, .node = (char *)"n1",
+                        .shared = (char *)"shard"};
+    struct store_job job = {.job = 1, .gpus = "0"};
+    struct berth_err err = {0};
+    struct gpus gpus;
+
+    (void)state;
+    assert_int_equal(gpus_choose(&step, &job, &gpus, &err), -1);
+    assert_non_null(strstr(err.text, "(shard)"));
+    gpus_clear(&gpus);
+    // Without GPUs, the variables are only what the user wrote.
+    job.gpus[0] = 0;
+    assert_int_equal(gpus_choose(&step, &job, &gpus, &err), 0);
+    gpus_clear(&gpus);
+}
+
 static void without_a_good_table_no_gpu(void **state)
 {
     char boot[64];
@@ -613,6 +631,7 @@ int main(void)
         TEST(refuses_what_an_engine_can_not_do),
         TEST(an_image_s_ld_variables_are_kept_from_hooks),
         TEST(the_record_bounds_what_a_step_gets),
+        TEST(shares_of_gpus_are_refused_by_name),
         TEST(without_a_good_table_no_gpu),
         TEST(the_audit_sees_devices_too_many_and_too_few),
     };
