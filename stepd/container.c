@@ -462,6 +462,24 @@ static int await_init(struct making *m, struct berth_err *err)
                    BERTH_READY_MS / 1000);
 }
 
+// Docker knows only when it starts a container whether it has the means to
+// give it GPUs, and says that in words for nobody.
+static void explain(const struct making *m, struct berth_err *err)
+{
+    bool nvidia = m->request.gpus_by == REQUEST_GPUS_NVIDIA;
+
+    if (!strstr(err->text, "could not select device driver"))
+        return;
+    err_set(err, BERTH_EENGINE,
+            nvidia ? "%s on node %s has no driver for NVIDIA's GPUs: ask your "
+                     "administrator to install the NVIDIA Container Toolkit "
+                     "there%s"
+                   : "%s on node %s can not give GPUs by CDI: ask your "
+                     "administrator to enable that, or to leave cdi=%s out",
+            engine_name(m->engine), m->step->node,
+            nvidia ? "" : policy_cdi(m->policy));
+}
+
 static int start(struct making *m, struct berth_err *err)
 {
     int rc = -1;
@@ -479,6 +497,8 @@ static int start(struct making *m, struct berth_err *err)
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
         rc = 0;
+    else
+        explain(m, err);
     json_decref(body);
     return rc;
 }

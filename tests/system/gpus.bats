@@ -191,11 +191,25 @@ END
     # Docker 20.10 refuses; Podman 4 ignores it, and the audit sees that
     # (threat 49).
     case $BERTH_ENGINE in
-    docker) contains "$stderr" "device driver" ;;
+    docker) contains "$stderr" "leave cdi=berth.example/none out" ;;
     podman) contains "$stderr" "it lacks a device of GPU berth.example/none=" ;;
     esac
     nothing_of_step
     equal "$(look)" "0: there= opens= cuda= nvidia=void"
+}
+
+@test "an engine without a driver for NVIDIA's GPUs is a sentence for the administrator" {
+    local table=$STATE/n1/gpus.json
+    look -w n1 --gres=gpu:1 >/dev/null
+    sed -i 's/"vendor":0/"vendor":1/g; s/"uuid":""/"uuid":"GPU-0"/g' "$table"
+    run --separate-stderr look -w n1 --gres=gpu:1
+    equal "$output" ""
+    one_sentence "$stderr"
+    case $BERTH_ENGINE in
+    docker) contains "$stderr" "install the NVIDIA Container Toolkit" ;;
+    podman) contains "$stderr" "add cdi=nvidia.com/gpu" ;;
+    esac
+    nothing_of_step
 }
 
 teardown_file() {
