@@ -293,6 +293,29 @@ static int choose_tmpfs(struct making *m, struct berth_err *err)
     return 0;
 }
 
+// Podman's API makes of each mount the text of an option, and quotes nothing:
+// behind a comma a directory's name would go on as options of its own, such
+// as another source. (A tmpfs' options stand behind a colon there.)
+static int check_names(const struct making *m, struct berth_err *err)
+{
+    const struct request *r = &m->request;
+    const char *bad = NULL;
+
+    for (size_t i = 0; i < r->nmounts; i++)
+        if (strpbrk(m->mounts[i].target, ",\""))
+            bad = m->mounts[i].target;
+    for (size_t i = 0; i < r->ntmpfs; i++)
+        if (strpbrk(m->tmpfs[i], ",:\""))
+            bad = m->tmpfs[i];
+    if (!bad || !engine_is_podman(m->engine))
+        return 0;
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "%s can not be mounted by Podman, because of the comma, "
+                   "colon or double quote in its name: use another one",
+                   bad);
+}
+
 // The kernel's bound on processes, or infinity where that is unknown.
 static rlim_t max_processes(void)
 {
@@ -393,7 +416,7 @@ static int choose(struct making *m, struct berth_err *err)
     r->tmpfs_bytes = r->shm_bytes = (uint64_t)half;
     choose_ulimits(m);
     choose_labels(m);
-    if (choose_tmpfs(m, err) < 0)
+    if (choose_tmpfs(m, err) < 0 || check_names(m, err) < 0)
         return -1;
     r->tmpfs = m->tmpfs;
     return 0;
