@@ -126,13 +126,35 @@ Seccomp:	2"
 
 @test "a directory named by --chdir is mounted, whatever its name (threat 18)" {
     local dir
-    for dir in 'x:etc:rw' 'with space' 'ünï' 'a,b=c"d' "it's" 'back\slash'; do
+    for dir in 'x:etc:rw' 'with space' 'ünï' "it's" 'back\slash' '%s%n' 'a,b=c' 'q"q'; do
         install -d -o berth1 "$HOME1/$dir"
         run --separate-stderr as_user srun --chdir="$HOME1/$dir" --container=debian sh -c 'pwd && touch here'
-        equal "$output" "$HOME1/$dir"
-        [[ -e $HOME1/$dir/here ]] || fail "nothing came to $dir"
+        if [[ $BERTH_ENGINE == podman && $dir == *[,\"]* ]]; then
+            # Its API has no way to say so.
+            refused "$HOME1/$dir" comma
+        else
+            equal "$output" "$HOME1/$dir"
+            [[ -e $HOME1/$dir/here ]] || fail "nothing came to $dir"
+        fi
         rm -r "${HOME1:?}/$dir"
     done
+}
+
+@test "a directory's name is never read as options of a mount (threats 18, 20)" {
+    local dir seen
+    for dir in x,src=/etc x,source=/root x,dst=/opt x,ro x,suid,dev x,bind-propagation=shared; do
+        install -d -o berth1 "$HOME1/$dir"
+        run --separate-stderr as_user srun --chdir="$HOME1/$dir" --container=debian \
+            sh -c 'pwd; ls; touch here'
+        seen=$output
+        if [[ $BERTH_ENGINE == podman ]]; then
+            refused "$HOME1/$dir" comma
+        else
+            equal "$seen" "$HOME1/$dir"
+        fi
+        rm -r "$HOME1"/x,*
+    done
+    nothing_left
 }
 
 @test "the working directory's mount is nosuid and nodev (threat 22)" {
@@ -263,7 +285,6 @@ Seccomp:	2"
 @test "a VOLUME of an image makes no volume of the engine's (threat 26)" {
     local before
     before=$(volumes)
-    start_step --container=berth/volume /probe hello 2>/dev/null || true
     run as_user srun --container=berth/volume /probe touch /data/file
     equal "$status" 0
     equal "$(volumes)" "$before"

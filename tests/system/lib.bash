@@ -98,7 +98,7 @@ image() { "$QUICKSTART" image "$@"; }
 
 # Prints what is there of berth's on any node, but for the jobs' records.
 traces() {
-    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' 2>/dev/null
+    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' ! -name gpus.json 2>/dev/null
     awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo
     berths | sed 's/^/container /'
     programs | sed 's/^/process /'
