@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 // Says whether TEXT is such a configuration. Some command's argument that
-// looks like one can not be told from it.
+// looks like one cannot be told from it.
 bool multiprog_is(const char *text);
 
 // Says whether every line of the configuration TEXT runs PROGRAM.

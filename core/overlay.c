@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-// Names that an image can not set for a task; a '*' at the end stands for
+// Names that an image cannot set for a task; a '*' at the end stands for
 // any rest.
 static const char *const not_the_images[] = {
     "BERTH_*",

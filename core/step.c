@@ -131,7 +131,7 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
     if (rc < 0)
         return err_set(err,
                        BERTH_EINVAL,
-                       "the plugin sent a fact that berth-stepd can not use "
+                       "the plugin sent a fact that berth-stepd cannot use "
                        "(%s)",
                        key);
     return 0;

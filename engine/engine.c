@@ -103,7 +103,7 @@ static int fail_status(const struct engine *e,
         return fail_answer(e, &why, err);
     return fail(err,
                 reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
-                "%s can not %s: %s (status %d)",
+                "%s cannot %s: %s (status %d)",
                 e->name,
                 what,
                 message,

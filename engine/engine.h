@@ -6,7 +6,7 @@
 // All need the credentials that the socket asks for (root). All block, with
 // a limit from core/limits.h. Those that return int return 0, or -1 with ERR
 // set as follows and their out-parameters untouched: BERTH_EENGINE (the
-// engine can not be reached, does not speak the protocol, or answered with
+// engine cannot be reached, does not speak the protocol, or answered with
 // an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
 // BERTH_ENOTFOUND (404), BERTH_ENOMEM, BERTH_EINVAL.
 #ifndef BERTH_ENGINE_H

@@ -192,7 +192,7 @@ struct http *http_create(const char *path, struct berth_err *err)
     if (!path || path[0] != '/' || strlen(path) >= sizeof(http->path)) {
         err_set(err,
                 BERTH_EINVAL,
-                "\"%s\" can not be a container engine's socket: it takes an "
+                "\"%s\" cannot be a container engine's socket: it takes an "
                 "absolute path of at most %zu bytes",
                 path ? path : "",
                 sizeof(http->path) - 1);
@@ -220,7 +220,7 @@ struct http *http_create(const char *path, struct berth_err *err)
     return http;
 fail:
     http_destroy(http);
-    err_set(err, BERTH_ENOMEM, "can not set up a connection: out of memory");
+    err_set(err, BERTH_ENOMEM, "cannot set up a connection: out of memory");
     return NULL;
 }
 

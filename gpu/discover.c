@@ -96,7 +96,7 @@ static void find_device(struct gpu *gpu, const struct discover_roots *roots)
         int minor = gpu_path_number(gpu->files[i], "/dev/nvidia");
         if (strncmp(gpu->files[i], "/dev/nvidia-caps/", 17) == 0) {
             snprintf(gpu->problem, sizeof(gpu->problem),
-                     "it is a MIG instance, which berth can not give to a "
+                     "it is a MIG instance, which berth cannot give to a "
                      "container yet");
             gpu->vendor = GPU_NVIDIA;
             return;

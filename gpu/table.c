@@ -53,7 +53,7 @@ int gpu_table_write(const char *path, const struct gpu_table *table,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         0600)) < 0 ||
              json_dumpfd(json, fd, JSON_COMPACT) < 0 || rename(tmp, path) < 0)
-        err_set(err, BERTH_ESYS, "%s can not be written: %m", path);
+        err_set(err, BERTH_ESYS, "%s cannot be written: %m", path);
     else
         rc = 0;
     if (fd >= 0)

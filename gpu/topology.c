@@ -20,7 +20,7 @@ struct topology *topology_open(const char *xml, struct berth_err *err)
     struct topology *topology = calloc(1, sizeof(*topology));
 
     if (!topology || hwloc_topology_init(&topology->hwloc) < 0) {
-        err_set(err, BERTH_ENOMEM, "hwloc can not be used: memory is out");
+        err_set(err, BERTH_ENOMEM, "hwloc cannot be used: memory is out");
         free(topology);
         return NULL;
     }
@@ -28,7 +28,7 @@ struct topology *topology_open(const char *xml, struct berth_err *err)
         hwloc_topology_set_io_types_filter(
             topology->hwloc, HWLOC_TYPE_FILTER_KEEP_IMPORTANT) < 0 ||
         hwloc_topology_load(topology->hwloc) < 0) {
-        err_set(err, BERTH_ESYS, "hwloc can not read the machine's topology");
+        err_set(err, BERTH_ESYS, "hwloc cannot read the machine's topology");
         topology_close(topology);
         return NULL;
     }

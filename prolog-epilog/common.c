@@ -168,7 +168,7 @@ static void remove_step(struct sweep *sweep, const char *node,
                name, node);
     } else {
         sweep->left++;
-        complain("what is left of step %s on node %s can not be removed: %s",
+        complain("what is left of step %s on node %s cannot be removed: %s",
                  name, node, err.text);
     }
 }

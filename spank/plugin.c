@@ -88,7 +88,7 @@ EXPORT int slurm_spank_init(spank_t sp, int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
         if (spank_option_register(sp, &options[i]) != ESPANK_SUCCESS)
-            slurm_error("berth: the option --%s can not be registered",
+            slurm_error("berth: the option --%s cannot be registered",
                         options[i].name);
     return ESPANK_SUCCESS;
 }

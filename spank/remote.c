@@ -277,7 +277,7 @@ void remote_ask(struct remote *remote, spank_t sp, const char *image,
                     "to install berth there",
                     task_program, remote->node);
     if (remote->link < 0)
-        slurm_error("berth: %s can not be started on node %s: tell your "
+        slurm_error("berth: %s cannot be started on node %s: tell your "
                     "administrator",
                     stepd_program, remote->node);
     else

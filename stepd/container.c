@@ -185,7 +185,7 @@ static int stage_workdir(struct making *m, struct berth_err *err)
     memcpy(why, err->text, sizeof(why));
     return err_set(err,
                    err->code,
-                   "the working directory can not be had in a container: %s; "
+                   "the working directory cannot be had in a container: %s; "
                    "start from another directory, or name one with --chdir",
                    why);
 }
@@ -202,7 +202,7 @@ static int stage_init(struct making *m, struct berth_err *err)
         !(st.st_mode & S_IXOTH))
         err_set(err,
                 BERTH_ESYS,
-                "%s is missing or can not be run on node %s: ask your "
+                "%s is missing or cannot be run on node %s: ask your "
                 "administrator to install berth there",
                 path,
                 m->step->node);
@@ -311,7 +311,7 @@ static int check_names(const struct making *m, struct berth_err *err)
         return 0;
     return err_set(err,
                    BERTH_EINVAL,
-                   "%s can not be mounted by Podman, because of the comma, "
+                   "%s cannot be mounted by Podman, because of the comma, "
                    "colon or double quote in its name: use another one",
                    bad);
 }
@@ -497,7 +497,7 @@ static void explain(const struct making *m, struct berth_err *err)
             nvidia ? "%s on node %s has no driver for NVIDIA's GPUs: ask your "
                      "administrator to install the NVIDIA Container Toolkit "
                      "there%s"
-                   : "%s on node %s can not give GPUs by CDI: ask your "
+                   : "%s on node %s cannot give GPUs by CDI: ask your "
                      "administrator to enable that, or to leave cdi=%s out",
             engine_name(m->engine), m->step->node,
             nvidia ? "" : policy_cdi(m->policy));

@@ -57,7 +57,7 @@ static int choose_set(const struct step *step,
     // A container would get the whole GPU, and nothing of what shares it.
     if (job.n > 0 && step->shared)
         return err_set(err, BERTH_EINVAL,
-                       "GPUs that are shared (%s) can not be had in a "
+                       "GPUs that are shared (%s) cannot be had in a "
                        "container: ask Slurm for whole ones, with --gres=gpu",
                        step->shared);
     if (!has_number(step)) {
@@ -85,7 +85,7 @@ static int check_gpu(const struct gpu *gpu, const char *node,
 
     if (gpu->problem[0])
         return err_set(err, BERTH_ENOTFOUND,
-                       "GPU %u of node %s can not be had in a container: %s",
+                       "GPU %u of node %s cannot be had in a container: %s",
                        gpu->index, node, gpu->problem);
     for (size_t i = 0; i < gpu->nfiles; i++)
         if (stat(gpu->files[i], &st) < 0 || !S_ISCHR(st.st_mode))
@@ -175,7 +175,7 @@ static int name_by_uuid(struct gpus *gpus, struct berth_err *err)
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));) {
         if (gpu->vendor != GPU_NVIDIA)
             return err_set(err, BERTH_EINVAL,
-                           "GPUs of NVIDIA and of others can not be had in "
+                           "GPUs of NVIDIA and of others cannot be had in "
                            "one container");
         if (strv_add(&gpus->names, gpu->uuid) < 0)
             return err_set(err, BERTH_ENOMEM, "memory is out");

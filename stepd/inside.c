@@ -126,7 +126,7 @@ int inside_prepare(pid_t pid, const struct request *request,
         prepare(ns, request, passwd, group);
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
         err_set(err, BERTH_ESYS,
-                "the container can not be prepared from within");
+                "the container cannot be prepared from within");
         goto out;
     }
     rc = 0;

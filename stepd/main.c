@@ -320,8 +320,8 @@ static void serve(struct stepd *d, char *buf)
     }
 }
 
-// Tries for a while, as the engine may be about to be restarted. What can
-// not be removed by then stays on record for the epilog.
+// Tries for a while, as the engine may be about to be restarted. What cannot
+// be removed by then stays on record for the epilog.
 static void clean_up(struct store_step *store)
 {
     struct berth_err err = {0};

@@ -147,7 +147,7 @@ static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
         if (write_pid(dir, root ? "" : c.path, pid) < 0) {
             err_set(err,
                     BERTH_ESYS,
-                    "process %d can not be moved into the cgroup %s%s: %m",
+                    "process %d cannot be moved into the cgroup %s%s: %m",
                     (int)pid,
                     dir,
                     root ? "" : c.path);

@@ -118,7 +118,7 @@ int stage_open(const struct stage_user *user, const char *path,
         err_set(err,
                 errno == EACCES || errno == EPERM ? BERTH_EDENIED
                                                   : BERTH_ENOTFOUND,
-                "%s can not be opened as user %u: %s",
+                "%s cannot be opened as user %u: %s",
                 path,
                 user->uid,
                 strerror(errno));
@@ -173,7 +173,7 @@ int stage_judge(int fd, const char *path, const char *const *never,
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return err_set(err,
                        BERTH_EDENIED,
-                       "%s is neither a directory nor a file, and can not be "
+                       "%s is neither a directory nor a file, and cannot be "
                        "mounted into a container",
                        path);
     for (; *never; never++) {
@@ -186,7 +186,7 @@ int stage_judge(int fd, const char *path, const char *const *never,
         if (is && (strcmp(*never, "/") != 0 || same(&st, &no)))
             return err_set(err,
                            BERTH_EDENIED,
-                           "%s can not be mounted into a container, because "
+                           "%s cannot be mounted into a container, because "
                            "it is, holds or lies in %s, which no container "
                            "gets",
                            path,

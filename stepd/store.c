@@ -35,7 +35,7 @@ static int make_dir(const char *path, mode_t mode, struct berth_err *err)
     struct stat st;
 
     if (mkdir(path, mode) < 0 && errno != EEXIST)
-        return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+        return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
     if (lstat(path, &st) < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", path);
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
@@ -90,7 +90,7 @@ static int make_node_dir(const char *state, const char *node, char *path,
          p = strchr(p + 1, '/')) {
         *p = 0;
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
-            return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+            return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
         *p = '/';
     }
     return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
@@ -134,7 +134,7 @@ int store_job_write(const char *state, const char *node,
                         0600)) < 0 ||
              json_dumpfd(json, fd, JSON_COMPACT) < 0 ||
              rename(tmp, path) < 0)
-        err_set(err, BERTH_ESYS, "%s can not be written: %m", path);
+        err_set(err, BERTH_ESYS, "%s cannot be written: %m", path);
     else
         rc = 0;
     if (fd >= 0)
@@ -269,7 +269,7 @@ int store_step_create(const char *state, const struct step *step,
             continue;
         }
         if (errno != EEXIST)
-            return err_set(err, BERTH_ESYS, "%s can not be made: %m", path);
+            return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
         if (open_locked(path, &old, err) < 0) {
             if (err && err->code == BERTH_ENOTFOUND)
                 continue;
@@ -280,7 +280,7 @@ int store_step_create(const char *state, const struct step *step,
             return -1;
         }
     }
-    return err_set(err, BERTH_ESYS, "%s can not be locked", path);
+    return err_set(err, BERTH_ESYS, "%s cannot be locked", path);
 }
 
 int store_step_open(const char *state, const char *node, const char *name,
@@ -364,7 +364,7 @@ int store_record_write(const struct store_step *step, const char *engine,
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0600);
     if (!json || fd < 0 || json_dumpfd(json, fd, JSON_COMPACT) < 0) {
-        err_set(err, BERTH_ESYS, "%s/record can not be written: %m",
+        err_set(err, BERTH_ESYS, "%s/record cannot be written: %m",
                 step->path);
         goto out;
     }
@@ -386,7 +386,7 @@ int store_record_created(const struct store_step *step,
                     0600);
 
     if (fd < 0)
-        return err_set(err, BERTH_ESYS, "%s/created can not be written: %m",
+        return err_set(err, BERTH_ESYS, "%s/created cannot be written: %m",
                        step->path);
     close(fd);
     return 0;
@@ -481,7 +481,7 @@ static int remove_container(const struct store_step *step,
         rc = 0;
     engine_close(engine);
     if (rc < 0)
-        err_set(err, why.code, "the container %s can not be removed: %s",
+        err_set(err, why.code, "the container %s cannot be removed: %s",
                 record.container, why.text);
     return rc;
 }
@@ -535,7 +535,7 @@ static int remove_entries(const struct store_step *step,
     closedir(d);
     unlinkat(step->dir, "record", 0);
     if (rmdir(step->path) < 0)
-        return err_set(err, BERTH_ESYS, "%s can not be removed: %m",
+        return err_set(err, BERTH_ESYS, "%s cannot be removed: %m",
                        step->path);
     return 0;
 }

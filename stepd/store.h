@@ -102,7 +102,7 @@ int store_record_write(const struct store_step *step, const char *engine,
                        struct store_record *out, struct berth_err *err);
 
 // Notes that the engine has made the container. Without that note, one that
-// can not be found may still be on its way.
+// cannot be found may still be on its way.
 int store_record_created(const struct store_step *step,
                          struct berth_err *err);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # The words in plugstack.conf: what they allow, from when on, and what
 # happens if they are wrong.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # berth-prolog and berth-epilog: they remove what belongs to berth, and only
 # that. Most leftovers here are made as a crash would have left them.

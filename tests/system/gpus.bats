@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # GPUs: a step has in its container those that Slurm gave it, and no others.
 # The sandbox's are two plain devices, which is all that Slurm, the engine and

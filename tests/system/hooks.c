@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copyright 2026 The berth authors
+// Copyright (c) 2026 The berth developers
 //
 // hooks PLUGIN N: plays slurmstepd to the plugin for a step that wants no
 // container, N times, each in a process of its own. Prints how many

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # Who a task is, what it may do and what it sees of the node.
 

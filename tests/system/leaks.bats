@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # What many steps leave, and what a step without a container costs.
 

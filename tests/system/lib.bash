@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # For every file here: `load lib`. What they need of the sandbox comes from
 # the environment that `quickstart admin` and `quickstart check` set.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copyright 2026 The berth authors
+// Copyright (c) 2026 The berth developers
 //
 // The only program of the test images: what a test wants to know from
 // within a container that has nothing else in it.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Copyright 2026 The berth authors
+# Copyright (c) 2026 The berth developers
 #
 # What is refused: with one sentence of berth's and a non-zero exit, while
 # the nodes stay idle and nothing is left (threat 12).

@@ -3,7 +3,7 @@
 //
 // An engine for tests that misbehaves on command: a child process that
 // serves HTTP on a Unix socket in a directory of its own and gives one
-// prepared answer per request, in order. Does what a real engine can not be
+// prepared answer per request, in order. Does what a real engine cannot be
 // made to do.
 #ifndef BERTH_FAKE_ENGINE_H
 #define BERTH_FAKE_ENGINE_H

@@ -68,7 +68,7 @@ static const struct {
 } refusals[] = {
     {{.status = 500, .body = "{\"message\":\"disk full\\nat last\\n\"}"},
      BERTH_EENGINE,
-     "can not be used: disk full at last (status 500)"},
+     "cannot be used: disk full at last (status 500)"},
     {{.status = 500, .body = "{\"message\":\"\\u001b[31mred\\u0085\"}"},
      BERTH_EENGINE,
      "?[31mred?? (status 500)"},
@@ -573,7 +573,7 @@ static void what_is_not_there_is_told_from_what_failed(void **state)
     assert_int_equal(engine_image_inspect(engine, "a/b:c", &image, &err), -1);
     assert_int_equal(err.code, BERTH_EENGINE);
     assert_string_equal(err.text,
-                        "Docker 20.10.24 (API 1.41) can not look up the "
+                        "Docker 20.10.24 (API 1.41) cannot look up the "
                         "image: oops (status 500)");
     assert_int_equal(engine_container_inspect(engine, "x1", &c, &err), -1);
     assert_int_equal(err.code, BERTH_ENOTFOUND);

@@ -250,7 +250,7 @@ static void a_topology_that_lacks_the_gpu_or_fails_is_a_problem(void **state)
     has_problem(0, "hwloc sees no PCI device 0002:01:00.0");
     table->gpus[0] = (struct gpu){.nfiles = 1, .files = {"/dev/nvidia0"}};
     discover("/dev/null");
-    has_problem(0, "hwloc can not read");
+    has_problem(0, "hwloc cannot read");
 }
 
 static void a_plain_device_needs_no_topology(void **state)
