@@ -143,6 +143,19 @@ int store_job_write(const char *state, const char *node,
     return rc;
 }
 
+// Reads the JSON in the file PATH, below DIR unless it is absolute. NULL:
+// there is none, or no JSON.
+static json_t *load(int dir, const char *path)
+{
+    int fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *json =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+
+    if (fd >= 0)
+        close(fd);
+    return json;
+}
+
 int store_job_read(const char *state, const char *node, uint32_t job,
                    struct store_job *out, struct berth_err *err)
 {
@@ -152,9 +165,7 @@ int store_job_read(const char *state, const char *node, uint32_t job,
     int rc = -1;
 
     snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    json_t *json =
-        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json = load(AT_FDCWD, path);
     if (json_unpack(json,
                     "{s:I, s:s, s:s, s:s, s:s !}",
                     "job", &number,
@@ -177,8 +188,6 @@ int store_job_read(const char *state, const char *node, uint32_t job,
     snprintf(out->gpus, sizeof(out->gpus), "%s", gpus);
     rc = 0;
 out:
-    if (fd >= 0)
-        close(fd);
     json_decref(json);
     return rc;
 }
@@ -396,9 +405,7 @@ int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err)
 {
     const char *engine, *container, *nonce;
-    int fd = openat(step->dir, "record", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    json_t *json =
-        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json = load(step->dir, "record");
     int rc = -1;
 
     // Half a record: the machine went down before the container was made.
@@ -418,8 +425,6 @@ int store_record_read(const struct store_step *step, struct store_record *out,
     snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
     rc = 0;
 out:
-    if (fd >= 0)
-        close(fd);
     json_decref(json);
     return rc;
 }
