@@ -190,6 +190,27 @@ Seccomp:	2"
     lacks "$output" secret
 }
 
+@test "a working directory that turns into a link at the wrong moment leads nowhere (threat 16)" {
+    local flip seen
+    # Between a directory of the user's and one that nobody may have.
+    install -d -o berth1 "$HOME1/flip" "$HOME1/flip/real"
+    as_user sh -c "cd flip; mv real now
+        while :; do
+            mv now real; ln -s '$LIBEXEC' now; rm now; mv real now
+        done" 2>/dev/null 3>&- &
+    flip=$!
+    run as_user salloc -Q -n8 bash -c 'for i in {1..40}; do
+            while (($(jobs -rp | wc -l) >= 4)); do wait -n; done
+            srun -n1 --exact --mem=10 --chdir="$HOME/flip/now" --container=debian \
+                sh -c "pwd; ls" 2>&1 &
+        done; wait'
+    kill "$flip"
+    wait "$flip" || true
+    rm -rf "$HOME1/flip"
+    lacks "$output" berth-stepd$'\n'
+    nothing_left
+}
+
 @test "a directory that the user can't enter is not mounted (threat 17)" {
     run --separate-stderr as_user srun --chdir="$HOME2" --container=debian sh -c 'pwd; ls'
     # Slurm itself goes to /tmp instead.
