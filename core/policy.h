@@ -25,12 +25,11 @@ struct policy_origin {
 struct policy;
 
 // Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH",
-// "cdi=KIND").
-// No allow= word: nothing is allowed. An unknown key, a malformed or empty
-// value, a second engine= or cdi=, a socket path of more than 107 bytes, a cut line: ERR
-// (BERTH_EINVAL) is one sentence that names file, line and word and says
-// what was expected. Returns a new policy, to be given to policy_free, or
-// NULL with ERR set.
+// "cdi=VENDOR/CLASS"). No allow= word: nothing is allowed. An unknown key, a
+// malformed or empty value, a second engine= or cdi=, a socket path of more
+// than 107 bytes, a cut line: ERR (BERTH_EINVAL) is one sentence that names
+// file, line and word and says what was expected. Returns a new policy, to
+// be given to policy_free, or NULL with ERR set.
 struct policy *policy_parse(size_t argc, const char *const *argv,
                             const struct policy_origin *origin,
                             struct berth_err *err);

@@ -3,9 +3,10 @@
 //
 // berth-prolog: for slurm.conf's Prolog=, as root, before a job's first
 // step on this node. Removes what a crash left behind, writes the job's
-// record and, once per boot, has the table of GPUs made. Exits 0 also where something could not be done: a prolog that
-// fails drains the node, and a job without a container has no use for
-// that. A job with one then gets no GPU, or a refusal with the reason.
+// record and, once per boot, has the table of GPUs made. Exits 0 also where
+// something could not be done: a prolog that fails drains the node, and a
+// job without a container has no use for that. A job with one then gets no
+// GPU, or a refusal with the reason.
 
 #include <limits.h>
 #include <stdio.h>
