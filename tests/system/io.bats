@@ -4,6 +4,7 @@
 #
 # What goes into a task and comes out of it: as for a bare one.
 
+# shellcheck disable=SC2154  # stderr is bats's
 load lib
 
 # same COMMAND: it prints and ends alike, bare and in a container.

@@ -3,7 +3,9 @@
 #
 # For every file here: `load lib`. What they need of the sandbox comes from
 # the environment that `quickstart admin` and `quickstart check` set.
-# shellcheck shell=bash disable=SC2154  # status, output, stderr are bats's
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # status, output, stderr are bats's
+# shellcheck disable=SC2034  # some are for the files that load this
 
 bats_require_minimum_version 1.5.0
 

@@ -9,7 +9,7 @@ load lib
 
 # What a container's program is known by, from the host.
 NAP=5150
-napper() { echo "${1:-:}; echo ready \$SLURM_JOB_ID; exec sleep $NAP"; }
+napper() { echo "echo ready \$SLURM_JOB_ID; exec sleep $NAP"; }
 naps() { [[ -n $(sleepers $NAP) ]]; }
 no_naps() { no_sleeper $NAP; }
 
@@ -135,12 +135,12 @@ signalled() {
 
 @test "one of several berth-tasks killed: the others go on" {
     local task
-    start_step -n3 -N1 -K0 --container=debian bash -c 'echo ready $SLURM_JOB_ID; for i in {1..40}; do sleep 0.1; done; echo "done $SLURM_PROCID"'
+    start_step -n3 -N1 -K0 --container=debian bash -c 'echo ready $SLURM_JOB_ID; for i in {1..40}; do sleep 0.1; done; echo "finished $SLURM_PROCID"'
     poll 5 ready 3
     task=$(pids berth-task | head -n 1)
     kill -KILL "$task"
     await_step
-    equal "$(grep -c done "$OUT")" 2
+    equal "$(grep -c finished "$OUT")" 2
     contains "$(cat "$ERR")" Killed
     nothing_left
 }
@@ -262,11 +262,10 @@ signalled() {
 }
 
 @test "a node that crashed: its step's leftovers go at the next prolog (threat 61)" {
-    local stepd
+    local node
     start_step -w n1 --container=debian sh -c "$(napper)"
     # As a power failure does: nobody has time to clean up. A fresh slurmd then
     # tells Slurm that the job is gone.
-    local node
     node=$("$QUICKSTART" status | sed -n 's/^n1: runs, pid //p')
     kill -KILL "$node" "$(pgrep -f "^slurmstepd: \[$JOB.0\]")" "$(pids berth-stepd)" "$(pids berth-task)"
     poll 5 no_naps || fail "the task goes on"

@@ -4,6 +4,7 @@
 #
 # Steps within jobs: each has the image that it asks for itself.
 
+# shellcheck disable=SC2154  # stderr is bats's
 load lib
 
 # A file that only the host has, in no image and no mount.
