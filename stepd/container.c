@@ -526,6 +526,21 @@ static int start(struct making *m, struct berth_err *err)
     return rc;
 }
 
+// Notes the container's own cgroups: an engine may leave one behind.
+static int note_cgroups(struct making *m, struct berth_err *err)
+{
+    int fd = openat(m->store->dir,
+                    STORE_CGROUPS,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+
+    if (fd < 0)
+        return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
+    int rc = place_list(m->place, m->seen.pid, m->id, fd, err);
+    close(fd);
+    return rc;
+}
+
 int container_create(const struct step *step, const struct place *place,
                      const struct store_step *store, struct container *out,
                      struct berth_err *err)
@@ -546,7 +561,8 @@ int container_create(const struct step *step, const struct place *place,
         (control = await_init(&m, err)) < 0 ||
         inside_prepare(m.seen.pid, &m.request, &m.identity, store->dir, err) <
             0 ||
-        audit_container(&m.request, &m.gpus, &m.seen, err) < 0)
+        audit_container(&m.request, &m.gpus, &m.seen, err) < 0 ||
+        note_cgroups(&m, err) < 0)
         goto out;
     out->pid = m.seen.pid;
     out->control = control;

@@ -166,6 +166,31 @@ int place_leave_step(const struct place *place, struct berth_err *err)
     return join_cgroups(place, getpid(), getpid(), true, err);
 }
 
+int place_list(const struct place *place, pid_t pid, const char *word, int fd,
+               struct berth_err *err)
+{
+    char file[64], *line = NULL;
+    size_t cap = 0;
+    int rc = 0;
+
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return err_set(err, BERTH_ESYS, "%s: %m", file);
+    while (rc == 0 && getline(&line, &cap, f) > 0) {
+        struct cgroup_line c;
+        const char *dir = cgroup_line_parse(line, &c)
+                              ? hierarchy_dir(place, c.controllers)
+                              : NULL;
+        if (dir && strstr(c.path, word) &&
+            dprintf(fd, "%s%s\n", dir, c.path) < 0)
+            rc = err_set(err, BERTH_ESYS, "noting a container's cgroups: %m");
+    }
+    free(line);
+    fclose(f);
+    return rc;
+}
+
 pid_t place_prime(const struct place *place, int fd)
 {
     struct pollfd p = {.fd = 3, .events = POLLIN};

@@ -28,6 +28,11 @@ void place_clear(struct place *place);
 // ERR set.
 int place_leave_step(const struct place *place, struct berth_err *err);
 
+// Writes the directories of those cgroups of process PID that have WORD in
+// their path to FD, one a line. 0, or -1 with ERR set.
+int place_list(const struct place *place, pid_t pid, const char *word, int fd,
+               struct berth_err *err);
+
 // Has a child make the kernel's lock on moves between cgroups ready at the
 // moment that FD becomes readable: the first move after a while waits some
 // ten milliseconds for it, those soon after don't. The child moves itself to

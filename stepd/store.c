@@ -29,6 +29,10 @@
 // its berth-stepd was killed in the middle of the create request.
 enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
 
+// How long the last process of a container that is gone may take to leave
+// its cgroups.
+enum { EMPTY_MS = 2000, EMPTY_STEP_MS = 10 };
+
 // Makes the directory PATH, root's own.
 static int make_dir(const char *path, mode_t mode, struct berth_err *err)
 {
@@ -491,6 +495,28 @@ static int remove_container(const struct store_step *step,
     return rc;
 }
 
+// Removes what is left of the container's cgroups. The engine says that a
+// container is gone while its last process is on its way out, and may have
+// given up on them by then.
+static void remove_cgroups(const struct store_step *step)
+{
+    int fd = openat(step->dir, STORE_CGROUPS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    int wait_ms = EMPTY_MS;
+
+    while (f && getline(&line, &cap, f) > 0) {
+        line[strcspn(line, "\n")] = 0;
+        for (; rmdir(line) < 0 && errno == EBUSY && wait_ms > 0;
+             wait_ms -= EMPTY_STEP_MS)
+            sleep_ms(EMPTY_STEP_MS);
+    }
+    free(line);
+    if (f)
+        fclose(f);
+}
+
 // Unmounts all that is mounted under PATH. Lazily: a task of a bare step
 // can have nothing open there, but a file server that does not answer must
 // not hold the node.
@@ -547,8 +573,10 @@ static int remove_entries(const struct store_step *step,
 
 int store_step_remove(struct store_step *step, struct berth_err *err)
 {
-    if (remove_container(step, err) < 0 ||
-        unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)
+    if (remove_container(step, err) < 0)
+        return -1;
+    remove_cgroups(step);
+    if (unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)
         return -1;
     store_step_close(step);
     return 0;

@@ -110,8 +110,12 @@ int store_record_created(const struct store_step *step,
 int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err);
 
+// The file in a step's directory that lists the directories of the
+// container's own cgroups, one a line.
+#define STORE_CGROUPS "cgroups"
+
 // Removes the container of the record, if it exists and carries the
-// record's nonce, then the staged mounts, then the directory, and closes
+// record's nonce, then what its engine left of its cgroups, the staged mounts, then the directory, and closes
 // STEP. 0; or -1 with ERR set, what is left still on record, and STEP open
 // for another try.
 int store_step_remove(struct store_step *step, struct berth_err *err);
