@@ -138,6 +138,9 @@ END
     scontrol requeue "$job"
     poll $SOON no_traces
     poll 5 job_is "$job" PENDING
+    # In the very second of the kill, slurmd takes the next launch of the job
+    # for the one that was killed, and Slurm then calls the job failed.
+    sleep 2
     scontrol update jobid="$job" StartTime=now
     poll 30 grep -q 'run 1' "$HOME1/requeue.out"
     poll $SOON job_is "$job" COMPLETED
