@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The decision: rules, a user's options and facts in; a verdict, its reason
+// and what the container is to be out. Pure: the same code runs in
+// berth-stepd, in srun, sbatch and salloc, and in berth-policy(1). What it
+// can't know (what a path leads to, what an image has), berth-stepd judges
+// later, by the patterns that are given along.
+#ifndef BERTH_DECIDE_H
+#define BERTH_DECIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+#include "core/imgref.h"
+#include "core/options.h"
+#include "core/rules.h"
+
+// Who asks, and from where. Borrowed.
+struct subject {
+    uid_t uid;
+    gid_t gid;
+    const gid_t *gids; // supplementary
+    size_t ngids;
+    const char *user;          // his name, or NULL where it is unknown
+    const char *group;         // of gid, or NULL
+    const char *const *groups; // of gids, each or NULL
+    const char *home;          // or NULL
+    const char *partition;     // from the prolog's record; NULL: unknown
+    uint32_t job;
+    const char *cwd; // absolute: the job's working directory
+};
+
+enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1 };
+
+struct decision_mount {
+    char *source; // absolute; NULL: a tmpfs
+    char *target; // absolute, and request_target_ok
+    bool readonly;
+    // The rule's pattern for the source, its variables replaced: what the
+    // source leads to must match it as well. NULL: the administrator chose
+    // the source, or it is the working directory or the home.
+    char *pattern;
+    const struct rule *rule; // by which it is there
+};
+
+// Owned: decision_clear. Borrows from RULES and OPTIONS.
+struct decision {
+    enum verdict verdict;
+    enum berth_errc code; // of a denial: BERTH_EDENIED, BERTH_EINVAL
+    char reason[1024];    // of a denial: one sentence for the user
+    char warning[1024];   // rules.mode is not "enforce": what would have
+                          // been the reason; else empty
+    const struct rule *rule; // that decided on the image; NULL: none did
+    const struct rules *rules;
+    struct imgref image;
+    size_t nmounts;
+    struct decision_mount *mounts; // the working directory among them
+    char *workdir; // where the tasks start: absolute
+    char *home;    // HOME inside: the home if mounted, else the workdir
+    size_t nenv;
+    const char **env; // names whose values are the job's, not the image's
+    size_t nenv_set;
+    char **env_set; // "NAME=VALUE"
+    bool writable;
+    bool entrypoint; // the image's own entry point runs before the command
+    const char *network;
+    size_t npublish;
+    char **publish;
+    size_t ngids;
+    gid_t *gids; // supplementary groups that are carried
+};
+
+// Decides on OPTIONS. OUT is always valid afterwards, and anything but
+// VERDICT_ALLOW in it is a denial; so is running out of memory. RULES may be
+// NULL: a denial without a reason.
+void decide(const struct rules *rules, const struct options *options,
+            const struct subject *subject, struct decision *out);
+
+void decision_clear(struct decision *decision); // keeps errno
+
+// Says whether the path REAL, to which a mount's source led, is within its
+// PATTERN.
+bool decide_source_ok(const char *pattern, const char *real);
+
+#endif

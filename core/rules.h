@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The administrator's rules as they hold for one job: what is left when the
+// sections of berth.conf(5) have been laid over each other (core/policy.h).
+// Plain data, borrowed from the policy; zeroed rules allow nothing.
+#ifndef BERTH_RULES_H
+#define BERTH_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/imgref.h"
+
+// One value, and where it stands.
+struct rule {
+    const char *text; // as the administrator wrote it
+    const char *file; // NULL: a default of berth's own
+    int line;
+    const struct imgpat *pattern; // of allow and deny, else NULL
+};
+
+struct rule_list {
+    size_t n;
+    const struct rule *const *v;
+};
+
+// When something of the user's is mounted.
+enum rule_mount {
+    RULE_MOUNT_NEVER = 0,   // nor if he asks
+    RULE_MOUNT_ALLOWED = 1, // if he asks
+    RULE_MOUNT_DEFAULT = 2, // unless he declines
+    RULE_MOUNT_ALWAYS = 3,  // also if he declines
+};
+
+enum rule_writable {
+    RULE_WRITABLE_NEVER = 0,
+    RULE_WRITABLE_ALLOWED = 1,
+    RULE_WRITABLE_DEFAULT = 2,
+};
+
+enum rule_mode {
+    RULE_MODE_ENFORCE = 0,
+    RULE_MODE_WARN = 1,  // what a rule refuses runs, and the user hears why
+    RULE_MODE_AUDIT = 2, // it runs, and only the audit log says why not
+};
+
+// Sizes of file systems in memory: bytes, or a share of the node's memory.
+struct rule_size {
+    uint64_t bytes;   // 0: PERCENT counts
+    unsigned percent; // of the node's memory
+};
+
+struct rules {
+    // images
+    struct rule_list allow, deny;
+    // identity
+    uint32_t min_uid, min_gid;
+    struct rule_list deny_users;  // names or numbers
+    struct rule_list deny_groups; // supplementary groups left behind
+    // mounts: "SOURCE[:TARGET[:ro|rw]]" with %u %U %g %h %j
+    struct rule_list mounts_always, mounts_default, mounts_allowed;
+    unsigned probe_seconds;
+    enum rule_mount home, workdir;
+    struct rule home_rule, workdir_rule; // where these stand
+    // environment
+    struct rule_list env_set;  // "NAME=VALUE", with the same variables
+    struct rule_list env_deny; // globs
+    struct rule_list env_pass; // globs; empty: all
+    // which --container-* a user may write (keys of core/options.h)
+    struct rule_list options;
+    // root file system
+    enum rule_writable writable;
+    struct rule writable_rule;
+    struct rule_size tmp_size, shm_size;
+    uint64_t pids_limit; // 0: as Slurm has it
+    // network: the first is the default; "host", "none" or an engine's
+    struct rule_list networks;
+    struct rule_list publish; // "ADDRESS:PORT[-PORT]"
+    // confinement; NULL: the engine's own default
+    const char *seccomp; // path of a profile
+    const char *apparmor;
+    const char *selinux;
+    const char *runtime;
+    struct rule_list devices; // paths and globs, of the sets that hold
+    struct rule_list ulimits; // "NAME=SOFT[:HARD]"
+    // GPUs
+    bool gpus;
+    struct rule gpus_rule;
+    struct rule_list gpu_types;   // empty: any
+    struct rule_list gpu_indices; // empty: any
+    unsigned gpu_max;             // of one step on one node; 0: no bound
+    struct rule_list gpu_capabilities; // NVIDIA's driver capabilities
+    enum rule_mode mode;
+    const char *help_text; // NULL: none
+};
+
+#endif
