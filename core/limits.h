@@ -11,6 +11,9 @@ enum {
     BERTH_IMAGE_MAX = 1024,
     // Allowed patterns per line of plugstack.conf; a site has tens.
     BERTH_ALLOW_MAX = 1024,
+    // berth.conf, or another text of the administrator's that root reads:
+    // 10,000 patterns fit.
+    BERTH_CONF_MAX = 1024 * 1024,
     // A fact from the plugin: the longest is argv[0], which the kernel
     // bounds by MAX_ARG_STRLEN (128 KiB), plus its name.
     BERTH_FACT_MAX = 128 * 1024 + 64,
