@@ -59,25 +59,37 @@ static bool is_own_target(const char *target)
            strcmp(target, WIRE_CONTROL_PATH) == 0;
 }
 
+// The target of mount I, those of tmpfs behind the others'.
+static const char *target_of(const struct request *r, size_t i)
+{
+    return i < r->nmounts ? r->mounts[i].target
+                          : r->tmpfs[i - r->nmounts].target;
+}
+
+static int check_targets(const struct request *r, struct berth_err *err)
+{
+    for (size_t i = 0; i < r->nmounts + r->ntmpfs; i++) {
+        const char *target = target_of(r, i);
+        bool twice = false;
+        for (size_t k = 0; k < i; k++)
+            twice |= strcmp(target, target_of(r, k)) == 0;
+        if (twice || !(request_target_ok(target) ||
+                       (i < r->nmounts && is_own_target(target))))
+            return err_set(err,
+                           BERTH_EINVAL,
+                           "nothing can be mounted at %s in a container%s",
+                           target,
+                           twice ? " twice" : "");
+    }
+    return 0;
+}
+
 static json_t *build_mounts(const struct request *r, struct berth_err *err)
 {
     json_t *mounts = json_array();
 
     for (size_t i = 0; i < r->nmounts; i++) {
         const struct request_mount *m = &r->mounts[i];
-        bool twice = false;
-        for (size_t k = 0; k < i; k++)
-            twice |= strcmp(m->target, r->mounts[k].target) == 0;
-        if (twice ||
-            !(is_own_target(m->target) || request_target_ok(m->target))) {
-            err_set(err,
-                    BERTH_EINVAL,
-                    "nothing can be mounted at %s in a container%s",
-                    m->target,
-                    twice ? " twice" : "");
-            json_decref(mounts);
-            return NULL;
-        }
         if (add_mount(mounts, m) < 0) {
             err_set(err,
                     BERTH_EINVAL,
@@ -97,11 +109,109 @@ static json_t *build_tmpfs(const struct request *r)
 
     for (size_t i = 0; i < r->ntmpfs; i++)
         json_object_set_new(tmpfs,
-                            r->tmpfs[i],
+                            r->tmpfs[i].target,
                             json_sprintf("rw,nosuid,nodev,exec,mode=1777,"
                                          "size=%" PRIu64,
-                                         r->tmpfs_bytes));
+                                         r->tmpfs[i].bytes));
     return tmpfs;
+}
+
+// A mode in which a container would share another one's network, or which
+// has a meaning of its own for the engine.
+static bool network_ok(const char *network)
+{
+    return network[0] && !strpbrk(network, ":/, ");
+}
+
+// "disable" would switch the labels off.
+static bool selinux_ok(const char *selinux)
+{
+    static const char *const parts[] = {"user:", "role:", "type:", "level:"};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        if (strncmp(selinux, parts[i], strlen(parts[i])) == 0)
+            return selinux[strlen(parts[i])] != 0;
+    return false;
+}
+
+static int check_words(const struct request *r, struct berth_err *err)
+{
+    if (r->network && !network_ok(r->network))
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "\"%s\" is not the name of a network",
+                       r->network);
+    if (r->apparmor &&
+        (!r->apparmor[0] || strcmp(r->apparmor, "unconfined") == 0))
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "apparmor: \"%s\" is not a profile that confines "
+                       "anything",
+                       r->apparmor);
+    if (r->seccomp && r->seccomp[0] != '{' && r->seccomp[0] != '/')
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "seccomp: the profile is not a JSON object");
+    if (r->selinux && !selinux_ok(r->selinux))
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "selinux: \"%s\" is no part of a label: user:, role:, "
+                       "type: or level: and a value",
+                       r->selinux);
+    return 0;
+}
+
+// NULL if a word is not UTF-8: left out, it would confine nothing.
+static json_t *build_security(const struct request *r)
+{
+    const struct {
+        const char *key, *value;
+    } words[] = {
+        {"seccomp", r->seccomp},
+        {"apparmor", r->apparmor},
+        {"label", r->selinux},
+    };
+    json_t *options = json_pack("[s]", "no-new-privileges");
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (words[i].value &&
+            json_array_append_new(options, json_sprintf("%s=%s", words[i].key,
+                                                        words[i].value)) < 0) {
+            json_decref(options);
+            return NULL;
+        }
+    return options;
+}
+
+static json_t *build_port_bindings(const struct request *r)
+{
+    json_t *ports = json_object();
+    char name[16];
+
+    for (size_t i = 0; i < r->nports; i++) {
+        snprintf(name, sizeof(name), "%u/tcp", r->ports[i].port);
+        json_object_set_new(
+            ports,
+            name,
+            json_pack("[{s:s, s:o}]",
+                      "HostIp",
+                      r->ports[i].address ? r->ports[i].address : "",
+                      "HostPort",
+                      json_sprintf("%u", r->ports[i].port)));
+    }
+    return ports;
+}
+
+static json_t *build_exposed_ports(const struct request *r)
+{
+    json_t *ports = json_object();
+    char name[16];
+
+    for (size_t i = 0; i < r->nports; i++) {
+        snprintf(name, sizeof(name), "%u/tcp", r->ports[i].port);
+        json_object_set_new(ports, name, json_object());
+    }
+    return ports;
 }
 
 static json_t *build_ulimits(const struct request *r)
@@ -118,16 +228,23 @@ static json_t *build_ulimits(const struct request *r)
     return ulimits;
 }
 
+static void add_device(json_t *devices, const char *path)
+{
+    json_array_append_new(devices,
+                          json_pack("{s:s, s:s, s:s}",
+                                    "PathOnHost", path,
+                                    "PathInContainer", path,
+                                    "CgroupPermissions", "rw"));
+}
+
 static json_t *build_devices(const struct request *r)
 {
     json_t *devices = json_array();
 
     for (size_t i = 0; r->gpus_by == REQUEST_GPUS_FILES && i < r->ngpus; i++)
-        json_array_append_new(devices,
-                              json_pack("{s:s, s:s, s:s}",
-                                        "PathOnHost", r->gpus[i],
-                                        "PathInContainer", r->gpus[i],
-                                        "CgroupPermissions", "rw"));
+        add_device(devices, r->gpus[i]);
+    for (size_t i = 0; i < r->ndevices; i++)
+        add_device(devices, r->devices[i]);
     return devices;
 }
 
@@ -155,17 +272,17 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
 
     for (size_t i = 0; i < r->ngids; i++)
         json_array_append_new(groups, json_sprintf("%u", r->gids[i]));
-    return json_pack(
-        "{s:b, s:s, s:o, s:[s], s:[s], s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
+    json_t *host = json_pack(
+        "{s:b, s:s, s:o, s:[s], s:o, s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
         " s:o, s:{s:s}, s:{s:s}, s:o, s:o, s:o}",
         "AutoRemove", 1,
         "CgroupnsMode", "private",
         "GroupAdd", groups,
         "CapDrop", "ALL",
-        "SecurityOpt", "no-new-privileges",
-        "ReadonlyRootfs", 1,
+        "SecurityOpt", build_security(r),
+        "ReadonlyRootfs", !r->writable,
         "Tmpfs", build_tmpfs(r),
-        "NetworkMode", "host",
+        "NetworkMode", r->network ? r->network : "host",
         "IpcMode", "private",
         "UTSMode", "host",
         "UsernsMode", "host",
@@ -177,6 +294,21 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "Mounts", mounts,
         "Devices", build_devices(r),
         "DeviceRequests", build_device_requests(r));
+
+    // Only where asked for: an engine has a default of its own for each.
+    int rc = host ? 0 : -1;
+    if (rc == 0 && r->pids_limit)
+        rc = json_object_set_new(host, "PidsLimit",
+                                 json_integer((json_int_t)r->pids_limit));
+    if (rc == 0 && r->runtime)
+        rc = json_object_set_new(host, "Runtime", json_string(r->runtime));
+    if (rc == 0 && r->nports)
+        rc = json_object_set_new(host, "PortBindings", build_port_bindings(r));
+    if (rc < 0) {
+        json_decref(host);
+        return NULL;
+    }
+    return host;
 }
 
 static json_t *build_labels(const struct request *r)
@@ -226,7 +358,9 @@ static json_t *build_env(const struct request *r)
 
 json_t *request_build(const struct request *r, struct berth_err *err)
 {
-    json_t *mounts = build_mounts(r, err);
+    json_t *mounts = check_words(r, err) < 0 || check_targets(r, err) < 0
+                         ? NULL
+                         : build_mounts(r, err);
 
     if (!mounts)
         return NULL;
@@ -246,8 +380,12 @@ json_t *request_build(const struct request *r, struct berth_err *err)
         "Env", build_env(r),
         "Labels", build_labels(r),
         "HostConfig", build_host_config(r, mounts));
+    if (body && r->nports)
+        json_object_set_new(body, "ExposedPorts", build_exposed_ports(r));
     if (!body) {
-        err_set(err, BERTH_ENOMEM, "memory is out");
+        err_set(err, BERTH_ENOMEM,
+                "the request for this container cannot be written: memory is "
+                "out, or a name in it is not valid UTF-8");
         return NULL;
     }
     if (json_dumpb(body, NULL, 0, JSON_COMPACT) > BERTH_REQUEST_MAX) {

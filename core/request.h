@@ -6,7 +6,9 @@
 // user's JSON or of an image's configuration is passed through. Privileged
 // mode, capabilities, unconfined profiles, host pid or IPC namespaces don't
 // exist here. The user namespace is the host's, also where the daemon remaps
-// users: otherwise the job's files would not be the user's.
+// users: otherwise the job's files would not be the user's. What only the
+// administrator can ask for (a writable root, networks, devices, profiles)
+// has its field below.
 // Docker Engine API 1.40 and later, POST /containers/create.
 #ifndef BERTH_REQUEST_H
 #define BERTH_REQUEST_H
@@ -23,6 +25,16 @@ struct request_mount {
     const char *source; // absolute, a path that only root can change
     const char *target; // absolute, normalised: see request_target_ok
     bool readonly;
+};
+
+struct request_tmpfs {
+    const char *target; // as a mount's
+    uint64_t bytes;
+};
+
+struct request_port {
+    const char *address; // of the node; NULL: all that it has
+    uint16_t port;       // on the node and in the container, of TCP
 };
 
 struct request_ulimit {
@@ -53,10 +65,22 @@ struct request {
     size_t ngids;
     const struct request_mount *mounts;
     size_t nmounts;
-    const char *const *tmpfs; // targets, each bounded by tmpfs_bytes
+    const struct request_tmpfs *tmpfs;
     size_t ntmpfs;
-    uint64_t tmpfs_bytes;
     uint64_t shm_bytes;
+    bool writable;       // the root file system
+    uint64_t pids_limit; // 0: none
+    const char *network; // NULL: the host's; "none"; or one of the engine's
+    const struct request_port *ports;
+    size_t nports;
+    // NULL: the engine's own default. Words that would switch a protection
+    // off are refused.
+    const char *seccomp;  // a profile, as the engine takes it
+    const char *apparmor; // a profile's name
+    const char *selinux;  // "type:container_t": one part of a label
+    const char *runtime;
+    const char *const *devices; // the administrator's, each at its own path
+    size_t ndevices;
     const struct request_ulimit *ulimits;
     size_t nulimits;
     const struct request_label *labels;
@@ -77,8 +101,9 @@ struct request {
 bool request_target_ok(const char *target);
 
 // Builds the body. Returns a new object, or NULL with ERR set: BERTH_EINVAL
-// for text that is not UTF-8, a target that is not ok or is there twice, or
-// a body over BERTH_REQUEST_MAX.
+// for text that is not UTF-8, a target that is not ok or is there twice, a
+// network that is another container's, a profile that confines nothing, or a
+// body over BERTH_REQUEST_MAX.
 json_t *request_build(const struct request *request, struct berth_err *err);
 
 #endif

@@ -83,7 +83,7 @@ struct making {
     struct request request;
     struct request_mount mounts[BERTH_MOUNTS_MAX];
     char *paths[BERTH_MOUNTS_MAX]; // sources, owned
-    const char **tmpfs;
+    struct request_tmpfs *tmpfs;
     struct request_ulimit ulimits[RLIM_NLIMITS];
     struct request_label labels[8];
     struct store_job allocation;
@@ -273,9 +273,10 @@ static bool has_mount(const struct making *m, const char *target)
 
 // A tmpfs also for each VOLUME that the image declares: the engine would
 // make an anonymous volume of each, on its disk and without a bound.
-static int choose_tmpfs(struct making *m, struct berth_err *err)
+static int choose_tmpfs(struct making *m, uint64_t bytes,
+                        struct berth_err *err)
 {
-    m->tmpfs = calloc(TMPFS_ALWAYS + m->image.nvolumes, sizeof(char *));
+    m->tmpfs = calloc(TMPFS_ALWAYS + m->image.nvolumes, sizeof(*m->tmpfs));
     if (!m->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     for (size_t i = 0; i < TMPFS_ALWAYS + m->image.nvolumes; i++) {
@@ -288,7 +289,8 @@ static int choose_tmpfs(struct making *m, struct berth_err *err)
                            "the image declares a volume at a place where none "
                            "can be: ask its author to move it");
         if (!has_mount(m, target))
-            m->tmpfs[m->request.ntmpfs++] = target;
+            m->tmpfs[m->request.ntmpfs++] =
+                (struct request_tmpfs){target, bytes};
     }
     return 0;
 }
@@ -305,8 +307,8 @@ static int check_names(const struct making *m, struct berth_err *err)
         if (strpbrk(m->mounts[i].target, ",\""))
             bad = m->mounts[i].target;
     for (size_t i = 0; i < r->ntmpfs; i++)
-        if (strpbrk(m->tmpfs[i], ",:\""))
-            bad = m->tmpfs[i];
+        if (strpbrk(m->tmpfs[i].target, ",:\""))
+            bad = m->tmpfs[i].target;
     if (!bad || !engine_is_podman(m->engine))
         return 0;
     return err_set(err,
@@ -413,10 +415,10 @@ static int choose(struct making *m, struct berth_err *err)
     r->labels = m->labels;
     r->image_env = m->image.env;
     r->nimage_env = m->image.nenv;
-    r->tmpfs_bytes = r->shm_bytes = (uint64_t)half;
+    r->shm_bytes = (uint64_t)half;
     choose_ulimits(m);
     choose_labels(m);
-    if (choose_tmpfs(m, err) < 0 || check_names(m, err) < 0)
+    if (choose_tmpfs(m, (uint64_t)half, err) < 0 || check_names(m, err) < 0)
         return -1;
     r->tmpfs = m->tmpfs;
     return 0;

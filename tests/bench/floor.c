@@ -33,8 +33,6 @@
 #include "stepd/stage.h"
 #include "stepd/store.h"
 
-static const char *const tmpfs[] = {"/run", "/tmp", "/var/tmp"};
-
 static const struct {
     int resource;
     const char *name;
@@ -188,6 +186,8 @@ static int run(struct floor *f, struct engine *engine, const char *image,
     uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 *
                     (uint64_t)sysconf(_SC_PAGESIZE);
     const char *name = strrchr(f->store.path, '/') + 1;
+    struct request_tmpfs tmpfs[] = {
+        {"/run", half}, {"/tmp", half}, {"/var/tmp", half}};
     struct request_label labels[] = {
         {"berth.cluster", "bench"}, {"berth.node", "bench"},
         {"berth.job", "0"},         {"berth.step", "0.0"},
@@ -201,7 +201,6 @@ static int run(struct floor *f, struct engine *engine, const char *image,
         .nmounts = f->nmounts,
         .tmpfs = tmpfs,
         .ntmpfs = sizeof(tmpfs) / sizeof(*tmpfs),
-        .tmpfs_bytes = half,
         .shm_bytes = half,
         .ulimits = f->ulimits,
         .nulimits = f->nulimits,

@@ -22,7 +22,7 @@ static const struct request_mount mounts[] = {
     {"/var/lib/berth/n1/12.0/workdir", "/home/alice/a:b \"c\"", false},
     {"/var/lib/berth/n1/12.0/init", "/run/berth/init", true},
 };
-static const char *const tmpfs[] = {"/tmp"};
+static const struct request_tmpfs tmpfs[] = {{"/tmp", 1048576}};
 static const struct request_ulimit ulimits[] = {{"nofile", 1024, -1}};
 static const struct request_label labels[] = {{"berth.job", "12"}};
 
@@ -38,13 +38,38 @@ static struct request typical(void)
         .nmounts = 2,
         .tmpfs = tmpfs,
         .ntmpfs = 1,
-        .tmpfs_bytes = 1048576,
         .shm_bytes = 2097152,
         .ulimits = ulimits,
         .nulimits = 1,
         .labels = labels,
         .nlabels = 1,
     };
+}
+
+// All that only an administrator can ask for.
+static struct request elaborate(void)
+{
+    static const struct request_tmpfs sized[] = {{"/tmp", 1048576},
+                                                 {"/scratch", 4096}};
+    static const struct request_port ports[] = {{"127.0.0.1", 8888},
+                                                {NULL, 9999}};
+    static const char *const devices[] = {"/dev/infiniband/uverbs0"};
+    struct request r = typical();
+
+    r.tmpfs = sized;
+    r.ntmpfs = 2;
+    r.writable = true;
+    r.pids_limit = 100;
+    r.network = "jobs";
+    r.ports = ports;
+    r.nports = 2;
+    r.seccomp = "{\"defaultAction\":\"SCMP_ACT_ERRNO\"}";
+    r.apparmor = "berth";
+    r.selinux = "type:container_t";
+    r.runtime = "crun";
+    r.devices = devices;
+    r.ndevices = 1;
+    return r;
 }
 
 static void targets_that_no_mount_gets_are_known(void **state)
@@ -82,6 +107,58 @@ static void two_mounts_at_one_place_are_refused(void **state)
     assert_int_equal(err.code, BERTH_EINVAL);
 }
 
+static void a_tmpfs_has_a_place_of_its_own_too(void **state)
+{
+    struct request_tmpfs bad[] = {{"/proc/x", 1}, {"/home/alice/a:b \"c\"", 1}};
+    struct request r = typical();
+    struct berth_err err;
+
+    (void)state;
+    r.ntmpfs = 1;
+    for (size_t i = 0; i < 2; i++) {
+        r.tmpfs = &bad[i];
+        assert_null(request_build(&r, &err));
+        assert_int_equal(err.code, BERTH_EINVAL);
+    }
+}
+
+static void nothing_that_confines_can_be_switched_off(void **state)
+{
+    static const struct {
+        const char *network, *seccomp, *apparmor, *selinux, *runtime;
+    } bad[] = {
+        {.network = "container:0123"},
+        {.network = "ns:/proc/1/ns/net"},
+        {.network = ""},
+        {.network = "a,b"},
+        {.seccomp = "unconfined"},
+        {.seccomp = ""},
+        {.seccomp = "{\"\xff\"}"},
+        {.apparmor = "unconfined"},
+        {.apparmor = ""},
+        {.apparmor = "\xff"},
+        {.selinux = "disable"},
+        {.selinux = "type:"},
+        {.selinux = "nested"},
+        {.selinux = "type:\xff"},
+        {.runtime = "\xff"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct request r = typical();
+        struct berth_err err;
+
+        r.network = bad[i].network;
+        r.seccomp = bad[i].seccomp;
+        r.apparmor = bad[i].apparmor;
+        r.selinux = bad[i].selinux;
+        r.runtime = bad[i].runtime;
+        if (request_build(&r, &err))
+            fail_msg("request %zu was built", i);
+    }
+}
+
 static void a_source_that_is_not_utf8_is_refused(void **state)
 {
     struct request_mount bad[] = {{"/a\xff", "/x", false}};
@@ -110,24 +187,37 @@ static void a_body_that_is_too_large_is_refused(void **state)
     assert_int_equal(err.code, BERTH_EINVAL);
 }
 
-static void the_typical_request_is_the_reviewed_one(void **state)
+static void is_golden(const struct request *r, const char *path)
 {
-    struct request r = typical();
     json_error_t why;
-    json_t *want = json_load_file(GOLDEN "/request.json", 0, &why);
-    json_t *have = request_build(&r, NULL);
+    json_t *want = json_load_file(path, 0, &why);
+    json_t *have = request_build(r, NULL);
 
-    (void)state;
-    assert_non_null(want);
     assert_non_null(have);
-    if (!json_equal(want, have)) {
+    if (!want || !json_equal(want, have)) {
         char *text = json_dumps(have, JSON_INDENT(4));
         fprintf(stderr, "%s\n", text); // print_error has 1 KiB
         free(text);
-        fail_msg("the request differs from " GOLDEN "/request.json");
+        fail_msg("the request differs from %s", path);
     }
     json_decref(want);
     json_decref(have);
+}
+
+static void the_typical_request_is_the_reviewed_one(void **state)
+{
+    struct request r = typical();
+
+    (void)state;
+    is_golden(&r, GOLDEN "/request.json");
+}
+
+static void what_an_administrator_can_ask_for_is_as_reviewed(void **state)
+{
+    struct request r = elaborate();
+
+    (void)state;
+    is_golden(&r, GOLDEN "/request-elaborate.json");
 }
 
 int main(void)
@@ -135,9 +225,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_that_no_mount_gets_are_known),
         cmocka_unit_test(two_mounts_at_one_place_are_refused),
+        cmocka_unit_test(a_tmpfs_has_a_place_of_its_own_too),
+        cmocka_unit_test(nothing_that_confines_can_be_switched_off),
         cmocka_unit_test(a_source_that_is_not_utf8_is_refused),
         cmocka_unit_test(a_body_that_is_too_large_is_refused),
         cmocka_unit_test(the_typical_request_is_the_reviewed_one),
+        cmocka_unit_test(what_an_administrator_can_ask_for_is_as_reviewed),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
