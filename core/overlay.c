@@ -40,6 +40,18 @@ static bool is_the_images(const char *name, size_t len)
     return true;
 }
 
+int overlay_add(char *const *env, size_t n, struct strv *out,
+                struct berth_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *eq = strchr(env[i], '=');
+        if (eq && eq != env[i] && is_the_images(env[i], (size_t)(eq - env[i])) &&
+            strv_add(out, env[i]) < 0)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+    }
+    return 0;
+}
+
 int overlay_build(char *const *image_env,
                   size_t nimage_env,
                   const char *home,
@@ -48,21 +60,12 @@ int overlay_build(char *const *image_env,
 {
     bool path = false;
 
-    for (size_t i = 0; i < nimage_env; i++) {
-        const char *eq = strchr(image_env[i], '=');
-        if (!eq || eq == image_env[i] ||
-            !is_the_images(image_env[i], (size_t)(eq - image_env[i])))
-            continue;
-        if (strncmp(image_env[i], "PATH=", 5) == 0)
-            path = true;
-        if (strv_add(out, image_env[i]) < 0)
-            goto nomem;
-    }
-    if (!path && strv_add(out, "PATH=" OVERLAY_PATH) < 0)
-        goto nomem;
-    if (strv_addf(out, "HOME=%s", home) < 0)
-        goto nomem;
+    for (size_t i = 0; i < nimage_env; i++)
+        path |= strncmp(image_env[i], "PATH=", 5) == 0;
+    if (overlay_add(image_env, nimage_env, out, err) < 0)
+        return -1;
+    if ((!path && strv_add(out, "PATH=" OVERLAY_PATH) < 0) ||
+        strv_addf(out, "HOME=%s", home) < 0)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     return 0;
-nomem:
-    return err_set(err, BERTH_ENOMEM, "memory is out");
 }

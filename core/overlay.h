@@ -15,6 +15,12 @@
 #define OVERLAY_PATH                                                         \
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// Appends to OUT those of the N assignments ENV that an image, or what the
+// administrator adds to it, may make: see overlay_build. 0, or -1 with ERR
+// set (BERTH_ENOMEM).
+int overlay_add(char *const *env, size_t n, struct strv *out,
+                struct berth_err *err);
+
 // Appends to OUT the changes for an image whose ENV is IMAGE_ENV
 // ("NAME=VALUE"; entries that are no assignment are left out), and HOME.
 // Variables that tell a task who and where it is in its job, or that drive

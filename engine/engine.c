@@ -19,9 +19,14 @@
 // with DeviceRequests.
 enum { API_MIN = 40, API_MAX = 47 };
 
+// Those with which GET /info says where CDI specifications are, and which
+// devices there are.
+enum { API_CDI = 44, API_DEVICES = 50 };
+
 struct engine {
     struct http *http;
-    int minor;
+    int minor;  // that we speak
+    int newest; // that it speaks
     bool podman;
     char path[128];
     char name[128];
@@ -152,6 +157,8 @@ static int greet(struct engine *e, struct berth_err *err)
     if (parse_version(reply.api_version, &e->minor, &why) < 0)
         return fail_answer(e, &why, err);
 
+    e->newest = e->minor;
+
     // "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)"
     e->podman = reply.libpod_version[0] != 0;
     const char *slash = strchr(reply.server, '/');
@@ -225,6 +232,36 @@ bool engine_is_podman(const struct engine *engine)
 void engine_set_deadline(struct engine *engine, long ms)
 {
     http_set_deadline(engine->http, ms);
+}
+
+int engine_has_cdi(struct engine *engine,
+                   const char *const *names,
+                   size_t n,
+                   bool *out,
+                   struct berth_err *err)
+{
+    // Without a version it is the newest, which knows of devices.
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = "/info",
+        .limit_ms = BERTH_INSPECT_MS,
+    };
+    bool on = false, all = false;
+    struct berth_err why = {0};
+    struct http_reply reply;
+
+    if (!engine->podman && engine->newest >= API_CDI) {
+        if (http_call(engine->http, &request, &reply, err) < 0)
+            return -1;
+        if (reply.status != 200)
+            return fail_status(engine, &reply, "say what it can do", err);
+        if (!is_json(&reply))
+            return fail_type(engine, &reply, err);
+        if (parse_cdi(reply.body, reply.length, names, n, &on, &all, &why) < 0)
+            return fail_answer(engine, &why, err);
+    }
+    *out = on && (all || engine->newest < API_DEVICES);
+    return 0;
 }
 
 // Writes REFERENCE as a path: slashes stay, what the grammar of references
@@ -306,50 +343,75 @@ static int check_name(const char *name, struct berth_err *err)
     return 0;
 }
 
+// Sends BODY and reads the new container's id.
+static int create(struct engine *engine,
+                  const struct http_request *request,
+                  char id[65],
+                  struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+
+    if (strlen(request->json) > BERTH_REQUEST_MAX)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "the request for the container has %zu bytes; the "
+                       "limit is %d",
+                       strlen(request->json),
+                       (int)BERTH_REQUEST_MAX);
+    if (http_call(engine->http, request, &reply, err) < 0)
+        return -1;
+    if (reply.status != 201)
+        return fail_status(engine, &reply, "create the container", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_created(reply.body, reply.length, id, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
 int engine_container_create(struct engine *engine,
                             const char *name,
                             const json_t *request,
                             char id[65],
                             struct berth_err *err)
 {
-    struct http_reply reply;
-    struct berth_err why = {0};
     char target[BERTH_NAME_MAX + 64];
-    int rc = -1;
 
     if (check_name(name, err) < 0)
         return -1;
-    snprintf(target, sizeof(target), "/containers/create?name=%s", name);
+    snprintf(target,
+             sizeof(target),
+             "/v1.%d/containers/create?name=%s",
+             engine->minor,
+             name);
     char *body = json_dumps(request, JSON_COMPACT);
     if (!body)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    if (strlen(body) > BERTH_REQUEST_MAX) {
-        err_set(err,
-                BERTH_EINVAL,
-                "the request for the container has %zu bytes; the limit "
-                "is %d",
-                strlen(body),
-                (int)BERTH_REQUEST_MAX);
-        goto out;
-    }
-    if (call(engine, HTTP_POST, target, body, BERTH_CREATE_MS, &reply, err) < 0)
-        goto out;
-    if (reply.status != 201) {
-        fail_status(engine, &reply, "create the container", err);
-        goto out;
-    }
-    if (!is_json(&reply)) {
-        fail_type(engine, &reply, err);
-        goto out;
-    }
-    if (parse_created(reply.body, reply.length, id, &why) < 0) {
-        fail_answer(engine, &why, err);
-        goto out;
-    }
-    rc = 0;
-out:
+    const struct http_request post = {
+        .method = HTTP_POST,
+        .target = target,
+        .json = body,
+        .limit_ms = BERTH_CREATE_MS,
+    };
+    int rc = create(engine, &post, id, err);
     free(body);
     return rc;
+}
+
+int engine_container_create_libpod(struct engine *engine,
+                                   const char *text,
+                                   char id[65],
+                                   struct berth_err *err)
+{
+    const struct http_request post = {
+        .method = HTTP_POST,
+        .target = "/v4.0.0/libpod/containers/create",
+        .json = text,
+        .limit_ms = BERTH_CREATE_MS,
+    };
+
+    return create(engine, &post, id, err);
 }
 
 int engine_container_start(struct engine *engine,

@@ -36,6 +36,16 @@ bool engine_is_podman(const struct engine *engine);
 // then), each within its own limit as well.
 void engine_set_deadline(struct engine *engine, long ms);
 
+// Asks Docker whether it can give a container the N CDI devices NAMES: CDI is
+// on and, where it says which devices it has (28.2), these are among them.
+// Docker before 25 has no CDI, and is not asked. Podman has no answer to
+// this. 0 and OUT, or -1 with ERR set.
+int engine_has_cdi(struct engine *engine,
+                   const char *const *names,
+                   size_t n,
+                   bool *out,
+                   struct berth_err *err);
+
 struct engine_image {
     char id[72];      // "sha256:" and 64 hex digits
     char digest[512]; // first RepoDigests entry, or empty
@@ -62,6 +72,13 @@ int engine_container_create(struct engine *engine,
                             const json_t *request,
                             char id[65],
                             struct berth_err *err);
+
+// The same, from TEXT: a request in Podman's own words (core/libpod.h), which
+// has the container's name in it. For Podman only.
+int engine_container_create_libpod(struct engine *engine,
+                                   const char *text,
+                                   char id[65],
+                                   struct berth_err *err);
 
 // Returns 0 also when it runs already.
 int engine_container_start(struct engine *engine,

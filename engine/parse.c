@@ -240,6 +240,50 @@ out:
     return rc;
 }
 
+static bool has_device(const json_t *devices, const char *name)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(devices, i, item)
+    {
+        const char *source = json_string_value(json_object_get(item, "Source"));
+        const char *id = json_string_value(json_object_get(item, "ID"));
+        if (source && strcmp(source, "cdi") == 0 && id && strcmp(id, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+int parse_cdi(const char *body,
+              size_t length,
+              const char *const *names,
+              size_t n,
+              bool *on,
+              bool *all,
+              struct berth_err *err)
+{
+    size_t ndirs, ndevices;
+    bool found = true;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    const json_t *dirs = json_object_get(root, "CDISpecDirs");
+    const json_t *devices = json_object_get(root, "DiscoveredDevices");
+    int rc = count(dirs, "CDISpecDirs", &ndirs, err) < 0
+                 ? -1
+                 : count(devices, "DiscoveredDevices", &ndevices, err);
+    if (rc == 0) {
+        for (size_t i = 0; i < n; i++)
+            found &= has_device(devices, names[i]);
+        *on = ndirs > 0;
+        *all = found;
+    }
+    json_decref(root);
+    return rc;
+}
+
 int parse_created(const char *body,
                   size_t length,
                   char id[65],

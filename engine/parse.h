@@ -11,6 +11,7 @@
 #ifndef BERTH_ENGINE_PARSE_H
 #define BERTH_ENGINE_PARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/err.h"
@@ -21,6 +22,16 @@ int parse_image(const char *body,
                 size_t length,
                 struct engine_image *out,
                 struct berth_err *err);
+
+// GET /info: whether CDI is on (CDISpecDirs is not empty), and whether all of
+// the N in NAMES are CDI devices that it lists.
+int parse_cdi(const char *body,
+              size_t length,
+              const char *const *names,
+              size_t n,
+              bool *on,
+              bool *all,
+              struct berth_err *err);
 
 // POST /containers/create
 int parse_created(const char *body,

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/imgref.h"
+#include "core/libpod.h"
 #include "core/limits.h"
 #include "core/overlay.h"
 #include "core/policy.h"
@@ -388,6 +389,25 @@ static void choose_labels(struct making *m)
     m->request.nlabels = n;
 }
 
+// By CDI, if the administrator says so; NVIDIA's GPUs also if the engine has
+// them so, and Podman has no other means. Only for these it is asked.
+static int request_gpus(struct making *m, struct berth_err *err)
+{
+    const char *cdi = policy_cdi(m->policy);
+    struct request *r = &m->request;
+    bool has = false;
+
+    if (cdi || !gpus_are_nvidias(&m->gpus))
+        return gpus_request(&m->gpus, cdi, r, err);
+    if (gpus_request(&m->gpus, GPUS_NVIDIA_CDI, r, err) < 0)
+        return -1;
+    if (engine_is_podman(m->engine))
+        return 0;
+    if (engine_has_cdi(m->engine, r->gpus, r->ngpus, &has, err) < 0)
+        return -1;
+    return has ? 0 : gpus_request(&m->gpus, NULL, r, err);
+}
+
 static int choose(struct making *m, struct berth_err *err)
 {
     struct request *r = &m->request;
@@ -402,8 +422,7 @@ static int choose(struct making *m, struct berth_err *err)
     if ((!known && err->code != BERTH_ENOTFOUND) ||
         gpus_choose(m->step, known ? &m->allocation : NULL, &m->gpus, err) <
             0 ||
-        gpus_request(&m->gpus, policy_cdi(m->policy),
-                     engine_is_podman(m->engine), r, err) < 0)
+        request_gpus(m, err) < 0)
         return -1;
     r->image_id = m->image.id;
     r->uid = m->step->uid;
@@ -487,22 +506,44 @@ static int await_init(struct making *m, struct berth_err *err)
                    BERTH_READY_MS / 1000);
 }
 
-// Docker knows only when it starts a container whether it has the means to
+// An engine knows only when it starts a container whether it has the means to
 // give it GPUs, and says that in words for nobody.
 static void explain(const struct making *m, struct berth_err *err)
 {
-    bool nvidia = m->request.gpus_by == REQUEST_GPUS_NVIDIA;
+    const char *engine = engine_name(m->engine), *node = m->step->node;
 
-    if (!strstr(err->text, "could not select device driver"))
+    if (strstr(err->text, "unresolvable CDI devices"))
+        err_set(err, BERTH_EENGINE,
+                "%s on node %s has no CDI device %s: ask your administrator "
+                "to write a CDI specification for the node's GPUs (for "
+                "NVIDIA's, nvidia-ctk cdi generate does)",
+                engine, node, m->request.gpus[0]);
+    else if (!strstr(err->text, "could not select device driver"))
         return;
-    err_set(err, BERTH_EENGINE,
-            nvidia ? "%s on node %s has no driver for NVIDIA's GPUs: ask your "
-                     "administrator to install the NVIDIA Container Toolkit "
-                     "there%s"
-                   : "%s on node %s cannot give GPUs by CDI: ask your "
-                     "administrator to enable that, or to leave cdi=%s out",
-            engine_name(m->engine), m->step->node,
-            nvidia ? "" : policy_cdi(m->policy));
+    else if (m->request.gpus_by == REQUEST_GPUS_NVIDIA)
+        err_set(err, BERTH_EENGINE,
+                "%s on node %s has no driver for NVIDIA's GPUs: ask your "
+                "administrator to install the NVIDIA Container Toolkit there",
+                engine, node);
+    else
+        err_set(err, BERTH_EENGINE,
+                "%s on node %s cannot give GPUs by CDI: ask your "
+                "administrator to enable that, or to leave cdi= out",
+                engine, node);
+}
+
+// Podman takes the names of CDI devices in its own words only.
+static int create(struct making *m, const json_t *body, struct berth_err *err)
+{
+    if (!engine_is_podman(m->engine) ||
+        m->request.gpus_by != REQUEST_GPUS_CDI)
+        return engine_container_create(m->engine, m->record.container, body,
+                                       m->id, err);
+    char *text = libpod_request(body, m->record.container, err);
+    int rc = text ? engine_container_create_libpod(m->engine, text, m->id, err)
+                  : -1;
+    free(text);
+    return rc;
 }
 
 static int start(struct making *m, struct berth_err *err)
@@ -514,9 +555,7 @@ static int start(struct making *m, struct berth_err *err)
         choose(m, err) < 0)
         return -1;
     json_t *body = request_build(&m->request, err);
-    if (body &&
-        engine_container_create(m->engine, m->record.container, body, m->id,
-                                err) == 0 &&
+    if (body && create(m, body, err) == 0 &&
         store_record_created(m->store, err) == 0 &&
         (m->prime = place_prime(m->place, m->listener)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
@@ -561,6 +600,9 @@ int container_create(const struct step *step, const struct place *place,
         identity_lookup(step, &m.identity, err) < 0 ||
         make_overlay(&m, &out->overlay, err) < 0 ||
         (control = await_init(&m, err)) < 0 ||
+        (m.request.gpus_by == REQUEST_GPUS_CDI &&
+         gpus_inherit(m.seen.pid, m.image.env, m.image.nenv, &out->overlay,
+                      err) < 0) ||
         inside_prepare(m.seen.pid, &m.request, &m.identity, store->dir, err) <
             0 ||
         audit_container(&m.request, &m.gpus, &m.seen, err) < 0 ||

@@ -20,6 +20,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core/limits.h"
+#include "core/overlay.h"
 #include "gpu/table.h"
 
 enum {
@@ -172,42 +174,111 @@ static int name_by_uuid(struct gpus *gpus, struct berth_err *err)
 {
     const struct gpu *gpu;
 
-    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));) {
-        if (gpu->vendor != GPU_NVIDIA)
-            return err_set(err, BERTH_EINVAL,
-                           "GPUs of NVIDIA and of others cannot be had in "
-                           "one container");
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         if (strv_add(&gpus->names, gpu->uuid) < 0)
             return err_set(err, BERTH_ENOMEM, "memory is out");
-    }
     return 0;
 }
 
-int gpus_request(struct gpus *gpus, const char *cdi, bool podman,
-                 struct request *request, struct berth_err *err)
+bool gpus_are_nvidias(const struct gpus *gpus)
+{
+    return has_vendor(gpus, GPU_NVIDIA);
+}
+
+static bool are_of_one_vendor(const struct gpus *gpus)
+{
+    const struct gpu *gpu;
+    size_t nvidias = 0;
+
+    for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
+        nvidias += gpu->vendor == GPU_NVIDIA;
+    return nvidias == 0 || nvidias == gpus->set.n;
+}
+
+int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
+                 struct berth_err *err)
 {
     int rc;
 
+    strv_clear(&gpus->names);
     if (gpus->set.n == 0)
         return 0;
+    if ((!cdi || strcmp(cdi, GPUS_NVIDIA_CDI) == 0) &&
+        !are_of_one_vendor(gpus))
+        return err_set(err, BERTH_EINVAL,
+                       "GPUs of NVIDIA and of others cannot be had in one "
+                       "container: ask Slurm for one type");
     if (cdi) {
         request->gpus_by = REQUEST_GPUS_CDI;
         rc = name_by_cdi(gpus, cdi, err);
     } else if (!has_vendor(gpus, GPU_NVIDIA)) {
         request->gpus_by = REQUEST_GPUS_FILES;
         rc = name_by_file(gpus, err);
-    } else if (podman) {
-        // It would accept a request for NVIDIA's driver, and ignore it.
-        rc = err_set(err, BERTH_EINVAL,
-                     "Podman has no driver for NVIDIA's GPUs, and can give "
-                     "them to a container by CDI only: ask your administrator "
-                     "to add cdi=nvidia.com/gpu to plugstack.conf");
     } else {
         request->gpus_by = REQUEST_GPUS_NVIDIA;
         rc = name_by_uuid(gpus, err);
     }
     request->gpus = (const char *const *)gpus->names.v;
     request->ngpus = gpus->names.n;
+    return rc;
+}
+
+static bool is_among(const char *text, char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(text, list[i]) == 0)
+            return true;
+    return false;
+}
+
+// Docker and Podman set these by themselves.
+static bool is_engines(const char *variable)
+{
+    static const char *const known[] = {"HOME=", "HOSTNAME=", "PATH=", "TERM=",
+                                        "container="};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strncmp(variable, known[i], strlen(known[i])) == 0)
+            return true;
+    return false;
+}
+
+// core/request.c empties what an image has of these.
+static bool is_emptied(const char *variable)
+{
+    return strncmp(variable, "LD_", 3) == 0 &&
+           variable[strlen(variable) - 1] == '=';
+}
+
+int gpus_inherit(pid_t pid, char *const *image_env, size_t nimage_env,
+                 struct strv *overlay, struct berth_err *err)
+{
+    static const size_t size = BERTH_REQUEST_MAX;
+    struct strv env = {0};
+    char path[64];
+    int rc = -1;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    char *text = calloc(1, size);
+    FILE *f = fopen(path, "re");
+    size_t n = text && f ? fread(text, 1, size - 1, f) : 0;
+    if (n == 0) {
+        err_set(err, BERTH_ESYS, "%s: %m", path);
+        goto out;
+    }
+    for (size_t i = 0; i < n; i += strlen(text + i) + 1)
+        if (text[i] && !is_among(text + i, image_env, nimage_env) &&
+            !is_engines(text + i) && !is_emptied(text + i) &&
+            strv_add(&env, text + i) < 0) {
+            err_set(err, BERTH_ENOMEM, "memory is out");
+            goto out;
+        }
+    rc = overlay_add(env.v, env.n, overlay, err);
+out:
+    if (f)
+        fclose(f);
+    free(text);
+    strv_clear(&env);
     return rc;
 }
 

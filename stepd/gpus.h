@@ -6,6 +6,8 @@
 #ifndef BERTH_GPUS_H
 #define BERTH_GPUS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -27,11 +29,26 @@ struct gpus {
 int gpus_choose(const struct step *step, const struct store_job *allocation,
                 struct gpus *out, struct berth_err *err);
 
-// Asks for them in REQUEST, which borrows from GPUS: by the names of CDI
-// devices of the kind CDI, if that is not NULL; else NVIDIA's by Docker's
-// own driver, and others by their device files. 0, or -1 with ERR set.
-int gpus_request(struct gpus *gpus, const char *cdi, bool podman,
-                 struct request *request, struct berth_err *err);
+// The kind of the CDI devices that NVIDIA's own tool specifies.
+#define GPUS_NVIDIA_CDI "nvidia.com/gpu"
+
+// Says whether one of them is NVIDIA's, which takes more than device files.
+bool gpus_are_nvidias(const struct gpus *gpus);
+
+// Asks for them in REQUEST, which borrows from GPUS, instead of what it asked
+// for before: by the names of CDI devices of the kind CDI, if that is not
+// NULL; else NVIDIA's by Docker's own driver, and others by their device
+// files. 0, or -1 with ERR set: GPUs of NVIDIA and of others at once, other
+// than by a kind that the administrator chose.
+int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
+                 struct berth_err *err);
+
+// Appends to OVERLAY what a CDI specification has put into the environment of
+// the container, whose first process is PID: what is neither the image's
+// (IMAGE_ENV) nor the engine's own, and a task may have. 0, or -1 with ERR
+// set.
+int gpus_inherit(pid_t pid, char *const *image_env, size_t nimage_env,
+                 struct strv *overlay, struct berth_err *err);
 
 // Appends to OVERLAY what the tasks' environment says of GPUs. Slurm's own
 // variables are right for a step that has some; without, none is left, and

@@ -183,17 +183,104 @@ END
     [[ $(stat -c '%i %Y' "$table") != "$before" ]] || fail "it did not"
 }
 
-@test "an engine that has no such CDI devices is a sentence for the administrator" {
+# cdi N=FILE...: a CDI specification of the test's own, in which device N is
+# what FILE is, at the place of GPU N.
+cdi() {
+    local device devices=
+    mkdir -p /run/cdi
+    for device; do
+        devices+=",
+  {\"name\": \"${device%=*}\", \"containerEdits\": {
+    \"env\": [\"OF_CDI_${device%=*}=of CDI\", \"NVIDIA_VISIBLE_DEVICES=all\"],
+    \"deviceNodes\": [{\"path\": \"$GPUS/gpu${device%=*}\", \"hostPath\": \"${device#*=}\"}]}}"
+    done
+    cat >/run/cdi/berth-test.json <<END
+{"cdiVersion": "0.5.0", "kind": "berth.example/gpu", "devices": [${devices#,}],
+ "containerEdits": {
+  "mounts": [{"hostPath": "/etc/os-release", "containerPath": "/run/of-cdi",
+              "options": ["ro", "nosuid", "nodev", "bind"]}],
+  "hooks": [{"hookName": "createRuntime", "path": "/bin/touch",
+             "args": ["touch", "$BATS_TEST_TMPDIR/hook"]}]}}
+END
+    policy allow=debian "$ENGINE" cdi=berth.example/gpu
+}
+
+# Docker before 25 has no CDI.
+lacks_cdi() {
+    [[ $BERTH_ENGINE == docker ]] &&
+        ! curl -sS --unix-socket "${DOCKER_HOST#unix://}" http://engine/info | grep -q '"CDISpecDirs":\["'
+}
+
+@test "a GPU that is asked for by CDI brings what its specification says" {
+    local out
+    cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
+    if lacks_cdi; then
+        run --separate-stderr look --gres=gpu:1
+        one_sentence "$stderr"
+        contains "$stderr" "cannot give GPUs by CDI"
+        return
+    fi
+    equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+    [[ -e $BATS_TEST_TMPDIR/hook ]] || fail "the hook did not run"
+    out=$(as_user srun -Q --gres=gpu:2 --container=debian sh -c \
+        'env | grep ^OF_CDI | sort; cmp /run/of-cdi /etc/os-release && echo mounted')
+    equal "$out" $'OF_CDI_0=of CDI\nOF_CDI_1=of CDI\nmounted'
+    # One GPU brings its own device and variable only, and none brings nothing.
+    run look --gres=gpu:1
+    [[ $output =~ ^'0: there=gpu'[01]' opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
+    equal "$(as_user srun -Q --gres=gpu:1 --container=debian env | grep -c ^OF_CDI)" 1
+    rm "$BATS_TEST_TMPDIR/hook"
+    equal "$(look)" "0: there= opens= cuda= nvidia=void"
+    [[ ! -e $BATS_TEST_TMPDIR/hook ]] || fail "the hook ran for a step without GPUs"
+    nothing_of_step
+}
+
+@test "a GPU by CDI changes nothing else about a container" {
+    local look='grep -E "^(Uid|Gid|Groups|Cap.*|NoNewPrivs|Seccomp):" /proc/self/status
+        umask; cat /proc/self/limits; hostname; pwd; id; ls /dev /run /run/berth
+        sed "s/^[^ ]* //; s/\(lowerdir\|upperdir\|workdir\)=[^ ,]*,*//g" /proc/self/mounts |
+            grep -v "^/run/of-cdi " | sort
+        env | grep -v -e ^SLURM -e ^OF_CDI -e VISIBLE -e ^GPU_ -e ^ZE_ | sort'
+    look=${look/ls \/dev /ls \/dev | grep -v berth-quickstart; ls }
+    cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
+    ! lacks_cdi || policy allow=debian "$ENGINE"
+    equal "$(as_user srun -Q -w n1 --gres=gpu:2 --container=debian sh -c "$look" | sed '/^of-cdi$/d')" \
+        "$(as_user srun -Q -w n1 --container=debian sh -c "$look")"
+}
+
+@test "a CDI specification that names other devices than Slurm is found out" {
+    cdi 0=$GPUS/gpu0 1=/dev/zero
+    ! lacks_cdi || return 0
+    run --separate-stderr look --gres=gpu:2
+    equal "$output" ""
+    one_sentence "$stderr"
+    contains "$stderr" "(it has a device $GPUS/gpu1)"
+    # The GPU under another name as well.
+    cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
+    sed -i "s|\"deviceNodes\": \[|&{\"path\": \"/dev/more\", \"hostPath\": \"$GPUS/gpu0\"}, |" \
+        /run/cdi/berth-test.json
+    run --separate-stderr look --gres=gpu:1
+    equal "$output" ""
+    contains "$stderr" "(it has a device /dev/more)"
+    # Not at all.
+    cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
+    sed -i 's|"deviceNodes": \[.*\]}}|"deviceNodes": []}}|' /run/cdi/berth-test.json
+    run --separate-stderr look --gres=gpu:1
+    equal "$output" ""
+    contains "$stderr" "(it lacks a device of GPU berth.example/gpu="
+    nothing_of_step
+}
+
+@test "an engine that has no such CDI device is a sentence for the administrator" {
     policy allow=debian "$ENGINE" cdi=berth.example/none
     run --separate-stderr look --gres=gpu:1
     equal "$output" ""
     one_sentence "$stderr"
-    # Docker 20.10 refuses; Podman 4 ignores it, and the audit sees that
-    # (threat 49).
-    case $BERTH_ENGINE in
-    docker) contains "$stderr" "leave cdi=berth.example/none out" ;;
-    podman) contains "$stderr" "it lacks a device of GPU berth.example/none=" ;;
-    esac
+    if lacks_cdi; then
+        contains "$stderr" "leave cdi= out"
+    else
+        contains "$stderr" "has no CDI device berth.example/none="
+    fi
     nothing_of_step
     equal "$(look)" "0: there= opens= cuda= nvidia=void"
 }
@@ -207,9 +294,16 @@ END
     one_sentence "$stderr"
     case $BERTH_ENGINE in
     docker) contains "$stderr" "install the NVIDIA Container Toolkit" ;;
-    podman) contains "$stderr" "add cdi=nvidia.com/gpu" ;;
+    podman) contains "$stderr" "has no CDI device nvidia.com/gpu=GPU-0" ;;
     esac
     nothing_of_step
+}
+
+teardown() {
+    usual_policy
+    [[ -e /run/cdi/berth-test.json ]] || return 0
+    rm /run/cdi/berth-test.json
+    rmdir --ignore-fail-on-non-empty /run/cdi
 }
 
 teardown_file() {

@@ -911,6 +911,92 @@ static void version_numbers_are_read_strictly(void **state)
     assert_int_equal(minor, 41);
 }
 
+// What the engine is asked depends on what it can know; NAMES are two.
+static void cdi_is_what_the_engine_says(void **state)
+{
+    static const char *const names[] = {"nvidia.com/gpu=a", "nvidia.com/gpu=b"};
+#define DIRS "\"CDISpecDirs\":[\"/etc/cdi\",\"/var/run/cdi\"]"
+#define DEVICE(s, d) "{\"Source\":\"" s "\",\"ID\":\"nvidia.com/gpu=" d "\"}"
+    static const struct {
+        const char *version; // of the API
+        const char *info;    // NULL: it must not be asked
+        int has;             // -1: an error
+    } cases[] = {
+        {"1.41", NULL, 0},
+        {"1.43", NULL, 0},
+        {"1.44", "{}", 0},
+        {"1.44", "{\"CDISpecDirs\":null}", 0},
+        {"1.44", "{\"CDISpecDirs\":[]}", 0},
+        {"1.44", "{" DIRS "}", 1},
+        {"1.49", "{" DIRS "}", 1},
+        {"1.50", "{" DIRS "}", 0},
+        {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") "]}",
+         0},
+        {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
+                 DEVICE("cdi", "all") "," DEVICE("cdi", "b") "]}", 1},
+        {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
+                 DEVICE("other", "b") ",1,{}]}", 0},
+        {"1.50", "{\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
+                 DEVICE("cdi", "b") "]}", 0},
+        {"1.44", "[]", -1},
+        {"1.44", "{\"CDISpecDirs\":\"/etc/cdi\"}", -1},
+        {"1.50", "{" DIRS ",\"DiscoveredDevices\":{}}", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct berth_err err = {0};
+        char headers[64];
+        bool has = cases[i].has != 1;
+        snprintf(headers, sizeof(headers), "Api-Version: %s\r\n",
+                 cases[i].version);
+        const struct fake_answer answers[] = {
+            {.status = 200, .type = "text/plain", .body = "OK",
+             .headers = headers},
+            {.status = 200, .body = cases[i].info},
+        };
+        struct fake_engine *fake =
+            fake_start(answers, cases[i].info ? 2 : 1);
+        struct engine *engine = open_fake(fake);
+        int rc = engine_has_cdi(engine, names, 2, &has, &err);
+        if (rc != (cases[i].has < 0 ? -1 : 0) ||
+            (rc == 0 && has != (cases[i].has == 1)))
+            fail_msg("case %zu: %d, %d, \"%s\"", i, rc, has, err.text);
+        assert_string_equal(fake_log(fake), cases[i].info
+                                                ? "+GET /_ping\nGET /info\n"
+                                                : "+GET /_ping\n");
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+static void podmans_own_words_go_to_its_own_interface(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 201, .body = "{\"Id\":\"" HEX64 "\",\"Warnings\":[]}"},
+        {.status = 500,
+         .body = "{\"cause\":\"a\",\"message\":\"a: b\",\"response\":500}"},
+    };
+    struct berth_err err = {0};
+    char id[65];
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_int_equal(engine_container_create_libpod(engine, "{}", id, &err), 0);
+    assert_string_equal(id, HEX64);
+    assert_int_equal(engine_container_create_libpod(engine, "{}", id, &err),
+                     -1);
+    assert_non_null(strstr(err.text, "cannot create the container: a: b"));
+    assert_string_equal(fake_log(fake),
+                        "+GET /_ping\n"
+                        "POST /v4.0.0/libpod/containers/create\n"
+                        "POST /v4.0.0/libpod/containers/create\n");
+    engine_close(engine);
+    fake_stop(fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -930,6 +1016,8 @@ int main(void)
         cmocka_unit_test(names_that_could_leave_their_path_are_malformed),
         cmocka_unit_test(what_is_not_there_is_told_from_what_failed),
         cmocka_unit_test(a_request_beyond_the_cap_is_not_sent),
+        cmocka_unit_test(cdi_is_what_the_engine_says),
+        cmocka_unit_test(podmans_own_words_go_to_its_own_interface),
         cmocka_unit_test(a_removal_waits_until_the_container_is_gone),
         cmocka_unit_test(a_removal_that_can_not_work_fails_at_once),
         cmocka_unit_test(image_answers_that_are_refused),

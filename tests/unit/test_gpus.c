@@ -13,10 +13,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gpu/discover.h"
@@ -326,7 +328,7 @@ static void refuses_what_is_no_table(void **state)
 }
 
 // The part PATH ("HostConfig.Devices") of the request for the GPUs LIST.
-static void check_request(const char *list, const char *cdi, bool podman,
+static void check_request(const char *list, const char *cdi,
                           const char *devices, const char *requests,
                           const char *visible)
 {
@@ -335,7 +337,7 @@ static void check_request(const char *list, const char *cdi, bool podman,
     struct berth_err err = {0};
 
     assert_int_equal(gpu_list_parse(list, &gpus.set, NULL), 0);
-    if (gpus_request(&gpus, cdi, podman, &request, &err) < 0)
+    if (gpus_request(&gpus, cdi, &request, &err) < 0)
         fail_msg("%s", err.text);
     json_t *body = request_build(&request, &err);
     assert_non_null(body);
@@ -365,10 +367,8 @@ static void without_gpus_nothing_is_asked_for(void **state)
 {
     (void)state;
     fill_dgx2();
-    check_request("", NULL, false, "[]", "[]", "NVIDIA_VISIBLE_DEVICES=void");
-    check_request("", "nvidia.com/gpu", false, "[]", "[]",
-                  "NVIDIA_VISIBLE_DEVICES=void");
-    check_request("", "nvidia.com/gpu", true, "[]", "[]",
+    check_request("", NULL, "[]", "[]", "NVIDIA_VISIBLE_DEVICES=void");
+    check_request("", "nvidia.com/gpu", "[]", "[]",
                   "NVIDIA_VISIBLE_DEVICES=void");
 }
 
@@ -386,13 +386,11 @@ static void each_gpu_of_a_dgx2_is_asked_for_by_its_uuid(void **state)
                  "[{\"Driver\":\"nvidia\",\"DeviceIDs\":[\"%s\"],"
                  "\"Capabilities\":[[\"gpu\",\"compute\",\"utility\"]]}]",
                  uuid);
-        check_request(list, NULL, false, "[]", requests, visible);
+        check_request(list, NULL, "[]", requests, visible);
         snprintf(requests, sizeof(requests),
                  "[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"nvidia.com/gpu=%s\"]}]",
                  uuid);
-        check_request(list, "nvidia.com/gpu", false, "[]", requests,
-                      "NVIDIA_VISIBLE_DEVICES=void");
-        check_request(list, "nvidia.com/gpu", true, "[]", requests,
+        check_request(list, "nvidia.com/gpu", "[]", requests,
                       "NVIDIA_VISIBLE_DEVICES=void");
     }
 }
@@ -401,7 +399,7 @@ static void a_pair_across_the_sockets(void **state)
 {
     (void)state;
     fill_dgx2();
-    check_request("7-8", NULL, false, "[]",
+    check_request("7-8", NULL, "[]",
                   "[{\"Driver\":\"nvidia\",\"DeviceIDs\":["
                   "\"GPU-00000000-0000-4000-8000-0000000000b7\","
                   "\"GPU-00000000-0000-4000-8000-00000000005e\"],"
@@ -415,16 +413,16 @@ static void plain_devices_are_asked_for_by_their_files(void **state)
 {
     (void)state;
     add_line("Gres Name=gpu Type=t Count=2 File=/dev/fake[0-1]");
-    check_request("1", NULL, true,
+    check_request("1", NULL,
                   "[{\"PathOnHost\":\"/dev/fake1\",\"PathInContainer\":"
                   "\"/dev/fake1\",\"CgroupPermissions\":\"rw\"}]",
                   "[]", "NVIDIA_VISIBLE_DEVICES=void");
-    check_request("0", "berth.example/gpu", true, "[]",
+    check_request("0", "berth.example/gpu", "[]",
                   "[{\"Driver\":\"cdi\",\"DeviceIDs\":"
                   "[\"berth.example/gpu=0\"]}]",
                   "NVIDIA_VISIBLE_DEVICES=void");
     table->gpus[1].vendor = GPU_AMD;
-    check_request("1", NULL, false,
+    check_request("1", NULL,
                   "[{\"PathOnHost\":\"/dev/kfd\",\"PathInContainer\":"
                   "\"/dev/kfd\",\"CgroupPermissions\":\"rw\"},"
                   "{\"PathOnHost\":\"/dev/fake1\",\"PathInContainer\":"
@@ -441,12 +439,15 @@ static void refuses_what_an_engine_can_not_do(void **state)
     (void)state;
     fill_dgx2();
     add_line("Gres Name=gpu Type=t Count=1 File=/dev/fake0");
-    assert_int_equal(gpu_list_parse("3", &gpus.set, NULL), 0);
-    assert_int_equal(gpus_request(&gpus, NULL, true, &request, &err), -1);
-    assert_non_null(strstr(err.text, "cdi=nvidia.com/gpu"));
     assert_int_equal(gpu_list_parse("3,16", &gpus.set, NULL), 0);
-    assert_int_equal(gpus_request(&gpus, NULL, false, &request, &err), -1);
+    assert_int_equal(gpus_request(&gpus, NULL, &request, &err), -1);
     assert_non_null(strstr(err.text, "one container"));
+    assert_int_equal(gpus_request(&gpus, "nvidia.com/gpu", &request, &err),
+                     -1);
+    // The administrator's own specification may well have both.
+    assert_int_equal(gpus_request(&gpus, "example.org/gpu", &request, &err),
+                     0);
+    assert_string_equal(request.gpus[1], "example.org/gpu=16");
     gpus.table = NULL;
     gpus_clear(&gpus);
 }
@@ -471,6 +472,41 @@ static void an_image_s_ld_variables_are_kept_from_hooks(void **state)
                         "\"LD_PRELOAD=\",\"LD_LIBRARY_PATH=\"]");
     free(text);
     json_decref(body);
+}
+
+static void what_a_cdi_specification_sets_reaches_the_tasks(void **state)
+{
+    char *image[] = {(char *)"IMAGES=1", (char *)"LD_LIBRARY_PATH=/image"};
+    char *env[] = {(char *)"PATH=/bin", (char *)"HOME=/x",
+                   (char *)"HOSTNAME=h", (char *)"TERM=xterm",
+                   (char *)"container=podman", (char *)"IMAGES=1",
+                   (char *)"LD_LIBRARY_PATH=", (char *)"CDI=2",
+                   (char *)"NVIDIA_VISIBLE_DEVICES=void",
+                   (char *)"SLURM_JOB_ID=7", (char *)"LD_OTHER=/cdi", NULL};
+    struct strv overlay = {0};
+    int pair[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execle("/bin/sleep", "sleep", "60", (char *)NULL, env);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    close(pair[1]);
+    assert_int_equal(read(pair[0], &byte, 1), 0); // it has begun
+    close(pair[0]);
+    assert_int_equal(gpus_inherit(pid, image, 2, &overlay, NULL), 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(overlay.n, 2);
+    assert_string_equal(overlay.v[0], "CDI=2");
+    assert_string_equal(overlay.v[1], "LD_OTHER=/cdi");
+    strv_clear(&overlay);
+    // Process 0 does not exist.
+    assert_int_equal(gpus_inherit(0, image, 2, &overlay, NULL), -1);
 }
 
 // BERTH_STATEDIR is "state" here, in the temporary directory.
@@ -630,6 +666,7 @@ int main(void)
         TEST(plain_devices_are_asked_for_by_their_files),
         TEST(refuses_what_an_engine_can_not_do),
         TEST(an_image_s_ld_variables_are_kept_from_hooks),
+        TEST(what_a_cdi_specification_sets_reaches_the_tasks),
         TEST(the_record_bounds_what_a_step_gets),
         TEST(shares_of_gpus_are_refused_by_name),
         TEST(without_a_good_table_no_gpu),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "core/libpod.h"
 #include "core/limits.h"
 #include "core/request.h"
 
@@ -220,6 +221,96 @@ static void what_an_administrator_can_ask_for_is_as_reviewed(void **state)
     is_golden(&r, GOLDEN "/request-elaborate.json");
 }
 
+static void podmans_words_for_it_are_the_reviewed_ones(void **state)
+{
+    static const char *const names[] = {"nvidia.com/gpu=GPU-0",
+                                        "nvidia.com/gpu=GPU-1"};
+    struct request r = elaborate();
+    struct berth_err err = {0};
+    char want[8192];
+
+    (void)state;
+    r.seccomp = "/etc/berth/seccomp.json"; // Podman takes a path
+    r.gpus_by = REQUEST_GPUS_CDI;
+    r.gpus = names;
+    r.ngpus = 2;
+    FILE *f = fopen(GOLDEN "/libpod.json", "r");
+    assert_non_null(f);
+    want[fread(want, 1, sizeof(want) - 1, f)] = 0;
+    fclose(f);
+    json_t *body = request_build(&r, NULL);
+    char *have = libpod_request(body, "berth-12.0-0", &err);
+    if (!have)
+        fail_msg("%s", err.text);
+    // As text: the infinite limit is no number of jansson's.
+    char *p = want;
+    for (const char *q = want; *q; q++)
+        if (*q != '\n' && !(*q == ' ' && (q == want || q[-1] == '\n' ||
+                                         q[-1] == ' ' || q[-1] == ',' ||
+                                         q[-1] == ':')))
+            *p++ = *q;
+    *p = 0;
+    if (strcmp(want, have) != 0) {
+        fprintf(stderr, "%s\n%s\n", want, have);
+        fail_msg("the request differs from " GOLDEN "/libpod.json");
+    }
+    free(have);
+    json_decref(body);
+}
+
+static void what_has_no_word_of_podmans_is_refused(void **state)
+{
+    static const struct {
+        const char *key; // of HostConfig
+        const char *value;
+    } strange[] = {
+        {"New", "1"},
+        {"Privileged", "true"},
+        {"CapAdd", "[\"SYS_ADMIN\"]"},
+        {"LogConfig", "{\"Type\":\"journald\"}"},
+        {"RestartPolicy", "{\"Name\":\"always\"}"},
+        {"NetworkMode", "\"container:x\""},
+        {"PidMode", "1"},
+        {"IpcMode", "\"none\""},
+        {"PortBindings", "{\"80/udp\":[{\"HostIp\":\"\",\"HostPort\":"
+                         "\"80\"}]}"},
+        {"PortBindings", "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":"
+                         "\"80-90\"}]}"},
+        {"SecurityOpt", "[\"seccomp={}\"]"},
+        {"CgroupnsMode", "\"host\""},
+        {"SecurityOpt", "[\"systempaths=unconfined\"]"},
+        {"SecurityOpt", "[1]"},
+        {"Mounts", "[{\"Type\":\"volume\"}]"},
+        {"Devices", "[{\"PathOnHost\":\"/dev/x\"}]"},
+        {"Devices", "[{\"PathOnHost\":\"/dev/x:/dev/mem\","
+                    "\"PathInContainer\":\"/a\","
+                    "\"CgroupPermissions\":\"rw\"}]"},
+        {"DeviceRequests", "[{\"Driver\":\"nvidia\",\"DeviceIDs\":[]}]"},
+        {"Ulimits", "[{\"Name\":\"a\\\"\",\"Soft\":1,\"Hard\":1}]"},
+    };
+    struct request r = typical();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+        json_t *body = request_build(&r, NULL);
+        struct berth_err err = {0};
+        json_object_set_new(json_object_get(body, "HostConfig"),
+                            strange[i].key,
+                            json_loads(strange[i].value, JSON_DECODE_ANY,
+                                       NULL));
+        char *text = libpod_request(body, "n1", &err);
+        if (text)
+            fail_msg("%s: %s", strange[i].key, text);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        assert_non_null(strstr(err.text, strange[i].key));
+        json_decref(body);
+    }
+    json_t *body = request_build(&r, NULL);
+    json_object_set_new(body, "Cmd", json_pack("[s]", "x"));
+    assert_null(libpod_request(body, "n1", NULL));
+    json_decref(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +322,8 @@ int main(void)
         cmocka_unit_test(a_body_that_is_too_large_is_refused),
         cmocka_unit_test(the_typical_request_is_the_reviewed_one),
         cmocka_unit_test(what_an_administrator_can_ask_for_is_as_reviewed),
+        cmocka_unit_test(podmans_words_for_it_are_the_reviewed_ones),
+        cmocka_unit_test(what_has_no_word_of_podmans_is_refused),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
