@@ -75,6 +75,7 @@ enum { TMPFS_ALWAYS = sizeof(tmpfs_always) / sizeof(*tmpfs_always) };
 struct making {
     const struct step *step;
     const struct store_step *store;
+    struct journal *journal;
     struct policy *policy;
     struct engine *engine;
     struct engine_image image;
@@ -88,6 +89,7 @@ struct making {
     struct request_ulimit ulimits[RLIM_NLIMITS];
     struct request_label labels[8];
     struct store_job allocation;
+    bool allocated; // the prolog told of it
     struct gpus gpus;
     char job[16], uid[16], name[STEP_NAME_MAX];
     char id[65];
@@ -96,8 +98,19 @@ struct making {
     pid_t prime;  // a child (stepd/place.h), or -1
 };
 
+// Without a prolog nothing is known of the job: no GPUs, no cluster.
+static int find_allocation(struct making *m, struct berth_err *err)
+{
+    m->allocated = store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
+                                  &m->allocation, err) == 0;
+    journal_note(m->journal, "cluster", m->allocation.cluster);
+    journal_note(m->journal, "partition", m->allocation.partition);
+    return m->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
+}
+
 static int decide(struct making *m, struct imgref *ref, struct berth_err *err)
 {
+    char name[IMGREF_TEXT_MAX];
     const struct step *step = m->step;
     struct policy_origin origin = {step->conf, (int)step->conf_line,
                                    step->conf_cut != 0};
@@ -109,7 +122,10 @@ static int decide(struct making *m, struct imgref *ref, struct berth_err *err)
                              err);
     if (!m->policy || imgref_parse(step->image, ref, err) < 0)
         return -1;
+    imgref_format(ref, name);
+    journal_note(m->journal, "name", name);
     policy_check_image(m->policy, ref, &decision);
+    journal_note(m->journal, "rule", decision.rule);
     if (decision.verdict != POLICY_ALLOW)
         return err_set(err, BERTH_EDENIED, "%s", decision.reason);
     return 0;
@@ -124,8 +140,11 @@ static int find_image(struct making *m, const struct imgref *ref,
     m->engine = engine_open(policy_engine(m->policy), err);
     if (!m->engine)
         return -1;
-    if (engine_image_inspect(m->engine, name, &m->image, err) == 0)
+    if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
+        journal_note(m->journal, "id", m->image.id);
+        journal_note(m->journal, "digest", m->image.digest);
         return 0;
+    }
     if (err->code == BERTH_ENOTFOUND)
         err_set(err,
                 BERTH_ENOTFOUND,
@@ -416,12 +435,8 @@ static int choose(struct making *m, struct berth_err *err)
 
     if (half <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    // Without a prolog nothing is known of the job: no GPUs, no cluster.
-    bool known = store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
-                                &m->allocation, err) == 0;
-    if ((!known && err->code != BERTH_ENOTFOUND) ||
-        gpus_choose(m->step, known ? &m->allocation : NULL, &m->gpus, err) <
-            0 ||
+    if (gpus_choose(m->step, m->allocated ? &m->allocation : NULL, &m->gpus,
+                    err) < 0 ||
         request_gpus(m, err) < 0)
         return -1;
     r->image_id = m->image.id;
@@ -554,6 +569,7 @@ static int start(struct making *m, struct berth_err *err)
                            err) < 0 ||
         choose(m, err) < 0)
         return -1;
+    journal_allow(m->journal);
     json_t *body = request_build(&m->request, err);
     if (body && create(m, body, err) == 0 &&
         store_record_created(m->store, err) == 0 &&
@@ -583,11 +599,12 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 }
 
 int container_create(const struct step *step, const struct place *place,
-                     const struct store_step *store, struct container *out,
-                     struct berth_err *err)
+                     const struct store_step *store, struct journal *journal,
+                     struct container *out, struct berth_err *err)
 {
     struct making m = {.step = step,
                        .store = store,
+                       .journal = journal,
                        .place = place,
                        .listener = -1,
                        .prime = -1};
@@ -595,7 +612,8 @@ int container_create(const struct step *step, const struct place *place,
     int control = -1, rc = -1;
 
     *out = (struct container){.control = -1};
-    if (decide(&m, &ref, err) < 0 || find_image(&m, &ref, err) < 0 ||
+    if (find_allocation(&m, err) < 0 || decide(&m, &ref, err) < 0 ||
+        find_image(&m, &ref, err) < 0 ||
         stage_all(&m, err) < 0 || start(&m, err) < 0 ||
         identity_lookup(step, &m.identity, err) < 0 ||
         make_overlay(&m, &out->overlay, err) < 0 ||

@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/step.h"
 #include "core/strv.h"
+#include "stepd/journal.h"
 #include "stepd/place.h"
 #include "stepd/store.h"
 
@@ -21,12 +22,12 @@ struct container {
 
 // Decides by the words of plugstack.conf whether STEP may have its
 // container, and makes, starts and audits it. What it makes on the node is
-// in STORE and on record there, also when it fails. Blocks as long as the
-// engine does. Returns 0 and OUT, or -1 with ERR set to a sentence for the
-// user.
+// in STORE and on record there, also when it fails. JOURNAL learns what was
+// decided. Blocks as long as the engine does. Returns 0 and OUT, or -1 with
+// ERR set to a sentence for the user.
 int container_create(const struct step *step, const struct place *place,
-                     const struct store_step *store, struct container *out,
-                     struct berth_err *err);
+                     const struct store_step *store, struct journal *journal,
+                     struct container *out, struct berth_err *err);
 
 // Ends the container: berth-init sees its link close. STORE knows how to
 // remove what is left.

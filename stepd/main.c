@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include "core/step.h"
 #include "handover/wire.h"
 #include "stepd/container.h"
+#include "stepd/journal.h"
 #include "stepd/link.h"
 #include "stepd/listen.h"
 #include "stepd/place.h"
@@ -47,6 +49,7 @@ struct stepd {
     struct place place;
     int listener; // where the tasks connect
     struct container container;
+    struct journal journal;
     bool up;                 // the container is there
     struct berth_err reason; // why it is not: for the first task
     int overlay;             // descriptor of it (handover/wire.h)
@@ -150,8 +153,8 @@ static bool pid_namespace(pid_t pid, ino_t *out)
 
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
-    if (container_create(&d->step, &d->place, &d->store, &d->container,
-                         err) < 0)
+    if (container_create(&d->step, &d->place, &d->store, &d->journal,
+                         &d->container, err) < 0)
         return -1;
     d->overlay = seal_overlay(&d->container.overlay, err);
     if (d->overlay < 0 || !pid_namespace(d->container.pid, &d->pidns)) {
@@ -159,6 +162,7 @@ static int bring_up(struct stepd *d, struct berth_err *err)
         return err->code ? -1 : err_set(err, BERTH_ESYS, "the container died");
     }
     d->up = true;
+    journal_start(&d->journal);
     return 0;
 }
 
@@ -311,6 +315,7 @@ static void serve(struct stepd *d, char *buf)
             // berth-init says nothing on this link but by its end.
             container_close(&d->container);
             d->up = false;
+            journal_end(&d->journal, "container");
             err_set(&d->reason, BERTH_EENGINE,
                     "the container has ended, stopped by its engine or for "
                     "want of memory");
@@ -337,6 +342,13 @@ static void clean_up(struct store_step *store)
     }
 }
 
+static void open_journal(struct stepd *d)
+{
+    const struct passwd *pw = getpwuid(d->step.uid);
+
+    journal_open(&d->journal, &d->step, pw ? pw->pw_name : NULL);
+}
+
 int main(void)
 {
     static struct stepd d = {.listener = -1, .overlay = -1};
@@ -351,21 +363,29 @@ int main(void)
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);
+        open_journal(&d);
+        journal_fail(&d.journal, &err);
         return 1;
     }
+    open_journal(&d);
     d.listener = listen_at(&d.store, "task", d.step.uid, &err);
     if (d.listener < 0) {
         tell_plugin(LINK_FAILED, err.text);
+        journal_fail(&d.journal, &err);
     } else {
         char path[sizeof(d.store.path) + 8];
         snprintf(path, sizeof(path), "%s/task", d.store.path);
         tell_plugin(LINK_READY, path);
-        if (bring_up(&d, &d.reason) < 0)
+        if (bring_up(&d, &d.reason) < 0) {
             container_close(&d.container);
+            journal_fail(&d.journal, &d.reason);
+        }
         serve(&d, buf);
     }
     container_close(&d.container);
     clean_up(&d.store);
+    journal_end(&d.journal, "step");
+    journal_close(&d.journal);
     place_clear(&d.place);
     step_clear(&d.step);
     return 0;

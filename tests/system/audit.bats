@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# The audit log: who asked for what, and what became of it.
+
+load lib
+
+# Every line that berth-stepd writes to syslog, in the file SYSLOG. A machine
+# that has a daemon of its own there has systemd's, and its journal tells.
+setup() {
+    SYSLOG=$BATS_TEST_TMPDIR/syslog
+    SINCE=$(date '+%F %T')
+    [[ -e /dev/log ]] || listen
+}
+
+listen() {
+    : >"$SYSLOG"
+    perl -MIO::Socket::UNIX -MSocket -e '
+        my $s = IO::Socket::UNIX->new(Local => "/dev/log", Type => SOCK_DGRAM) or die;
+        chmod 0666, "/dev/log";
+        $| = 1;
+        while (defined $s->recv(my $line, 65536)) { print "$line\n" }' \
+        >>"$SYSLOG" </dev/null 2>&1 3>&- &
+    LISTENER=$!
+    poll 5 test -S /dev/log
+}
+
+teardown() {
+    if [[ -n ${LISTENER-} ]]; then
+        kill -CONT "$LISTENER" || true
+        kill "$LISTENER" || true
+        rm -f /dev/log
+    fi
+    tidy
+}
+
+# The syslog's lines of the audit log, without what syslog puts in front.
+syslogged() {
+    if [[ -n ${LISTENER-} ]]; then
+        sed -n 's/^<[0-9]*>.* berth-stepd\[[0-9]*\]: {/{/p' "$SYSLOG"
+    else
+        journalctl -t berth-stepd -o cat --since "$SINCE" | grep '^{' || true
+    fi
+}
+
+# entries KEY ...: of each line on stdin, which must be a JSON object and
+# printable ASCII, the values; "-" if there is none.
+entries() {
+    perl -MJSON::PP -e '
+        while (<STDIN>) {
+            chomp;
+            /^[\x20-\x7e]+$/ or die "not printable: $_\n";
+            my $entry = JSON::PP->new->decode($_);
+            print join("|", map { $entry->{$_} // "-" } @ARGV), "\n";
+        }' "$@"
+}
+
+# logged COUNT: so many lines have come.
+logged() { (($(syslogged | wc -l) >= $1)); }
+
+# await_lines COUNT: waits for so many, and no more, and prints them.
+await_lines() {
+    poll "$SOON" logged "$1" || fail "$1 lines wanted: $(syslogged)"
+    sleep 0.2
+    equal "$(syslogged | wc -l)" "$1"
+    syslogged
+}
+
+@test "a step has three lines, with all that is known of it" {
+    local lines id
+    id=$(as_user srun --container=debian sh -c 'echo $SLURM_JOB_ID')
+    lines=$(await_lines 3)
+    equal "$(entries event verdict exit <<<"$lines")" \
+        $'allow|allow|-\nstart|allow|-\nend|allow|step'
+    equal "$(entries job step node uid user cluster partition image name <<<"$lines" | sort -u)" \
+        "$id|0|n1|$(id -u berth1)|berth1|berth|main|debian|docker.io/library/debian:latest"
+    # The image's ID is the one that the engine has.
+    equal "$(entries id <<<"$lines" | sort -u)" "$(api GET /images/debian/json |
+        perl -MJSON::PP -0ne 'print decode_json($_)->{Id} =~ s/^(sha256:)?/sha256:/r')"
+    entries seconds <<<"${lines##*$'\n'}" | grep -qE '^[0-9]+(\.[0-9]+)?$'
+    entries time <<<"$lines" |
+        while read -r time; do
+            (($(date +%s) - $(date -d "$time" +%s) < 60))
+        done
+}
+
+@test "each node of a step has its own lines, and a batch script as well" {
+    local lines
+    as_user srun -N2 -n4 --container=debian true
+    lines=$(await_lines 6)
+    equal "$(entries node event <<<"$lines" | sort)" \
+        $'n1|allow\nn1|end\nn1|start\nn2|allow\nn2|end\nn2|start'
+    printf '#!/bin/sh\necho ran\n' >"$HOME1/audit.sh"
+    as_user sbatch --wait -o /dev/null --container=debian audit.sh
+    lines=$(await_lines 9)
+    equal "$(entries step event <<<"$lines" | tail -n 3)" \
+        $'batch|allow\nbatch|start\nbatch|end'
+}
+
+@test "a refused step has one line, with the sentence that the user sees" {
+    local lines
+    run --separate-stderr bypassing srun --container=fedora true
+    refused fedora
+    lines=$(await_lines 1)
+    equal "$(entries event verdict image name id <<<"$lines")" \
+        "deny|deny|fedora|docker.io/library/fedora:latest|-"
+    contains "$stderr" "berth: $(entries reason <<<"$lines")"
+    # Nor is a malformed name, or a policy in error, passed over.
+    run --separate-stderr bypassing srun --container=/tmp/image true
+    refused /tmp/image
+    policy alow=debian "$ENGINE"
+    run --separate-stderr bypassing srun --container=debian true
+    refused alow=debian
+    lines=$(await_lines 3)
+    equal "$(entries event image <<<"$lines" | tail -n 2)" $'deny|/tmp/image\ndeny|debian'
+    contains "$lines" alow=debian
+}
+
+@test "a container that cannot be made has a line that says why" {
+    run --separate-stderr as_user srun --container=berth/nowhere true
+    refused berth/nowhere
+    equal "$(await_lines 1 | entries event verdict exit reason)" \
+        "end|-|failed|$(sed -n 's/.*berth: //p' <<<"$stderr")"
+}
+
+@test "a step that is killed has its end, as has one whose container ends by itself" {
+    local lines
+    start_step --container=debian sh -c "$(waiter)"
+    equal "$(await_lines 2 | entries event)" $'allow\nstart'
+    scancel -s KILL "$JOB"
+    await_step
+    lines=$(await_lines 3)
+    equal "$(entries job event exit <<<"${lines##*$'\n'}")" "$JOB|end|step"
+
+    start_step --container=debian sh -c "$(waiter)"
+    kill -KILL "$(pids berth-init)"
+    await_step
+    lines=$(await_lines 6)
+    equal "$(entries job event exit <<<"${lines##*$'\n'}")" "$JOB|end|container"
+    nothing_left
+}
+
+@test "what a user writes makes no line of its own, nor any character a terminal minds (threat 67)" {
+    local name lines
+    for name in $'debian\n{"event":"allow","verdict":"allow"}' $'a\r\e[2J\e]0;x\a' \
+        'a","verdict":"allow' $'a\x7fb\xc2\x9b31m' $'a\xff\xfe' $'\xe2\x80\xae'; do
+        : >"$SYSLOG"
+        SINCE=$(date '+%F %T')
+        run --separate-stderr bypassing env SLURM_CONTAINER="$name" srun true
+        refused
+        [[ -n ${LISTENER-} ]] || sleep 1
+        lines=$(await_lines 1)
+        equal "$(entries event verdict <<<"$lines")" "deny|deny"
+        # What the sentence shows of it is safe as well.
+        ! grep -q '[[:cntrl:]]' <<<"$lines"
+    done
+    nothing_left
+}
+
+@test "no value of the environment is in the log" {
+    as_user env SECRET=hunter2 srun --container=debian true
+    await_lines 3 >/dev/null
+    if [[ -n ${LISTENER-} ]]; then
+        lacks "$(cat "$SYSLOG")" hunter2
+    else
+        lacks "$(syslogged)" hunter2
+    fi
+}
+
+three_steps() {
+    as_user srun --container=debian true
+    as_user srun --container=debian true
+    as_user srun --container=debian true
+}
+
+@test "without a syslog daemon, or with one that hangs, a step runs as fast" {
+    [[ -n ${LISTENER-} ]] || skip_without "a /dev/log that a test may take away"
+    local began usual hung gone
+    as_user srun --container=debian true
+    began=${EPOCHREALTIME/./}
+    three_steps
+    usual=$((${EPOCHREALTIME/./} - began))
+    # It stops reading, and its queue is full.
+    kill -STOP "$LISTENER"
+    perl -MIO::Socket::UNIX -MSocket -e '
+        my $s = IO::Socket::UNIX->new(Peer => "/dev/log", Type => SOCK_DGRAM) or die;
+        $s->blocking(0);
+        1 while defined $s->send("full")'
+    began=${EPOCHREALTIME/./}
+    three_steps
+    hung=$((${EPOCHREALTIME/./} - began))
+    kill -CONT "$LISTENER"
+    kill "$LISTENER"
+    rm /dev/log
+    LISTENER=
+    began=${EPOCHREALTIME/./}
+    three_steps
+    gone=$((${EPOCHREALTIME/./} - began))
+    echo "# three steps: $((usual / 1000)) ms; with a daemon that hangs" \
+        "$((hung / 1000)); without $((gone / 1000))" >&3
+    ((hung < usual + 1500000 && gone < usual + 1500000)) ||
+        fail "usual $usual, hung $hung, gone $gone microseconds"
+    nothing_left
+}
