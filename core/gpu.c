@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/rules.h"
+
 // Reads the digits at *P as a number below LIMIT, and moves *P behind them.
 static bool read_number(const char **p, unsigned limit, unsigned *out)
 {
@@ -71,6 +73,120 @@ void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
         set.n += set.has[i];
     }
     *out = set;
+}
+
+// Writes where RULE stands, for a sentence.
+static const char *origin(const struct rule *rule, char *buf, size_t size)
+{
+    if (rule->file)
+        snprintf(buf, size, "%s line %d", rule->file, rule->line);
+    else
+        snprintf(buf, size, "berth's own default");
+    return buf;
+}
+
+// Writes LIST as "a, b"; what does not fit is left out.
+static const char *enumerate(const struct rule_list *list, char *buf,
+                             size_t size)
+{
+    size_t used = 0;
+
+    buf[0] = 0;
+    for (size_t i = 0; i < list->n && used < size; i++)
+        used += (size_t)snprintf(buf + used, size - used, "%s%s",
+                                 i ? ", " : "", list->v[i]->text);
+    return buf;
+}
+
+static bool has_type(const struct rule_list *types, const char *type)
+{
+    for (size_t i = 0; i < types->n; i++)
+        if (strcmp(types->v[i]->text, type) == 0)
+            return true;
+    return types->n == 0;
+}
+
+static int check_types(const struct gpu_set *set,
+                       const struct gpu_table *table, const char *node,
+                       const struct rules *rules, struct berth_err *err)
+{
+    char where[512], types[512];
+
+    for (size_t i = 0; i < table->n; i++) {
+        const char *type = table->gpus[i].type;
+        if (set->has[i] && !has_type(&rules->gpu_types, type))
+            return err_set(err, BERTH_EDENIED,
+                           "GPU %zu of node %s (%s%s) cannot be had in a "
+                           "container: %s allows %s: ask Slurm for these",
+                           i, node, type[0] ? "type " : "without a type",
+                           type,
+                           origin(rules->gpu_types.v[0], where,
+                                  sizeof(where)),
+                           enumerate(&rules->gpu_types, types,
+                                     sizeof(types)));
+    }
+    return 0;
+}
+
+static int check_indices(const struct gpu_set *set, const char *node,
+                         const struct rules *rules, struct berth_err *err)
+{
+    const struct rule_list *list = &rules->gpu_indices;
+    char where[512], indices[512];
+    bool allowed[GPU_MAX] = {false};
+
+    for (size_t k = 0; k < list->n; k++) {
+        struct gpu_set some;
+        if (gpu_list_parse(list->v[k]->text, &some, err) < 0)
+            return err_prefix(err, "%s",
+                              origin(list->v[k], where, sizeof(where)));
+        for (size_t i = 0; i < GPU_MAX; i++)
+            allowed[i] |= some.has[i];
+    }
+    for (size_t i = 0; list->n > 0 && i < GPU_MAX; i++)
+        if (set->has[i] && !allowed[i])
+            return err_set(err, BERTH_EDENIED,
+                           "GPU %zu of node %s cannot be had in a container: "
+                           "%s allows those with the indices %s: try another "
+                           "node, or ask your administrator",
+                           i, node, origin(list->v[0], where, sizeof(where)),
+                           enumerate(list, indices, sizeof(indices)));
+    return 0;
+}
+
+int gpu_set_check(const struct gpu_set *set, const struct gpu_table *table,
+                  const char *node, const struct rules *rules,
+                  struct berth_err *err)
+{
+    char where[512];
+
+    if (set->n == 0)
+        return 0;
+    if (!rules->gpus)
+        return err_set(err, BERTH_EDENIED,
+                       "GPUs cannot be had in a container, by %s: leave them "
+                       "out, with --gres=none, or ask your administrator",
+                       origin(&rules->gpus_rule, where, sizeof(where)));
+    if (rules->gpu_max > 0 && set->n > rules->gpu_max)
+        return err_set(err, BERTH_EDENIED,
+                       "a container can have no more than %u of node %s's "
+                       "GPUs, and this step has %zu: ask Slurm for fewer",
+                       rules->gpu_max, node, set->n);
+    return check_types(set, table, node, rules, err) < 0
+               ? -1
+               : check_indices(set, node, rules, err);
+}
+
+bool gpu_capability_ok(const char *word)
+{
+    static const char *const known[] = {"compat32", "compute", "display",
+                                        "graphics", "ngx",     "utility",
+                                        "video"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(word, known[i]) == 0)
+            return true;
+    return false;
 }
 
 bool gpu_path_ok(const char *path)

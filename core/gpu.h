@@ -69,6 +69,21 @@ void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
 int gpu_table_add_line(struct gpu_table *table, const char *line,
                        struct berth_err *err);
 
+struct rules; // core/rules.h
+
+// Says whether RULES let a step on NODE have the GPUs SET, all of which are
+// in TABLE, in its container. 0, or -1 with ERR set to a sentence for the
+// user: BERTH_EDENIED, or BERTH_EINVAL where the administrator's list of
+// indices is none. No GPU is always a success.
+int gpu_set_check(const struct gpu_set *set, const struct gpu_table *table,
+                  const char *node, const struct rules *rules,
+                  struct berth_err *err);
+
+// Says whether WORD is one of the capabilities of NVIDIA's driver that a
+// container can be given: "compute", "utility" and so on; not "all", which
+// would be whatever the driver's next version has.
+bool gpu_capability_ok(const char *word);
+
 // What /proc/driver/nvidia/gpus/BUSID/information says.
 struct gpu_information {
     unsigned minor;

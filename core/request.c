@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/gpu.h"
 #include "core/limits.h"
 #include "core/utf8.h"
 #include "handover/wire.h"
@@ -141,6 +142,13 @@ static int check_words(const struct request *r, struct berth_err *err)
                        BERTH_EINVAL,
                        "\"%s\" is not the name of a network",
                        r->network);
+    for (size_t i = 0; i < r->ngpu_capabilities; i++)
+        if (!gpu_capability_ok(r->gpu_capabilities[i]))
+            return err_set(err,
+                           BERTH_EINVAL,
+                           "\"%s\" is no capability of NVIDIA's driver that a "
+                           "container can be given",
+                           r->gpu_capabilities[i]);
     if (r->apparmor &&
         (!r->apparmor[0] || strcmp(r->apparmor, "unconfined") == 0))
         return err_set(err,
@@ -248,22 +256,39 @@ static json_t *build_devices(const struct request *r)
     return devices;
 }
 
+// The capabilities of NVIDIA's driver that are asked for.
+static size_t capabilities(const struct request *r, const char *const **out)
+{
+    static const char *const usual[] = {"compute", "utility"};
+
+    *out = r->ngpu_capabilities ? r->gpu_capabilities : usual;
+    return r->ngpu_capabilities ? r->ngpu_capabilities : 2;
+}
+
 // DeviceRequests: never a count, which would be any.
 static json_t *build_device_requests(const struct request *r)
 {
-    json_t *ids = json_array();
+    json_t *ids = json_array(), *words = json_pack("[s]", "gpu");
+    json_t *requests = json_array();
+    const char *const *word;
+    size_t n = capabilities(r, &word);
 
     for (size_t i = 0; i < r->ngpus; i++)
         json_array_append_new(ids, json_string(r->gpus[i]));
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(words, json_string(word[i]));
     if (r->gpus_by == REQUEST_GPUS_NVIDIA)
-        return json_pack("[{s:s, s:o, s:[[sss]]}]",
-                         "Driver", "nvidia",
-                         "DeviceIDs", ids,
-                         "Capabilities", "gpu", "compute", "utility");
+        json_array_append_new(requests, json_pack("{s:s, s:O, s:[O]}",
+                                                  "Driver", "nvidia",
+                                                  "DeviceIDs", ids,
+                                                  "Capabilities", words));
     if (r->gpus_by == REQUEST_GPUS_CDI)
-        return json_pack("[{s:s, s:o}]", "Driver", "cdi", "DeviceIDs", ids);
+        json_array_append_new(requests, json_pack("{s:s, s:O}",
+                                                  "Driver", "cdi",
+                                                  "DeviceIDs", ids));
     json_decref(ids);
-    return json_array();
+    json_decref(words);
+    return requests;
 }
 
 static json_t *build_host_config(const struct request *r, json_t *mounts)
@@ -322,26 +347,35 @@ static json_t *build_labels(const struct request *r)
     return labels;
 }
 
+// PREFIX and the words, with commas between them.
+static json_t *join(const char *prefix, const char *const *words, size_t n)
+{
+    json_t *text = json_string(prefix);
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *longer = json_sprintf("%s%s%s", json_string_value(text),
+                                      i ? "," : "", words[i]);
+        json_decref(text);
+        text = longer;
+    }
+    return text;
+}
+
 // The environment of berth-init, and of the hooks of GPU vendors, which act
 // on these variables wherever an image sets them. Tasks bring their own.
 static json_t *build_env(const struct request *r)
 {
     bool nvidia = r->gpus_by == REQUEST_GPUS_NVIDIA;
-    json_t *visible =
-        nvidia ? json_string("NVIDIA_VISIBLE_DEVICES=")
-               : json_string("NVIDIA_VISIBLE_DEVICES=void");
+    const char *const *word;
+    size_t n = capabilities(r, &word);
 
-    for (size_t i = 0; nvidia && i < r->ngpus; i++) {
-        json_t *longer = json_sprintf("%s%s%s", json_string_value(visible),
-                                      i ? "," : "", r->gpus[i]);
-        json_decref(visible);
-        visible = longer;
-    }
-    json_t *env = json_pack("[o, s, s, s, s, s]",
-                            visible,
-                            nvidia
-                                ? "NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-                                : "NVIDIA_DRIVER_CAPABILITIES=",
+    json_t *env = json_pack("[o, o, s, s, s, s]",
+                            nvidia ? join("NVIDIA_VISIBLE_DEVICES=", r->gpus,
+                                          r->ngpus)
+                                   : json_string("NVIDIA_VISIBLE_DEVICES="
+                                                 "void"),
+                            join("NVIDIA_DRIVER_CAPABILITIES=", word,
+                                 nvidia ? n : 0),
                             "NVIDIA_MIG_CONFIG_DEVICES=",
                             "NVIDIA_MIG_MONITOR_DEVICES=",
                             "NVIDIA_IMEX_CHANNELS=",

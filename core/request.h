@@ -88,6 +88,10 @@ struct request {
     enum request_gpus gpus_by;
     const char *const *gpus;
     size_t ngpus;
+    // Of NVIDIA's driver, where that is what is asked; none: "compute" and
+    // "utility".
+    const char *const *gpu_capabilities;
+    size_t ngpu_capabilities;
     // Of the image's ENV: what its LD_* variables say is for the tasks, not
     // for a vendor's hook that runs as root.
     char *const *image_env;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/gpu.h"
+#include "core/rules.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
@@ -261,6 +262,78 @@ static void refuses_half_of_what_nvidias_driver_says(void **state)
     assert_false(gpu_information_parse(text, &info));
 }
 
+// A rule list of one value, as the policy file's line LINE has it.
+#define RULES(name, value, number)                                          \
+    static const struct rule name##_rule = {.text = (value),                \
+                                            .file = "/etc/berth.conf",      \
+                                            .line = (number)};              \
+    static const struct rule *const name##_v[] = {&name##_rule};            \
+    static const struct rule_list name = {1, name##_v}
+
+static void check_rules(const char *list, const struct rules *rules,
+                        enum berth_errc code, const char *says)
+{
+    struct berth_err err = {0};
+    struct gpu_set set;
+
+    assert_int_equal(gpu_list_parse(list, &set, NULL), 0);
+    int rc = gpu_set_check(&set, &table, "n1", rules, &err);
+    assert_int_equal(rc, says ? -1 : 0);
+    if (says && (err.code != code || !strstr(err.text, says)))
+        fail_msg("%s: code %d, %s", list, (int)err.code, err.text);
+}
+
+static void the_administrator_s_rules_bound_what_a_step_may_have(void **state)
+{
+    RULES(types, "a100", 7);
+    RULES(indices, "0-1", 8);
+    RULES(broken, "all", 9);
+    struct rules none = {0}, any = {.gpus = true};
+    struct rules few = {.gpus = true, .gpu_max = 2};
+    struct rules typed = {.gpus = true, .gpu_types = types};
+    struct rules listed = {.gpus = true, .gpu_indices = indices};
+    struct rules strange = {.gpus = true, .gpu_indices = broken};
+
+    (void)state;
+    table = empty;
+    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=a100 "
+                                        "Count=3 File=/dev/x[0-2]", NULL), 0);
+    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=l4 "
+                                        "Count=1 File=/dev/x3", NULL), 0);
+    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=(null) "
+                                        "Count=1 File=/dev/x4", NULL), 0);
+    // Zeroed rules allow nothing, but there is nothing to refuse either.
+    check_rules("", &none, BERTH_OK, NULL);
+    check_rules("0", &none, BERTH_EDENIED, "berth's own default");
+    none.gpus_rule = (struct rule){.text = "no", .file = "/etc/berth.conf",
+                                   .line = 3};
+    check_rules("0", &none, BERTH_EDENIED, "by /etc/berth.conf line 3: leave");
+    check_rules("0-4", &any, BERTH_OK, NULL);
+    check_rules("0-1", &few, BERTH_OK, NULL);
+    check_rules("0-2", &few, BERTH_EDENIED, "no more than 2 of node n1's");
+    check_rules("0,2", &typed, BERTH_OK, NULL);
+    check_rules("0,3", &typed, BERTH_EDENIED,
+                "GPU 3 of node n1 (type l4) cannot be had in a container: "
+                "/etc/berth.conf line 7 allows a100");
+    check_rules("4", &typed, BERTH_EDENIED, "(without a type)");
+    check_rules("0-1", &listed, BERTH_OK, NULL);
+    check_rules("1-2", &listed, BERTH_EDENIED,
+                "/etc/berth.conf line 8 allows those with the indices 0-1");
+    check_rules("0", &strange, BERTH_EINVAL, "/etc/berth.conf line 9: \"all\"");
+    check_rules("", &strange, BERTH_OK, NULL);
+}
+
+static void capabilities_are_named_one_by_one(void **state)
+{
+    (void)state;
+    assert_true(gpu_capability_ok("compute"));
+    assert_true(gpu_capability_ok("video"));
+    assert_false(gpu_capability_ok("all"));
+    assert_false(gpu_capability_ok(""));
+    assert_false(gpu_capability_ok("compute,utility"));
+    assert_false(gpu_capability_ok("Compute"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +347,8 @@ int main(void)
         cmocka_unit_test(refuses_more_gpus_than_there_is_room_for),
         cmocka_unit_test(reads_what_nvidias_driver_says),
         cmocka_unit_test(refuses_half_of_what_nvidias_driver_says),
+        cmocka_unit_test(the_administrator_s_rules_bound_what_a_step_may_have),
+        cmocka_unit_test(capabilities_are_named_one_by_one),
     };
 
     return cmocka_run_group_tests_name("gpu", tests, NULL, NULL);

@@ -409,6 +409,30 @@ static void a_pair_across_the_sockets(void **state)
                   "GPU-00000000-0000-4000-8000-00000000005e");
 }
 
+static void the_capabilities_are_those_that_the_policy_allows(void **state)
+{
+    static const char *const words[] = {"compute", "video", "all"};
+    static const char *const uuids[] = {"GPU-0"};
+    struct request request = {.image_id = "sha256:0",
+                              .gpus_by = REQUEST_GPUS_NVIDIA,
+                              .gpus = uuids,
+                              .ngpus = 1,
+                              .gpu_capabilities = words,
+                              .ngpu_capabilities = 2};
+
+    (void)state;
+    json_t *body = request_build(&request, NULL);
+    char *text = json_dumps(body, JSON_COMPACT);
+    assert_non_null(strstr(text, "\"Capabilities\":[[\"gpu\",\"compute\","
+                                 "\"video\"]]"));
+    assert_non_null(strstr(text,
+                           "\"NVIDIA_DRIVER_CAPABILITIES=compute,video\""));
+    free(text);
+    json_decref(body);
+    request.ngpu_capabilities = 3;
+    assert_null(request_build(&request, NULL));
+}
+
 static void plain_devices_are_asked_for_by_their_files(void **state)
 {
     (void)state;
@@ -663,6 +687,7 @@ int main(void)
         TEST(without_gpus_nothing_is_asked_for),
         TEST(each_gpu_of_a_dgx2_is_asked_for_by_its_uuid),
         TEST(a_pair_across_the_sockets),
+        TEST(the_capabilities_are_those_that_the_policy_allows),
         TEST(plain_devices_are_asked_for_by_their_files),
         TEST(refuses_what_an_engine_can_not_do),
         TEST(an_image_s_ld_variables_are_kept_from_hooks),
