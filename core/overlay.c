@@ -6,66 +6,142 @@
 #include <stdbool.h>
 #include <string.h>
 
-// Names that an image cannot set for a task; a '*' at the end stands for
-// any rest.
+// Names; a '*' at the end stands for any rest.
+#define GPU_NAMES                                                            \
+    "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",     \
+        "NVIDIA_*", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"
+#define STEP_NAMES "OMPI_*", "PMI*", "SLURM*"
+
+static const char *const of_gpus[] = {GPU_NAMES, NULL};
+
+// What a task always gets of its job's.
+static const char *const always_passed[] = {GPU_NAMES, STEP_NAMES, NULL};
+
+// What an image cannot set for a task.
 static const char *const not_the_images[] = {
-    "BERTH_*",
-    "CUDA_VISIBLE_DEVICES",
-    "GPU_DEVICE_ORDINAL",
-    "HIP_VISIBLE_DEVICES",
-    "HOME",
-    "HOSTNAME",
-    "NVIDIA_*",
-    "OMPI_*",
-    "PMIX*",
-    "PMI_*",
-    "PWD",
-    "ROCR_VISIBLE_DEVICES",
-    "SLURM*",
-    "TMPDIR",
-    "USER",
-    "ZE_AFFINITY_MASK",
+    GPU_NAMES, STEP_NAMES, "BERTH_*", "HOME",   "HOSTNAME",
+    "PWD",     "TMPDIR",   "USER",    NULL,
 };
 
-static bool is_the_images(const char *name, size_t len)
+// Says whether the name in front of the '=' of ASSIGNMENT is one of NAMES.
+static bool is_one_of(const char *const *names, const char *assignment)
 {
-    for (size_t i = 0; i < sizeof(not_the_images) / sizeof(char *); i++) {
-        const char *pattern = not_the_images[i];
-        size_t n = strlen(pattern);
-        if (pattern[n - 1] == '*' ? len >= n - 1 &&
-                                        memcmp(name, pattern, n - 1) == 0
-                                  : len == n && memcmp(name, pattern, n) == 0)
-            return false;
+    size_t len = strcspn(assignment, "=");
+
+    for (; *names; names++) {
+        size_t n = strlen(*names);
+        bool rest = (*names)[n - 1] == '*';
+        if (rest ? len >= n - 1 && memcmp(assignment, *names, n - 1) == 0
+                 : len == n && memcmp(assignment, *names, n) == 0)
+            return true;
     }
-    return true;
+    return false;
+}
+
+int overlay_change(struct strv *out, enum wire_change change,
+                   const char *text)
+{
+    return strv_addf(out, "%c%s", change, text);
+}
+
+static bool is_the_images(const char *value)
+{
+    return value[0] != '=' && strchr(value, '=') &&
+           !is_one_of(not_the_images, value);
 }
 
 int overlay_add(char *const *env, size_t n, struct strv *out,
                 struct berth_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        const char *eq = strchr(env[i], '=');
-        if (eq && eq != env[i] && is_the_images(env[i], (size_t)(eq - env[i])) &&
-            strv_add(out, env[i]) < 0)
+    for (size_t i = 0; i < n; i++)
+        if (is_the_images(env[i]) &&
+            overlay_change(out, WIRE_SET, env[i]) < 0)
             return err_set(err, BERTH_ENOMEM, "memory is out");
-    }
     return 0;
 }
 
-int overlay_build(char *const *image_env,
-                  size_t nimage_env,
-                  const char *home,
-                  struct strv *out,
-                  struct berth_err *err)
+static int add_globs(const struct overlay *o, struct strv *out)
+{
+    struct strv globs = {0};
+    int rc = overlay_change(out, WIRE_DROP, "BERTH_*");
+
+    for (size_t i = 0; rc == 0 && o->env_deny && i < o->env_deny->n; i++)
+        rc = overlay_change(out, WIRE_DROP, o->env_deny->v[i]->text);
+    if (rc < 0 || !o->env_pass || o->env_pass->n == 0)
+        return rc;
+    // One string, each longer than the one before.
+    rc = overlay_change(&globs, WIRE_KEEP, always_passed[0]);
+    for (size_t i = 1; rc == 0 && always_passed[i]; i++)
+        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
+                       always_passed[i]);
+    for (size_t i = 0; rc == 0 && i < o->env_pass->n; i++)
+        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
+                       o->env_pass->v[i]->text);
+    if (rc == 0)
+        rc = strv_add(out, globs.v[globs.n - 1]);
+    strv_clear(&globs);
+    return rc;
+}
+
+// A value of the image's or of berth's, where the user does not prefer the
+// job's.
+static int add_value(const struct overlay *o, const char *assignment,
+                     struct strv *out)
+{
+    size_t len = strcspn(assignment, "=");
+    bool jobs = false;
+
+    for (size_t i = 0; i < o->nenv; i++)
+        jobs |= strlen(o->env[i]) == len &&
+                memcmp(o->env[i], assignment, len) == 0;
+    return overlay_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
+}
+
+static int add_image(const struct overlay *o, struct strv *out)
 {
     bool path = false;
+    int rc = 0;
 
-    for (size_t i = 0; i < nimage_env; i++)
-        path |= strncmp(image_env[i], "PATH=", 5) == 0;
-    if (overlay_add(image_env, nimage_env, out, err) < 0)
-        return -1;
-    if ((!path && strv_add(out, "PATH=" OVERLAY_PATH) < 0) ||
-        strv_addf(out, "HOME=%s", home) < 0)
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    return 0;
+    for (size_t i = 0; rc == 0 && i < o->nimage_env; i++) {
+        const char *value = o->image_env[i];
+        if (!is_the_images(value))
+            continue;
+        path |= strncmp(value, "PATH=", 5) == 0;
+        rc = add_value(o, value, out);
+    }
+    return rc < 0 || path ? rc : add_value(o, "PATH=" OVERLAY_PATH, out);
+}
+
+static int add_places(const struct overlay *o, struct strv *out)
+{
+    struct strv values = {0};
+    int rc = strv_addf(&values, "HOME=%s", o->home);
+
+    if (rc == 0)
+        rc = strv_addf(&values, "PWD=%s", o->cwd);
+    for (size_t i = 0; rc == 0 && i < values.n; i++)
+        rc = add_value(o, values.v[i], out);
+    strv_clear(&values);
+    return rc;
+}
+
+int overlay_build(const struct overlay *o, struct strv *out,
+                  struct berth_err *err)
+{
+    int rc = o->argv0[0] ? overlay_change(out, WIRE_ARGV0, o->argv0) : 0;
+
+    for (size_t i = 0; rc == 0 && i < o->nentry; i++)
+        rc = overlay_change(out, WIRE_ENTRY, o->entry[i]);
+    if (rc == 0)
+        rc = overlay_change(out, WIRE_CWD, o->cwd);
+    if (rc == 0)
+        rc = add_globs(o, out);
+    if (rc == 0)
+        rc = add_image(o, out);
+    if (rc == 0)
+        rc = add_places(o, out);
+    for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
+        if (!is_one_of(of_gpus, o->env_set[i]))
+            rc = overlay_change(out, WIRE_SET, o->env_set[i]);
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }

@@ -11,6 +11,7 @@
 // $BERTH_STEP leads. When it fails before the program runs, it says so in
 // one sentence on stderr and exits with 125. When the container goes away
 // under the program, it dies by SIGKILL, as the program did.
+#include "handover/change.h"
 #include "handover/signals.h"
 #include "handover/wire.h"
 
@@ -141,29 +142,13 @@ static int await_container(int step, int *overlay)
     }
 }
 
-// ---- the environment --------------------------------------------------
+// ---- the overlay -------------------------------------------------------
 
-// Applies one change to ENV, which has N entries and room for one more:
-// "NAME=VALUE" takes the place of the first NAME, "NAME" leaves none.
-// Returns the new number.
-static size_t change_env(char **env, size_t n, char *change)
+static void no_overlay(void) __attribute__((noreturn));
+
+static void no_overlay(void)
 {
-    size_t len = strcspn(change, "=");
-    bool set = change[len] == '=';
-    size_t to = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (strncmp(env[i], change, len) == 0 && env[i][len] == '=') {
-            if (!set)
-                continue;
-            env[i] = change;
-            set = false;
-        }
-        env[to++] = env[i];
-    }
-    if (set)
-        env[to++] = change;
-    return to;
+    no_container("its environment is not as it should be");
 }
 
 // Reads the overlay's descriptor: strings, one behind the other. Returns
@@ -175,39 +160,56 @@ static char *read_overlay(int fd, size_t *count)
     size_t size;
 
     if (fstat(fd, &st) < 0 || st.st_size < 1 || st.st_size > WIRE_OVERLAY_MAX)
-        no_container("its environment is not as it should be");
+        no_overlay();
     size = (size_t)st.st_size;
     text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (text == MAP_FAILED || text[size - 1] != '\0')
-        no_container("its environment is not as it should be");
+        no_overlay();
     close(fd);
-    *count = 0;
-    for (size_t i = 0; i < size; i++)
-        *count += text[i] == '\0';
+    *count = change_count(text, size);
     return text;
 }
 
-// The task's environment with the COUNT changes of CHANGES, and without the
-// variable that is berth's own. Returns it and its length.
-static char **make_env(char *changes, size_t count, size_t *len)
+// A copy of VEC, N strings, with room for MORE and a NULL.
+static char **copy_vec(char **vec, size_t n, size_t more)
 {
-    static char own[] = WIRE_STEP_ENV;
-    char **env;
-    size_t n = 0;
+    char **copy = malloc((n + more + 1) * sizeof(*copy));
 
-    while (environ[n])
-        n++;
-    env = malloc((n + count + 1) * sizeof(*env));
-    if (!env)
+    if (!copy)
         no_container("out of memory");
-    memcpy(env, environ, n * sizeof(*env));
-    n = change_env(env, n, own);
-    for (size_t i = 0; i < count; i++) {
-        n = change_env(env, n, changes);
-        changes += strlen(changes) + 1;
+    memcpy(copy, vec, n * sizeof(*copy));
+    return copy;
+}
+
+// What RUN's program is started with: this process's ARGV and environment,
+// with the changes of the overlay FD, and without the variable that is
+// berth's own.
+static struct start make_start(struct wire_run *run, int argc, char **argv,
+                               int fd)
+{
+    struct start start = {.argc = (size_t)argc, .run = run};
+    size_t count;
+    char *text = read_overlay(fd, &count);
+
+    for (int i = 0; i < WIRE_LIMITS; i++) {
+        struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+
+        getrlimit(i, &r);
+        run->limits[i].soft = r.rlim_cur;
+        run->limits[i].hard = r.rlim_max;
     }
-    *len = n;
-    return env;
+    unsetenv(WIRE_STEP_ENV);
+    while (environ[start.envc])
+        start.envc++;
+    start.argv = copy_vec(argv, start.argc, count);
+    start.env = copy_vec(environ, start.envc, count);
+    if (argc < 1 || !change_apply(&start, text, count) || !start.cwd)
+        no_overlay();
+    if (start.argc < 1)
+        no_container("there is no program to run");
+    run->argc = (uint32_t)start.argc;
+    run->envc = (uint32_t)start.envc;
+    return start;
 }
 
 // ---- the handover -----------------------------------------------------
@@ -261,31 +263,21 @@ static void image_add(struct image *image, const char *string)
     }
 }
 
-// Sends RUN and the image. RUN has what main found out about this process
-// when it was started.
-static void hand_over(int link, struct wire_run *run, char **argv, char **env)
+// Sends RUN and the image of START. RUN has what main found out about this
+// process when it was started.
+static void hand_over(int link, struct wire_run *run,
+                      const struct start *start)
 {
     static struct image image;
     int fds[WIRE_FDS_MAX] = {-1, 0, 1, 2};
     int ends[2];
-    char cwd[4096];
 
-    // Not getcwd(3): where the kernel knows no path, that searches for one.
-    if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
-        no_container("its working directory does not exist");
-    run->size = strlen(cwd) + 1;
+    run->size = strlen(start->cwd) + 1;
     for (uint32_t i = 0; i < run->argc; i++)
-        run->size += strlen(argv[i]) + 1;
+        run->size += strlen(start->argv[i]) + 1;
     for (uint32_t i = 0; i < run->envc; i++)
-        run->size += strlen(env[i]) + 1;
+        run->size += strlen(start->env[i]) + 1;
     run->mask = umask(0);
-    for (int i = 0; i < WIRE_LIMITS; i++) {
-        struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
-
-        getrlimit(i, &r);
-        run->limits[i].soft = r.rlim_cur;
-        run->limits[i].hard = r.rlim_max;
-    }
     for (uint32_t i = 0; i < run->nkeep; i++)
         fds[4 + i] = run->keep[i];
 
@@ -299,10 +291,10 @@ static void hand_over(int link, struct wire_run *run, char **argv, char **env)
     close(ends[0]);
     image.fd = ends[1];
     for (uint32_t i = 0; i < run->argc; i++)
-        image_add(&image, argv[i]);
+        image_add(&image, start->argv[i]);
     for (uint32_t i = 0; i < run->envc; i++)
-        image_add(&image, env[i]);
-    image_add(&image, cwd);
+        image_add(&image, start->env[i]);
+    image_add(&image, start->cwd);
     image_flush(&image);
     close(ends[1]);
 }
@@ -377,9 +369,7 @@ static void stand_in(int link, int signals)
 int main(int argc, char **argv)
 {
     struct wire_run run = {.ignored = signals_ignored()};
-    char *overlay;
-    char **env;
-    size_t changes, envc;
+    struct start start;
     int step, link, fd, signals;
 
     open_standard();
@@ -392,22 +382,9 @@ int main(int argc, char **argv)
     if (signals < 0)
         no_container(strerror(errno));
 
-    overlay = read_overlay(fd, &changes);
-    if (overlay[0]) {
-        argv[0] = overlay;
-    } else {
-        argv++;
-        argc--;
-    }
-    if (argc < 1)
-        no_container("there is no program to run");
-    env = make_env(overlay + strlen(overlay) + 1, changes - 1, &envc);
-
+    start = make_start(&run, argc, argv, fd);
     run.tty = release_terminal();
-    run.argc = (uint32_t)argc;
-    run.envc = (uint32_t)envc;
-    hand_over(link, &run, argv, env);
-    free(env);
+    hand_over(link, &run, &start);
     keep_only(link, signals);
     stand_in(0, 1);
 }

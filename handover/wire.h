@@ -81,7 +81,7 @@ enum {
     WIRE_LIMITS = 16, // RLIM_NLIMITS
     // execve's own limit for arguments and environment is 6 MiB.
     WIRE_IMAGE_MAX = 8 * 1024 * 1024,
-    // berth-stepd's changes to the environment: tens of variables.
+    // berth-stepd's changes: tens of variables.
     WIRE_OVERLAY_MAX = 1024 * 1024,
     // What berth-task and the process exit with when they fail themselves.
     WIRE_EXIT_BERTH = 125,
@@ -116,12 +116,25 @@ struct wire_run {
                                  // ascending from 3
 };
 
-// The overlay of ACCEPT: a sealed memfd of NUL-terminated strings that
-// berth-task applies to the task's environment in order: "NAME=VALUE" sets,
-// "NAME" alone removes. The first string is special: it is the program's
-// argv[0] (the plugin had put berth-task in its place), or empty where
-// berth-task was put in front of the program's argv, whose argv[0] is then
-// berth-task's argv[1] (Slurm's spank_prepend_task_argv).
+// The overlay of ACCEPT: a sealed memfd of NUL-terminated strings by which
+// berth-task changes, in their order, what it was started with. The first
+// character of each says what the others are.
+enum wire_change {
+    WIRE_ARGV0 = '0',   // the program's argv[0], in whose place the plugin
+                        // had put berth-task. Without it berth-task was put
+                        // in front, and argv[1] is the program
+                        // (Slurm's spank_prepend_task_argv)
+    WIRE_ENTRY = '@',   // a word in front of the program, behind those that
+                        // came before: the image's entry point
+    WIRE_CWD = '>',     // where the program starts: always there
+    WIRE_DROP = '-',    // a glob ('*' is any run): removes the variables
+                        // whose names it matches
+    WIRE_KEEP = '~',    // globs with '=' between them: removes the variables
+                        // whose names none of them matches
+    WIRE_SET = '=',     // NAME=VALUE: sets the variable
+    WIRE_DEFAULT = '?', // NAME=VALUE: likewise, if there is none
+    WIRE_LIMIT = '#',   // RESOURCE=SOFT:HARD, decimal, of setrlimit
+};
 
 // A message as it was received.
 struct wire_in {

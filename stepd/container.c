@@ -463,14 +463,15 @@ static int make_overlay(struct making *m, struct strv *out,
                         struct berth_err *err)
 {
     const char *home = m->identity.home;
+    struct overlay overlay = {
+        .argv0 = m->step->argv0,
+        .cwd = m->step->cwd,
+        .home = has_mount(m, home) ? home : m->step->cwd,
+        .image_env = m->image.env,
+        .nimage_env = m->image.nenv,
+    };
 
-    if (strv_add(out, m->step->argv0) < 0)
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    return overlay_build(m->image.env,
-                         m->image.nenv,
-                         has_mount(m, home) ? home : m->step->cwd,
-                         out,
-                         err) < 0
+    return overlay_build(&overlay, out, err) < 0
                ? -1
                : gpus_overlay(&m->gpus, out, err);
 }

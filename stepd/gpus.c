@@ -296,13 +296,13 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 
     for (size_t i = 0; gpus->set.n == 0 && rc == 0 &&
                        i < sizeof(slurms) / sizeof(*slurms); i++)
-        rc = strv_add(overlay, slurms[i]);
+        rc = overlay_change(overlay, WIRE_DROP, slurms[i]);
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         if (gpu->uuid[0])
             used += (size_t)snprintf(uuids + used, sizeof(uuids) - used,
                                      used ? ",%s" : "%s", gpu->uuid);
     if (rc == 0)
-        rc = strv_addf(overlay, "NVIDIA_VISIBLE_DEVICES=%s",
+        rc = strv_addf(overlay, "%cNVIDIA_VISIBLE_DEVICES=%s", WIRE_SET,
                        used ? uuids : "void");
     return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }

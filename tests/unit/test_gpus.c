@@ -526,8 +526,8 @@ static void what_a_cdi_specification_sets_reaches_the_tasks(void **state)
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     assert_int_equal(overlay.n, 2);
-    assert_string_equal(overlay.v[0], "CDI=2");
-    assert_string_equal(overlay.v[1], "LD_OTHER=/cdi");
+    assert_string_equal(overlay.v[0], "=CDI=2");
+    assert_string_equal(overlay.v[1], "=LD_OTHER=/cdi");
     strv_clear(&overlay);
     // Process 0 does not exist.
     assert_int_equal(gpus_inherit(0, image, 2, &overlay, NULL), -1);

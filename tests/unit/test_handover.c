@@ -315,6 +315,7 @@ struct job {
     int fds[3];          // 0, 1, 2; -1: /dev/null
     const char *arg0;    // the overlay's: NULL: berth-task is in front
     const char *overlay; // changes, '\n' between them
+    const char *cwd;     // the overlay's; NULL: where this process is
     pid_t task;          // set: berth-task
     pid_t program;       // set: the process in the container
 };
@@ -357,10 +358,13 @@ static void job_exec(const struct job *job, bool bare)
 static int overlay_fd(const struct job *job)
 {
     int fd = memfd_create("overlay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    const char *arg0 = job->arg0 ? job->arg0 : "";
     const char *p = job->overlay;
+    char cwd[4096];
 
-    assert_true(write(fd, arg0, strlen(arg0) + 1) > 0);
+    assert_non_null(getcwd(cwd, sizeof(cwd)));
+    dprintf(fd, "%c%s%c", WIRE_CWD, job->cwd ? job->cwd : cwd, 0);
+    if (job->arg0)
+        dprintf(fd, "%c%s%c", WIRE_ARGV0, job->arg0, 0);
     while (p && *p) {
         size_t len = strcspn(p, "\n");
 
@@ -558,6 +562,7 @@ static void signals_umask_cwd_and_pipes_are_as_bare(void **state)
     (void)state;
     // The pipes are made anew by each run, so their inodes differ.
     job.setup = set_odd_state;
+    job.cwd = "/usr";
     assert_int_equal(job_capture(&job, NULL, 1, bare), 0);
     assert_int_equal(job_capture(&job, &box, 1, boxed), 0);
     box_stop(&box);
@@ -700,12 +705,48 @@ static void the_overlay_changes_the_environment(void **state)
     (void)state;
     job.env = env;
     job.arg0 = "/bin/sh";
-    job.overlay = "A=5\nB\nC=6\nD\nC=7";
+    job.overlay = "=A=5\n-B\n=C=6\n-D\n=C=7";
     assert_int_equal(job_capture(&job, &box, 1, out), 0);
     assert_int_equal(strncmp(out, "5:none:7:/bin/sh\n", 17), 0);
     assert_non_null(strstr(out, "BB=4\n"));
     assert_null(strstr(out, WIRE_STEP_ENV));
     assert_null(strstr(out, "A=3"));
+    box_stop(&box);
+}
+
+static void the_overlay_says_how_and_where_a_program_starts(void **state)
+{
+    static char out[65536];
+    struct job job = JOB("echo", "$0", "end");
+    struct box box = box_start(false);
+
+    (void)state;
+    job.overlay = "@/bin/sh\n@-c\n@pwd; ulimit -n; ulimit -Hn; echo \"$0 $@\"\n"
+                  "@entry\n>/proc\n#7=64:65";
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_string_equal(out, "/proc\n64\n65\nentry echo $0 end\n");
+    job.arg0 = "true";
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_string_equal(out, "/proc\n64\n65\nentry true $0 end\n");
+    box_stop(&box);
+}
+
+static void an_overlay_of_another_version_ends_the_task(void **state)
+{
+    static const char *const bad[] = {"!x", "=A", "==A", "?", "#7=1", "#16=1:1",
+                                      "#=1:1", "#7=1:1x"};
+    static char err[65536];
+    struct box box = box_start(false);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct job job = JOB("/bin/true");
+
+        job.overlay = bad[i];
+        if (job_capture(&job, &box, 2, err) != 125 << 8)
+            fail_msg("\"%s\" was taken", bad[i]);
+        assert_non_null(strstr(err, "its environment is not as it should be"));
+    }
     box_stop(&box);
 }
 
@@ -825,12 +866,6 @@ static void path_is_searched_as_execvp_does(void **state)
     box_stop(&box);
 }
 
-static void go_hidden(void)
-{
-    if (chdir("/run/hidden/dir") < 0)
-        _exit(97);
-}
-
 static void a_missing_working_directory_is_125(void **state)
 {
     static char err[65536];
@@ -838,16 +873,10 @@ static void a_missing_working_directory_is_125(void **state)
     struct job job = JOB(self, "--probe", "exit");
 
     (void)state;
-    job.setup = go_hidden;
+    job.cwd = "/run/hidden/dir";
     assert_int_equal(job_capture(&job, &box, 2, err), 125 << 8);
     assert_non_null(strstr(err, "/run/hidden/dir"));
     box_stop(&box);
-}
-
-static void go_root(void)
-{
-    if (chdir("/") < 0)
-        _exit(97);
 }
 
 static void an_empty_image_is_enough(void **state)
@@ -856,7 +885,7 @@ static void an_empty_image_is_enough(void **state)
     struct job job = JOB("/no");
 
     (void)state;
-    job.setup = go_root;
+    job.cwd = "/";
     assert_int_equal(job_run(&job, &box), 127 << 8);
     box_stop(&box);
 }
@@ -1430,6 +1459,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(directories_and_files_are_not_inherited),
         cmocka_unit_test(a_directory_as_stdin_is_refused),
         cmocka_unit_test(the_overlay_changes_the_environment),
+        cmocka_unit_test(the_overlay_says_how_and_where_a_program_starts),
+        cmocka_unit_test(an_overlay_of_another_version_ends_the_task),
         cmocka_unit_test(each_exit_status_comes_back),
         cmocka_unit_test(each_deadly_signal_comes_back),
         cmocka_unit_test(signals_at_the_end_do_not_change_how_it_ends),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: strings from berth-stepd, which wrote them for this program. What
+// they name is the administrator's, an image's and the user's, but they act
+// on the user's own process only.
+
+#include "handover/change.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t change_count(const char *text, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < size; i++)
+        n += text[i] == '\0';
+    return n;
+}
+
+// Says whether the LEN bytes of NAME are as GLOB says, which ends at a NUL
+// or a '='. A star is tried with as few bytes as will do, and only the last
+// one is tried again: that is enough, and takes no more than LEN times the
+// glob's length.
+static bool matches(const char *glob, const char *name, size_t len)
+{
+    size_t end = strcspn(glob, "=");
+    size_t g = 0, n = 0, star = SIZE_MAX, from = 0;
+
+    while (n < len) {
+        if (g < end && glob[g] == '*') {
+            star = ++g;
+            from = n;
+        } else if (g < end && glob[g] == name[n]) {
+            g++;
+            n++;
+        } else if (star != SIZE_MAX) {
+            g = star;
+            n = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (g < end && glob[g] == '*')
+        g++;
+    return g == end;
+}
+
+// Says whether one of GLOBS, with '=' between them, matches.
+static bool matches_any(const char *globs, const char *name, size_t len)
+{
+    for (;; globs++) {
+        if (matches(globs, name, len))
+            return true;
+        globs += strcspn(globs, "=");
+        if (!*globs)
+            return false;
+    }
+}
+
+// Removes the variables of which one of GLOBS matches the name, or (KEEP) of
+// which none does.
+static void filter(struct start *start, const char *globs, bool keep)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < start->envc; i++)
+        if (matches_any(globs, start->env[i], strcspn(start->env[i], "=")) ==
+            keep)
+            start->env[to++] = start->env[i];
+    start->envc = to;
+}
+
+// Puts "NAME=VALUE" in the place of the first NAME, and of all others; of a
+// default, only where there is none. False if it is no assignment.
+static bool set(struct start *start, char *assignment, bool is_default)
+{
+    size_t len = strcspn(assignment, "=") + 1;
+    size_t to = 0;
+    bool done = false;
+
+    if (len < 2 || assignment[len - 1] != '=')
+        return false;
+    for (size_t i = 0; i < start->envc; i++) {
+        if (strncmp(start->env[i], assignment, len) == 0) {
+            if (is_default)
+                return true;
+            if (done)
+                continue;
+            start->env[i] = assignment;
+            done = true;
+        }
+        start->env[to++] = start->env[i];
+    }
+    if (!done)
+        start->env[to++] = assignment;
+    start->envc = to;
+    return true;
+}
+
+// "RESOURCE=SOFT:HARD"
+static bool limit(struct start *start, const char *text)
+{
+    char *end;
+    unsigned long resource = strtoul(text, &end, 10);
+
+    if (end == text || *end != '=' || resource >= WIRE_LIMITS)
+        return false;
+    uint64_t soft = strtoull(end + 1, &end, 10);
+    if (*end != ':')
+        return false;
+    start->run->limits[resource].soft = soft;
+    start->run->limits[resource].hard = strtoull(end + 1, &end, 10);
+    return *end == '\0';
+}
+
+bool change_apply(struct start *start, char *text, size_t count)
+{
+    size_t words = 0; // of the entry point
+    bool named = false;
+
+    for (size_t i = 0; i < count; i++, text += strlen(text) + 1) {
+        bool ok = true;
+        switch (text[0]) {
+        case WIRE_SET:
+        case WIRE_DEFAULT:
+            ok = set(start, text + 1, text[0] == WIRE_DEFAULT);
+            break;
+        case WIRE_DROP:
+        case WIRE_KEEP:
+            filter(start, text + 1, text[0] == WIRE_KEEP);
+            break;
+        case WIRE_ARGV0:
+            start->argv[words] = text + 1;
+            named = true;
+            break;
+        case WIRE_ENTRY:
+            memmove(start->argv + words + 1,
+                    start->argv + words,
+                    (start->argc - words) * sizeof(char *));
+            start->argv[words++] = text + 1;
+            start->argc++;
+            break;
+        case WIRE_CWD:
+            start->cwd = text + 1;
+            break;
+        case WIRE_LIMIT:
+            ok = limit(start, text + 1);
+            break;
+        default:
+            ok = false;
+        }
+        if (!ok)
+            return false;
+    }
+    if (!named) {
+        start->argc--;
+        memmove(start->argv + words,
+                start->argv + words + 1,
+                (start->argc - words) * sizeof(char *));
+    }
+    start->argv[start->argc] = NULL;
+    start->env[start->envc] = NULL;
+    return true;
+}
