@@ -11,6 +11,9 @@ enum {
     BERTH_IMAGE_MAX = 1024,
     // Allowed patterns per line of plugstack.conf; a site has tens.
     BERTH_ALLOW_MAX = 1024,
+    // The value of another option, such as a list of mounts: a path can have
+    // 4095 bytes, and all the mounts of one container some more of them.
+    BERTH_OPTION_MAX = 16 * 1024,
     // berth.conf, or another text of the administrator's that root reads:
     // 10,000 patterns fit.
     BERTH_CONF_MAX = 1024 * 1024,

@@ -38,6 +38,7 @@ struct option_info {
 extern const struct option_info option_table[];
 
 // Notes the option NAME, with VALUE if it takes one (else NULL is fine).
+// "container" is another name of "container-image".
 // 0; or -1 with ERR set (BERTH_EINVAL): no such option, an empty value, one
 // that is too long or not valid UTF-8 or has control characters, the same
 // option twice with different values, an option and its opposite.

@@ -3,54 +3,80 @@
 //
 // The administrator's words are trusted to mean well, and not to be free of
 // mistakes: whatever is not understood is an error, and an error allows
-// nothing. The reference that is judged comes from a user.
+// nothing.
 
 #include "core/policy.h"
 
 #include <errno.h>
-#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conffile.h"
 #include "core/limits.h"
 #include "core/utf8.h"
 
+#define DEFAULT_CONF BERTH_SYSCONFDIR "/slurm/berth.conf"
 #define DEFAULT_ENGINE "/run/docker.sock"
 #define DEFAULT_FILE "plugstack.conf"
+
+static const char conf_word[] = "conf=";
 
 enum {
     CDI_MAX = 128,
     ENGINE_MAX = 107, // sun_path of sockaddr_un(7), without its NUL
-    SHOWN_MAX = 8,    // patterns that a denial lists
-    WHERE_MAX = 240,  // "FILE line N", as sentences show it
-    TAIL_MAX = 160,   // what a denial says after its list
+    FILE_MAX = 216,   // a file's name, as sentences show it
+    WHERE_MAX = 240,  // "FILE line N"
 };
 
-struct rule {
-    char *text; // as the administrator wrote it
+struct value {
+    struct rule rule; // its text is owned
     struct imgpat pattern;
 };
 
-struct policy {
-    char where[WHERE_MAX];
-    char *engine;
-    char *cdi;
-    size_t rule_count;
-    struct rule *rules;
+// What berth.conf can have.
+struct key {
+    const char *name;
+    // Parses a value's text, or NULL if every text is good.
+    int (*parse)(struct value *value, struct berth_err *err);
+    size_t at; // its place in struct rules
 };
 
-static void describe(const struct policy_origin *origin, char buf[WHERE_MAX])
-{
-    char file[WHERE_MAX - 24];
+// One key in one place.
+struct setting {
+    const struct key *key;
+    bool add; // += and not =
+    size_t n;
+    struct value *values;
+};
 
-    err_quote(origin && origin->file ? origin->file : DEFAULT_FILE,
-              file,
-              sizeof(file));
-    if (origin && origin->line > 0)
-        snprintf(buf, WHERE_MAX, "%s line %d", file, origin->line);
+// The top of the file, or one section of it.
+struct layer {
+    const char *kind; // NULL: the top
+    char *title;
+    size_t n;
+    struct setting *settings;
+};
+
+struct policy {
+    char words_file[FILE_MAX];
+    int words_line;
+    char conf_file[FILE_MAX]; // empty: there is none
+    bool has_conf;            // conf= is there
+    char *engine;
+    char *cdi;
+    struct setting words; // allow=
+    size_t nlayers;
+    struct layer *layers;
+};
+
+static void describe(const char *file, int line, char *buf, size_t size)
+{
+    if (line > 0)
+        snprintf(buf, size, "%s line %d", file, line);
     else
-        snprintf(buf, WHERE_MAX, "%s", file);
+        snprintf(buf, size, "%s", file);
 }
 
 static int no_memory(struct berth_err *err)
@@ -58,34 +84,55 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int
-add_allow(struct policy *policy, const char *value, struct berth_err *err)
+static int parse_image(struct value *value, struct berth_err *err)
 {
-    struct rule rule = {0};
+    if (imgpat_parse(value->rule.text, &value->pattern, err) < 0)
+        return -1;
+    value->rule.pattern = &value->pattern;
+    return 0;
+}
 
-    if (!*value)
+// The keys at the top and in sections. policy_rules goes by this table too.
+static const struct key keys[] = {
+    {"allow", parse_image, offsetof(struct rules, allow)},
+    {"deny", parse_image, offsetof(struct rules, deny)},
+};
+
+enum { KEYS = sizeof(keys) / sizeof(*keys) };
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (!strcmp(keys[i].name, name))
+            return &keys[i];
+    return NULL;
+}
+
+// --- the words of plugstack.conf ---------------------------------------------
+
+static int
+add_allow(struct policy *policy, const char *text, struct berth_err *err)
+{
+    struct setting *words = &policy->words;
+
+    if (!*text)
         return err_set(err,
                        BERTH_EINVAL,
                        "it names no image: write allow=IMAGE, such as "
                        "allow=debian");
-    if (imgpat_parse(value, &rule.pattern, err) < 0)
-        return -1;
-    if (policy->rule_count >= BERTH_ALLOW_MAX)
+    if (words->n >= BERTH_ALLOW_MAX)
         return err_set(err,
                        BERTH_EINVAL,
                        "more than %d images: use patterns, such as "
                        "allow=registry.example.org/team/**",
                        BERTH_ALLOW_MAX);
-    struct rule *rules =
-        realloc(policy->rules, (policy->rule_count + 1) * sizeof(*rules));
-    if (!rules)
+    struct value *value = &words->values[words->n];
+    value->rule = (struct rule){strdup(text), policy->words_file,
+                                policy->words_line, NULL};
+    if (!value->rule.text)
         return no_memory(err);
-    policy->rules = rules;
-    rule.text = strdup(value);
-    if (!rule.text)
-        return no_memory(err);
-    rules[policy->rule_count++] = rule;
-    return 0;
+    words->n++;
+    return parse_image(value, err);
 }
 
 static bool is_clean(const char *s)
@@ -161,41 +208,189 @@ set_cdi(struct policy *policy, const char *value, struct berth_err *err)
     return policy->cdi ? 0 : no_memory(err);
 }
 
+static int
+set_conf(struct policy *policy, const char *value, struct berth_err *err)
+{
+    if (policy->has_conf)
+        return err_set(err, BERTH_EINVAL, "a second conf=: leave one out");
+    if (*value != '/' || !is_clean(value))
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "it names no file: write conf=/ABSOLUTE/PATH, such as "
+                       "conf=" DEFAULT_CONF);
+    policy->has_conf = true;
+    return 0;
+}
+
 static const struct {
     const char *key; // with its '='
     int (*set)(struct policy *policy, const char *value, struct berth_err *err);
-} keys[] = {
+} known_words[] = {
     {"allow=", add_allow},
     {"cdi=", set_cdi},
+    {conf_word, set_conf},
     {"engine=", set_engine},
 };
 
 static int
 add_word(struct policy *policy, const char *word, struct berth_err *err)
 {
-    char quoted[ERR_QUOTE_MAX];
+    char quoted[ERR_QUOTE_MAX], where[WHERE_MAX];
 
+    describe(policy->words_file, policy->words_line, where, sizeof(where));
     err_quote(word, quoted, sizeof(quoted));
-    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-        size_t len = strlen(keys[i].key);
-        if (!word || strncmp(word, keys[i].key, len) != 0)
+    for (size_t i = 0; i < sizeof(known_words) / sizeof(*known_words); i++) {
+        size_t len = strlen(known_words[i].key);
+        if (!word || strncmp(word, known_words[i].key, len) != 0)
             continue;
-        if (keys[i].set(policy, word + len, err) == 0)
+        if (known_words[i].set(policy, word + len, err) == 0)
             return 0;
-        return err_prefix(err, "%s: \"%s\"", policy->where, quoted);
+        return err_prefix(err, "%s: \"%s\"", where, quoted);
     }
     return err_set(err,
                    BERTH_EINVAL,
                    "%s: \"%s\" is no word that berth knows: write "
-                   "allow=IMAGE, engine=unix:///PATH or cdi=VENDOR/CLASS",
-                   policy->where,
+                   "allow=IMAGE, conf=/PATH, engine=unix:///PATH or "
+                   "cdi=VENDOR/CLASS",
+                   where,
                    quoted);
 }
 
-struct policy *policy_parse(size_t argc,
-                            const char *const *argv,
-                            const struct policy_origin *origin,
-                            struct berth_err *err)
+static int add_words(struct policy *policy, size_t argc,
+                     const char *const *argv,
+                     const struct policy_source *source, struct berth_err *err)
+{
+    char where[WHERE_MAX];
+
+    err_quote(source && source->words_file ? source->words_file : DEFAULT_FILE,
+              policy->words_file,
+              sizeof(policy->words_file));
+    policy->words_line =
+        source && source->words_line > 0 ? source->words_line : 0;
+    describe(policy->words_file, policy->words_line, where, sizeof(where));
+    if (source && source->cut)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "%s: the line is longer than the 4095 bytes that Slurm "
+                       "reads of it: make it shorter, or no container can be "
+                       "had here",
+                       where);
+    policy->words.key = find_key("allow");
+    policy->words.add = true;
+    policy->words.values = calloc(argc + 1, sizeof(struct value));
+    if (!policy->words.values)
+        return no_memory(err);
+    for (size_t i = 0; i < argc; i++)
+        if (add_word(policy, argv[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+const char *policy_conf_path(size_t argc, const char *const *argv, bool *given)
+{
+    const char *path = NULL;
+
+    for (size_t i = 0; i < argc && !path; i++)
+        if (argv[i] && !strncmp(argv[i], conf_word, strlen(conf_word)))
+            path = argv[i] + strlen(conf_word);
+    if (given)
+        *given = path;
+    return path ? path : DEFAULT_CONF;
+}
+
+// --- berth.conf --------------------------------------------------------------
+
+static const char *const overrides[] = {"partition", "group", "gid", "user",
+                                        "uid", NULL};
+
+// The layer that SETTING belongs to: settings come layer by layer.
+static struct layer *find_layer(struct policy *policy,
+                                const struct conffile_setting *setting)
+{
+    struct layer *last =
+        policy->nlayers ? &policy->layers[policy->nlayers - 1] : NULL;
+
+    if (last && (setting->section ? last->kind &&
+                                        !strcmp(last->kind, setting->section) &&
+                                        !strcmp(last->title, setting->title)
+                                  : !last->kind))
+        return last;
+    struct layer *layers = reallocarray(policy->layers, policy->nlayers + 1,
+                                        sizeof(*layers));
+    char *title = setting->title ? strdup(setting->title) : NULL;
+    if (layers)
+        policy->layers = layers;
+    if (!layers || (setting->title && !title)) {
+        free(title);
+        return NULL;
+    }
+    last = &layers[policy->nlayers++];
+    *last = (struct layer){setting->section, title, 0, NULL};
+    return last;
+}
+
+static int add_value(const struct policy *policy, struct setting *setting,
+                     const struct conffile_value *from, struct berth_err *err)
+{
+    struct value *value = &setting->values[setting->n];
+    char quoted[ERR_QUOTE_MAX];
+
+    value->rule = (struct rule){strdup(from->text), policy->conf_file,
+                                from->line, NULL};
+    if (!value->rule.text)
+        return no_memory(err);
+    setting->n++;
+    if (setting->key->parse(value, err) == 0)
+        return 0;
+    err_quote(from->text, quoted, sizeof(quoted));
+    return err_prefix(err, "%s line %d: %s = \"%s\"", policy->conf_file,
+                      from->line, setting->key->name, quoted);
+}
+
+static int add_setting(void *arg, const struct conffile_setting *from,
+                       struct berth_err *err)
+{
+    struct policy *policy = arg;
+    struct layer *layer = find_layer(policy, from);
+
+    if (!layer)
+        return no_memory(err);
+    struct setting *settings =
+        reallocarray(layer->settings, layer->n + 1, sizeof(*settings));
+    if (!settings)
+        return no_memory(err);
+    layer->settings = settings;
+    struct setting *setting = &settings[layer->n];
+    *setting = (struct setting){find_key(from->key), from->add, 0,
+                                calloc(from->n + 1, sizeof(struct value))};
+    if (!setting->values)
+        return no_memory(err);
+    layer->n++;
+    for (size_t i = 0; i < from->n; i++)
+        if (add_value(policy, setting, from->values[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+static int add_conf(struct policy *policy, const char *file, const char *text,
+                    size_t len, struct berth_err *err)
+{
+    static const struct conffile_key no_keys[] = {{NULL, false}};
+    static const char *const no_sections[] = {NULL};
+    struct conffile_key names[KEYS + 1] = {{NULL, false}};
+    struct conffile_grammar grammar = {names, names, overrides, no_keys,
+                                       no_sections};
+
+    for (size_t i = 0; i < KEYS; i++)
+        names[i] = (struct conffile_key){keys[i].name, true};
+    err_quote(file, policy->conf_file, sizeof(policy->conf_file));
+    return conffile_parse(file, text, len, &grammar, add_setting, policy, err);
+}
+
+struct policy *policy_parse(size_t argc, const char *const *argv,
+                            const struct policy_source *source,
+                            const char *conf_file, const char *conf_text,
+                            size_t conf_len, struct berth_err *err)
 {
     struct policy *policy = calloc(1, sizeof(*policy));
 
@@ -203,23 +398,27 @@ struct policy *policy_parse(size_t argc,
         no_memory(err);
         return NULL;
     }
-    describe(origin, policy->where);
-    if (origin && origin->cut) {
-        err_set(err,
-                BERTH_EINVAL,
-                "%s: the line is longer than the 4095 bytes that Slurm reads "
-                "of it: make it shorter, or no container can be had here",
-                policy->where);
+    int rc = add_words(policy, argc, argv, source, err);
+    if (rc == 0 && conf_text)
+        rc = add_conf(policy, conf_file, conf_text, conf_len, err);
+    else if (rc == 0 && policy->has_conf)
+        rc = err_set(err,
+                     BERTH_EINVAL,
+                     "%s: the file that conf= names is not there, and no "
+                     "container can be had without it",
+                     policy->words_file);
+    if (rc < 0) {
         policy_free(policy);
         return NULL;
     }
-    for (size_t i = 0; i < argc; i++) {
-        if (add_word(policy, argv[i], err) < 0) {
-            policy_free(policy);
-            return NULL;
-        }
-    }
     return policy;
+}
+
+static void free_setting(struct setting *setting)
+{
+    for (size_t i = 0; i < setting->n; i++)
+        free((char *)setting->values[i].rule.text);
+    free(setting->values);
 }
 
 void policy_free(struct policy *policy)
@@ -227,11 +426,16 @@ void policy_free(struct policy *policy)
     int saved = errno;
 
     if (policy) {
-        for (size_t i = 0; i < policy->rule_count; i++)
-            free(policy->rules[i].text);
-        free(policy->rules);
+        for (size_t i = 0; i < policy->nlayers; i++) {
+            for (size_t j = 0; j < policy->layers[i].n; j++)
+                free_setting(&policy->layers[i].settings[j]);
+            free(policy->layers[i].settings);
+            free(policy->layers[i].title);
+        }
+        free(policy->layers);
+        free_setting(&policy->words);
         free(policy->engine);
-    free(policy->cdi);
+        free(policy->cdi);
         free(policy);
     }
     errno = saved;
@@ -247,101 +451,135 @@ const char *policy_cdi(const struct policy *policy)
     return policy->cdi;
 }
 
-// Appends to BUF of SIZE bytes what fits whole; says whether it did.
-static bool append(char *buf, size_t size, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+// --- the rules for one subject -----------------------------------------------
 
-static bool append(char *buf, size_t size, const char *fmt, ...)
+static bool same_number(const char *text, uint32_t number)
 {
-    size_t len = strlen(buf);
-    va_list ap;
+    char buf[16];
 
-    va_start(ap, fmt);
-    int n = vsnprintf(buf + len, size - len, fmt, ap);
-    va_end(ap);
-    if (n < 0 || (size_t)n >= size - len) {
-        buf[len] = 0;
-        return false;
+    snprintf(buf, sizeof(buf), "%u", number);
+    return !strcmp(text, buf);
+}
+
+static bool in_group(const struct subject *subject, const char *name)
+{
+    if (subject->group && !strcmp(subject->group, name))
+        return true;
+    for (size_t i = 0; subject->groups && i < subject->ngids; i++)
+        if (subject->groups[i] && !strcmp(subject->groups[i], name))
+            return true;
+    return false;
+}
+
+static bool in_gid(const struct subject *subject, const char *number)
+{
+    if (same_number(number, subject->gid))
+        return true;
+    for (size_t i = 0; i < subject->ngids; i++)
+        if (same_number(number, subject->gids[i]))
+            return true;
+    return false;
+}
+
+// Says whether the section LAYER is about SUBJECT.
+static bool applies(const struct layer *layer, const struct subject *subject)
+{
+    if (!layer->kind)
+        return true;
+    if (!strcmp(layer->kind, "partition"))
+        return subject->partition && !strcmp(subject->partition, layer->title);
+    if (!strcmp(layer->kind, "group"))
+        return in_group(subject, layer->title);
+    if (!strcmp(layer->kind, "gid"))
+        return in_gid(subject, layer->title);
+    if (!strcmp(layer->kind, "user"))
+        return subject->user && !strcmp(subject->user, layer->title);
+    return same_number(layer->title, subject->uid);
+}
+
+static struct rule_list *list_at(struct rules *rules, const struct key *key)
+{
+    return (struct rule_list *)((char *)rules + key->at);
+}
+
+static int apply(struct rules *rules, const struct setting *setting,
+                 struct berth_err *err)
+{
+    struct rule_list *list = list_at(rules, setting->key);
+    size_t n = setting->add ? list->n : 0;
+    const struct rule **v =
+        reallocarray((void *)list->v, n + setting->n + 1, sizeof(*v));
+
+    if (!v)
+        return no_memory(err);
+    for (size_t i = 0; i < setting->n; i++)
+        v[n + i] = &setting->values[i].rule;
+    list->v = v;
+    list->n = n + setting->n;
+    return 0;
+}
+
+// Where the allow list stands: the file and line of its first rule, and of
+// the first in another file.
+static void find_allow(const struct policy *policy, struct rules *rules)
+{
+    const struct rule *first = NULL, *second = NULL;
+    char where[WHERE_MAX], other[WHERE_MAX];
+
+    for (size_t i = 0; i < rules->allow.n && !second; i++) {
+        if (!first)
+            first = rules->allow.v[i];
+        else if (rules->allow.v[i]->file != first->file)
+            second = rules->allow.v[i];
     }
-    return true;
-}
-
-static const struct rule *find_rule(const struct policy *policy,
-                                    const struct imgref *ref)
-{
-    for (size_t i = 0; i < policy->rule_count; i++)
-        if (imgpat_match(&policy->rules[i].pattern, ref))
-            return &policy->rules[i];
-    return NULL;
-}
-
-// What the user can do. A digest behind an allowed tag is worth a hint of
-// its own, since the list then seems to allow the image.
-static const char *advice(const struct policy *policy, const struct imgref *ref)
-{
-    struct imgref tagged = *ref;
-
-    tagged.digest[0] = 0;
-    if (*ref->digest && *ref->tag && find_rule(policy, &tagged))
-        return "leave the digest out, since the list allows this image by "
-               "its tag only";
-    return "choose one of these or ask your administrator";
-}
-
-static void explain(const struct policy *policy,
-                    const struct imgref *ref,
-                    char *buf,
-                    size_t size)
-{
-    char image[IMGREF_TEXT_MAX];
-    size_t shown = 0;
-
-    imgref_format(ref, image);
-    err_scrub(image);
-    *buf = 0;
-    if (policy->rule_count == 0) {
-        append(buf,
-               size,
-               "image %s is not allowed: %s allows no image on this node, "
-               "ask your administrator for an allow= there",
-               image,
-               policy->where);
-        return;
+    if (first)
+        describe(first->file, first->line, where, sizeof(where));
+    else if (policy->conf_file[0])
+        describe(policy->conf_file, 0, where, sizeof(where));
+    else
+        describe(policy->words_file, policy->words_line, where, sizeof(where));
+    snprintf(rules->allow_where, sizeof(rules->allow_where), "%s", where);
+    if (second) {
+        describe(second->file, second->line, other, sizeof(other));
+        snprintf(rules->allow_where, sizeof(rules->allow_where), "%s and %s",
+                 where, other);
     }
-    append(buf,
-           size,
-           "image %s is not allowed by %s, which allows",
-           image,
-           policy->where);
-    for (; shown < policy->rule_count && shown < SHOWN_MAX; shown++)
-        if (!append(buf,
-                    size - TAIL_MAX,
-                    "%s %s",
-                    shown ? "," : "",
-                    policy->rules[shown].text))
-            break;
-    if (shown < policy->rule_count)
-        append(buf,
-               size,
-               shown ? " and %zu more" : " %zu patterns",
-               policy->rule_count - shown);
-    append(buf, size, ": %s", advice(policy, ref));
 }
 
-void policy_check_image(const struct policy *policy,
-                        const struct imgref *ref,
-                        struct policy_decision *out)
+int policy_rules(const struct policy *policy, const struct subject *subject,
+                 struct rules *out, struct berth_err *err)
 {
-    memset(out, 0, sizeof(*out));
-    out->verdict = POLICY_DENY;
+    bool words = false;
 
-    if (!policy)
-        return;
-    const struct rule *rule = find_rule(policy, ref);
-    if (!rule) {
-        explain(policy, ref, out->reason, sizeof(out->reason));
-        return;
+    *out = (struct rules){0};
+    for (size_t i = 0; i <= policy->nlayers; i++) {
+        const struct layer *layer =
+            i < policy->nlayers ? &policy->layers[i] : NULL;
+        // The words stand between the top of the file and its sections.
+        if (!words && (!layer || layer->kind)) {
+            words = true;
+            if (apply(out, &policy->words, err) < 0)
+                goto fail;
+        }
+        if (!layer || !applies(layer, subject))
+            continue;
+        for (size_t j = 0; j < layer->n; j++)
+            if (apply(out, &layer->settings[j], err) < 0)
+                goto fail;
     }
-    snprintf(out->rule, sizeof(out->rule), "%s", rule->text);
-    out->verdict = POLICY_ALLOW;
+    find_allow(policy, out);
+    return 0;
+fail:
+    rules_clear(out);
+    return -1;
+}
+
+void rules_clear(struct rules *rules)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < KEYS; i++)
+        free((void *)list_at(rules, &keys[i])->v);
+    *rules = (struct rules){0};
+    errno = saved;
 }

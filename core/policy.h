@@ -1,38 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// What the administrator allows: parsed from the words that stand behind
-// spank_berth.so in plugstack.conf, and the decision on a request. Pure:
-// words and facts in, verdict and reason out.
+// What the administrator wrote: the words behind spank_berth.so in
+// plugstack.conf, and the text of berth.conf(5). Pure: both come as
+// arguments, and nothing here opens a file. core/decide.h decides by it.
 #ifndef BERTH_POLICY_H
 #define BERTH_POLICY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/decide.h"
 #include "core/err.h"
-#include "core/imgref.h"
+#include "core/rules.h"
 
-// Where a word was read. FILE may be NULL and LINE 0 where that is unknown:
-// sentences then say "plugstack.conf".
-struct policy_origin {
-    const char *file; // borrowed while parsing, copied by the policy
-    int line;
+// Where the words of plugstack.conf were read. FILE may be NULL and LINE 0
+// where that is unknown: sentences then say "plugstack.conf".
+struct policy_source {
+    const char *words_file; // borrowed while parsing, copied by the policy
+    int words_line;
     bool cut; // the line is longer than Slurm reads: words have lost their
               // end, and would allow more than the administrator wrote
 };
 
 struct policy;
 
+// The path of berth.conf: what "conf=" says among the plugin's words, else
+// SYSCONFDIR/slurm/berth.conf. Borrowed from ARGV or static. GIVEN (may be
+// NULL) says whether it was named: only then is it an error that the file
+// is not there.
+const char *policy_conf_path(size_t argc, const char *const *argv,
+                             bool *given);
+
 // Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH",
-// "cdi=VENDOR/CLASS"). No allow= word: nothing is allowed. An unknown key, a
-// malformed or empty value, a second engine= or cdi=, a socket path of more
-// than 107 bytes, a cut line: ERR (BERTH_EINVAL) is one sentence that names
+// "cdi=VENDOR/CLASS", "conf=/PATH"; SOURCE may be NULL) and the CONF_LEN
+// bytes of CONF_TEXT, which stand in CONF_FILE. CONF_TEXT is NULL where
+// there is no berth.conf: then the words alone count, and may not have a
+// conf=. No allow at all: nothing is allowed.
+//
+// Whatever is not understood is an error (BERTH_EINVAL): an unknown key or
+// word, a malformed or empty value, the same key twice in one place, a
+// second engine= or cdi=, a cut line. ERR is then one sentence that names
 // file, line and word and says what was expected. Returns a new policy, to
 // be given to policy_free, or NULL with ERR set.
 struct policy *policy_parse(size_t argc, const char *const *argv,
-                            const struct policy_origin *origin,
-                            struct berth_err *err);
+                            const struct policy_source *source,
+                            const char *conf_file, const char *conf_text,
+                            size_t conf_len, struct berth_err *err);
 
 void policy_free(struct policy *policy); // NULL is fine; keeps errno
 
@@ -44,20 +58,14 @@ const char *policy_engine(const struct policy *policy);
 // borrowed; NULL unless cdi= names one.
 const char *policy_cdi(const struct policy *policy);
 
-enum policy_verdict { POLICY_DENY = 0, POLICY_ALLOW = 1 };
+// Makes the rules that hold for SUBJECT: the sections that are about him
+// laid over the rest, in the order system, partition, group, gid, user, uid.
+// Of several groups each counts, in the file's order. OUT borrows from
+// POLICY and is to be given to rules_clear. Returns 0, or -1 with ERR set
+// (memory is out) and OUT zeroed.
+int policy_rules(const struct policy *policy, const struct subject *subject,
+                 struct rules *out, struct berth_err *err);
 
-struct policy_decision {
-    enum policy_verdict verdict;
-    char rule[1024];   // the pattern that allowed it, else empty
-    char reason[1024]; // of a denial: one whole sentence for the user, with
-                       // the image, the file and line, the allowed patterns
-                       // (the first few, and how many more)
-};
-
-// Decides whether REF may run. Never fails: anything but ALLOW is a denial.
-// POLICY may be NULL, which is a denial without a reason.
-void policy_check_image(const struct policy *policy,
-                        const struct imgref *ref,
-                        struct policy_decision *out);
+void rules_clear(struct rules *rules); // of policy_rules; keeps errno
 
 #endif

@@ -3,7 +3,8 @@
 //
 // The administrator's rules as they hold for one job: what is left when the
 // sections of berth.conf(5) have been laid over each other (core/policy.h).
-// Plain data, borrowed from the policy; zeroed rules allow nothing.
+// Plain data, but for the arrays of the lists, which rules_clear frees; what
+// these point to is the policy's. Zeroed rules allow nothing.
 #ifndef BERTH_RULES_H
 #define BERTH_RULES_H
 
@@ -55,6 +56,7 @@ struct rule_size {
 struct rules {
     // images
     struct rule_list allow, deny;
+    char allow_where[512]; // where allow stands, for sentences
     // identity
     uint32_t min_uid, min_gid;
     struct rule_list deny_users;  // names or numbers

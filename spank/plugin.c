@@ -13,8 +13,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "core/imgref.h"
+#include "core/decide.h"
 #include "core/limits.h"
 #include "core/policy.h"
 #include "core/step.h"
@@ -115,24 +116,29 @@ static char *client_container(void)
 
 // Refuses what the policy of this host refuses. Convenience: the node
 // decides again.
-static int check_request(const char *image, int argc, char **argv)
+static int check_request(char *image, int argc, char **argv)
 {
-    struct policy_decision decision;
+    struct options wish = {.image = image};
+    struct subject subject = {.uid = getuid(), .gid = getgid()};
     struct conf_origin where;
-    struct imgref ref;
+    struct decision decision;
+    struct rules rules;
     struct berth_err err;
+    int rc = -1;
 
     conf_find(argc, argv, &where);
-    struct policy_origin origin = {where.file[0] ? where.file : NULL,
+    struct policy_source source = {where.file[0] ? where.file : NULL,
                                    where.line, where.cut};
     struct policy *policy = policy_parse((size_t)argc,
-                                         (const char *const *)argv, &origin,
-                                         &err);
-    int rc = policy ? imgref_parse(image, &ref, &err) : -1;
-    if (rc == 0) {
-        policy_check_image(policy, &ref, &decision);
-        if (decision.verdict != POLICY_ALLOW)
-            rc = err_set(&err, BERTH_EDENIED, "%s", decision.reason);
+                                         (const char *const *)argv, &source,
+                                         NULL, NULL, 0, &err);
+    if (policy && policy_rules(policy, &subject, &rules, &err) == 0) {
+        decide(&rules, &wish, &subject, &decision);
+        rc = decision.verdict == VERDICT_ALLOW
+                 ? 0
+                 : err_set(&err, decision.code, "%s", decision.reason);
+        decision_clear(&decision);
+        rules_clear(&rules);
     }
     policy_free(policy);
     if (rc < 0)

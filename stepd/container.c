@@ -108,27 +108,37 @@ static int find_allocation(struct making *m, struct berth_err *err)
     return m->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
 }
 
-static int decide(struct making *m, struct imgref *ref, struct berth_err *err)
+static int decide_step(struct making *m, struct imgref *ref,
+                       struct berth_err *err)
 {
     char name[IMGREF_TEXT_MAX];
     const struct step *step = m->step;
-    struct policy_origin origin = {step->conf, (int)step->conf_line,
+    struct policy_source source = {step->conf, (int)step->conf_line,
                                    step->conf_cut != 0};
-    struct policy_decision decision;
+    struct options options = {.image = step->image};
+    struct subject subject = {.uid = step->uid, .gid = step->gid};
+    struct decision decision;
+    struct rules rules;
 
     m->policy = policy_parse(step->words.n,
                              (const char *const *)step->words.v,
-                             &origin,
-                             err);
-    if (!m->policy || imgref_parse(step->image, ref, err) < 0)
+                             &source, NULL, NULL, 0, err);
+    if (!m->policy || policy_rules(m->policy, &subject, &rules, err) < 0)
         return -1;
-    imgref_format(ref, name);
-    journal_note(m->journal, "name", name);
-    policy_check_image(m->policy, ref, &decision);
-    journal_note(m->journal, "rule", decision.rule);
-    if (decision.verdict != POLICY_ALLOW)
-        return err_set(err, BERTH_EDENIED, "%s", decision.reason);
-    return 0;
+    decide(&rules, &options, &subject, &decision);
+    if (decision.image.path[0]) {
+        imgref_format(&decision.image, name);
+        journal_note(m->journal, "name", name);
+        journal_note(m->journal, "rule",
+                     decision.rule ? decision.rule->text : "");
+    }
+    if (decision.verdict != VERDICT_ALLOW)
+        err_set(err, decision.code, "%s", decision.reason);
+    *ref = decision.image;
+    int rc = decision.verdict == VERDICT_ALLOW ? 0 : -1;
+    decision_clear(&decision);
+    rules_clear(&rules);
+    return rc;
 }
 
 static int find_image(struct making *m, const struct imgref *ref,
@@ -613,7 +623,7 @@ int container_create(const struct step *step, const struct place *place,
     int control = -1, rc = -1;
 
     *out = (struct container){.control = -1};
-    if (find_allocation(&m, err) < 0 || decide(&m, &ref, err) < 0 ||
+    if (find_allocation(&m, err) < 0 || decide_step(&m, &ref, err) < 0 ||
         find_image(&m, &ref, err) < 0 ||
         stage_all(&m, err) < 0 || start(&m, err) < 0 ||
         identity_lookup(step, &m.identity, err) < 0 ||

@@ -16,21 +16,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MUST(condition) ((condition) ? (void)0 : abort())
 
-static void decide(const struct plugstack_line *line, const char *image)
+static void judge(const struct plugstack_line *line, char *image)
 {
-    struct policy_origin origin = {"/etc/slurm/plugstack.conf", line->number,
+    struct policy_source source = {"/etc/slurm/plugstack.conf", line->number,
                                    line->cut};
-    struct policy_decision decision;
+    struct options options = {.image = image};
+    struct subject subject = {.uid = 1000, .gid = 1000};
+    struct decision decision;
     struct berth_err err = {0};
-    struct imgref ref;
-    struct policy *policy =
-        policy_parse(line->argc, line->argv, &origin, &err);
+    struct rules rules;
+    struct policy *policy = policy_parse(line->argc, line->argv, &source,
+                                         NULL, NULL, 0, &err);
 
     MUST(policy || (err.code == BERTH_EINVAL && utf8_valid(err.text)));
-    if (policy && imgref_parse(image, &ref, &err) == 0) {
-        policy_check_image(policy, &ref, &decision);
-        MUST((decision.verdict == POLICY_ALLOW) == !!*decision.rule);
-        MUST((decision.verdict == POLICY_ALLOW) == !*decision.reason);
+    if (policy) {
+        MUST(policy_rules(policy, &subject, &rules, &err) == 0);
+        decide(&rules, &options, &subject, &decision);
+        MUST((decision.verdict == VERDICT_ALLOW) == !!decision.rule);
+        MUST((decision.verdict == VERDICT_ALLOW) == !*decision.reason);
+        MUST(utf8_valid(decision.reason));
+        decision_clear(&decision);
+        rules_clear(&rules);
     }
     policy_free(policy);
 }
@@ -50,6 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     plugstack_from_slurm_conf(stack.text, stack.len, value, sizeof(value));
     while (plugstack_next(&stack, "spank_berth.so", &line))
         if (line.kind == PLUGSTACK_PLUGIN)
-            decide(&line, image);
+            judge(&line, image);
     return 0;
 }

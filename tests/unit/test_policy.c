@@ -19,7 +19,7 @@
 #define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-static const struct policy_origin origin = {FILE_NAME, 3, false};
+static const struct policy_source source = {FILE_NAME, 3, false};
 
 static const struct {
     const char *word, *reason;
@@ -72,12 +72,12 @@ static void refuses_words_that_it_does_not_understand(void **state)
         const char *argv[] = {"allow=debian", refused[i].word};
         struct berth_err err = {0};
         errno = ENOTTY;
-        if (policy_parse(2, argv, &origin, &err))
+        if (policy_parse(2, argv, &source, NULL, NULL, 0, &err))
             fail_msg("\"%s\" was not refused", refused[i].word);
         if (err.code != BERTH_EINVAL || !strstr(err.text, refused[i].reason) ||
             strstr(err.text, FILE_NAME " line 3: \"") != err.text)
             fail_msg("\"%s\": %s", refused[i].word, err.text);
-        assert_null(policy_parse(2, argv, &origin, NULL));
+        assert_null(policy_parse(2, argv, &source, NULL, NULL, 0, NULL));
     }
 }
 
@@ -87,7 +87,7 @@ static void refuses_a_second_engine(void **state)
     struct berth_err err = {0};
 
     (void)state;
-    assert_null(policy_parse(2, argv, &origin, &err));
+    assert_null(policy_parse(2, argv, &source, NULL, NULL, 0, &err));
     assert_non_null(strstr(err.text, "a second engine"));
 }
 
@@ -99,9 +99,9 @@ static void refuses_more_patterns_than_a_site_has(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(argv); i++)
         argv[i] = "allow=debian";
-    assert_null(policy_parse(COUNT(argv), argv, &origin, &err));
+    assert_null(policy_parse(COUNT(argv), argv, &source, NULL, NULL, 0, &err));
     assert_non_null(strstr(err.text, "more than 1024 images"));
-    struct policy *policy = policy_parse(BERTH_ALLOW_MAX, argv, &origin, &err);
+    struct policy *policy = policy_parse(BERTH_ALLOW_MAX, argv, &source, NULL, NULL, 0, &err);
     assert_non_null(policy);
     policy_free(policy);
 }
@@ -109,7 +109,7 @@ static void refuses_more_patterns_than_a_site_has(void **state)
 static void errors_without_an_origin_name_plugstack_conf(void **state)
 {
     static const struct {
-        struct policy_origin origin;
+        struct policy_source source;
         const char *start;
     } cases[] = {
         {{NULL, 0, false}, "plugstack.conf: \"x\""},
@@ -122,51 +122,71 @@ static void errors_without_an_origin_name_plugstack_conf(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_null(policy_parse(1, argv, &cases[i].origin, &err));
+        assert_null(policy_parse(1, argv, &cases[i].source, NULL, NULL, 0, &err));
         assert_ptr_equal(strstr(err.text, cases[i].start), err.text);
     }
-    assert_null(policy_parse(1, argv, NULL, &err));
+    assert_null(policy_parse(1, argv, NULL, NULL, NULL, 0, &err));
     assert_ptr_equal(strstr(err.text, cases[0].start), err.text);
 }
 
-static void decide(size_t argc, const char *const *argv, const char *image,
-                   struct policy_decision *out)
-{
-    struct berth_err err = {0};
-    struct imgref ref;
-    struct policy *policy = policy_parse(argc, argv, &origin, &err);
+// Parses words and decides on IMAGE. The decision's strings are copied to
+// OUT, which thus outlives the policy.
+static struct {
+    enum verdict verdict;
+    char rule[1024];
+    char reason[1024];
+} seen;
 
-    if (!policy || imgref_parse(image, &ref, &err) < 0)
+static void judge_from(const struct policy_source *from, size_t argc,
+                       const char *const *argv, const char *image)
+{
+    struct subject subject = {.uid = 1000, .gid = 1000};
+    struct options options = {.image = (char *)image};
+    struct berth_err err = {0};
+    struct decision decision;
+    struct rules rules;
+    struct policy *policy = policy_parse(argc, argv, from, NULL, NULL, 0, &err);
+
+    if (!policy || policy_rules(policy, &subject, &rules, &err) < 0)
         fail_msg("%s", err.text);
-    memset(out, 0x5a, sizeof(*out));
-    policy_check_image(policy, &ref, out);
+    memset(&decision, 0x5a, sizeof(decision));
+    decide(&rules, &options, &subject, &decision);
+    seen.verdict = decision.verdict;
+    strcpy(seen.rule, decision.rule ? decision.rule->text : "");
+    strcpy(seen.reason, decision.reason);
+    decision_clear(&decision);
+    rules_clear(&rules);
     policy_free(policy);
+}
+
+static void judge(size_t argc, const char *const *argv, const char *image)
+{
+    judge_from(&source, argc, argv, image);
 }
 
 static void allows_nothing_by_default(void **state)
 {
-    struct policy_decision decision;
-
     (void)state;
-    decide(0, NULL, "debian", &decision);
-    assert_int_equal(decision.verdict, POLICY_DENY);
-    assert_string_equal(decision.rule, "");
+    judge(0, NULL, "debian");
+    assert_int_equal(seen.verdict, VERDICT_DENY);
+    assert_string_equal(seen.rule, "");
     assert_string_equal(
-        decision.reason,
+        seen.reason,
         "image docker.io/library/debian:latest is not allowed: " FILE_NAME
         " line 3 allows no image on this node, ask your administrator for an "
         "allow= there");
 }
 
-static void denies_without_a_policy(void **state)
+static void denies_without_rules(void **state)
 {
-    struct policy_decision decision = {.verdict = POLICY_ALLOW};
-    struct imgref ref;
+    struct subject subject = {.uid = 1000, .gid = 1000};
+    struct options options = {.image = (char *)"debian"};
+    struct decision decision = {.verdict = VERDICT_ALLOW};
 
     (void)state;
-    assert_int_equal(imgref_parse("debian", &ref, NULL), 0);
-    policy_check_image(NULL, &ref, &decision);
-    assert_int_equal(decision.verdict, POLICY_DENY);
+    decide(NULL, &options, &subject, &decision);
+    assert_int_equal(decision.verdict, VERDICT_DENY);
+    assert_string_equal(decision.reason, "");
 }
 
 static void a_denial_names_image_file_line_and_patterns(void **state)
@@ -175,14 +195,12 @@ static void a_denial_names_image_file_line_and_patterns(void **state)
                                        "engine=unix:///run/docker.sock",
                                        "allow=docker.io/library/alpine:3.*",
                                        "allow=nvcr.io/nvidia/**"};
-    struct policy_decision decision;
-
     (void)state;
-    decide(4, argv, "fedora", &decision);
-    assert_int_equal(decision.verdict, POLICY_DENY);
-    assert_string_equal(decision.rule, "");
+    judge(4, argv, "fedora");
+    assert_int_equal(seen.verdict, VERDICT_DENY);
+    assert_string_equal(seen.rule, "");
     assert_string_equal(
-        decision.reason,
+        seen.reason,
         "image docker.io/library/fedora:latest is not allowed by " FILE_NAME
         " line 3, which allows debian, docker.io/library/alpine:3.*, "
         "nvcr.io/nvidia/**: choose one of these or ask your administrator");
@@ -200,14 +218,12 @@ static void a_denial_lists_the_first_eight_patterns(void **state)
                                        "allow=h",
                                        "allow=i",
                                        "allow=j"};
-    struct policy_decision decision;
-
     (void)state;
-    decide(10, argv, "z", &decision);
-    assert_non_null(strstr(decision.reason,
+    judge(10, argv, "z");
+    assert_non_null(strstr(seen.reason,
                            "allows a, b, c, d, e, f, g, h and 2 more: choose"));
-    decide(8, argv, "z", &decision);
-    assert_non_null(strstr(decision.reason, "allows a, b, c, d, e, f, g, h:"));
+    judge(8, argv, "z");
+    assert_non_null(strstr(seen.reason, "allows a, b, c, d, e, f, g, h:"));
 }
 
 static void the_longest_denial_is_still_a_whole_sentence(void **state)
@@ -216,75 +232,58 @@ static void the_longest_denial_is_still_a_whole_sentence(void **state)
         "allow=reg.io/" A50 A50 A50 A50 ":" A50 A50,
         "allow=reg.io/" A50 A50 A50 A50 "/*:" A50 A50};
     char file[5000];
-    struct policy_origin far = {file, 2147483647, false};
-    struct policy_decision decision;
-    struct imgref ref;
+    struct policy_source far = {file, 2147483647, false};
+    static const char image[] =
+        "reg.io/" A50 A50 A50 A50 ":" A50 A50 "@sha512:" X64 X64;
 
     (void)state;
     memset(file, '/', sizeof(file) - 1);
     file[sizeof(file) - 1] = 0;
-    assert_int_equal(
-        imgref_parse("reg.io/" A50 A50 A50 A50 "/" A50 "@sha512:" X64 X64,
-                     &ref,
-                     NULL),
-        -1);
-    assert_int_equal(
-        imgref_parse("reg.io/" A50 A50 A50 A50 ":" A50 A50 "@sha512:" X64 X64,
-                     &ref,
-                     NULL),
-        0);
-    struct policy *policy = policy_parse(2, argv, &far, NULL);
-    assert_non_null(policy);
-    policy_check_image(policy, &ref, &decision);
-    policy_free(policy);
-    assert_int_equal(decision.verdict, POLICY_DENY);
-    assert_non_null(strstr(decision.reason, "allows 2 patterns: leave the"));
-    assert_non_null(strstr(decision.reason, "by its tag only"));
+    judge_from(&far, 2, argv, image);
+    assert_int_equal(seen.verdict, VERDICT_DENY);
+    assert_non_null(strstr(seen.reason, "allows 2 patterns: leave the"));
+    assert_non_null(strstr(seen.reason, "by its tag only"));
 }
 
 static void a_digest_behind_an_allowed_tag_is_explained(void **state)
 {
     static const char *const argv[] = {"allow=debian:12"};
-    struct policy_decision decision;
-
     (void)state;
-    decide(1, argv, "debian:12@sha256:" X64, &decision);
-    assert_int_equal(decision.verdict, POLICY_DENY);
-    assert_non_null(strstr(decision.reason, "leave the digest out"));
-    decide(1, argv, "debian:11@sha256:" X64, &decision);
-    assert_null(strstr(decision.reason, "leave the digest out"));
-    decide(1, argv, "debian@sha256:" X64, &decision);
-    assert_null(strstr(decision.reason, "leave the digest out"));
+    judge(1, argv, "debian:12@sha256:" X64);
+    assert_int_equal(seen.verdict, VERDICT_DENY);
+    assert_non_null(strstr(seen.reason, "leave the digest out"));
+    judge(1, argv, "debian:11@sha256:" X64);
+    assert_null(strstr(seen.reason, "leave the digest out"));
+    judge(1, argv, "debian@sha256:" X64);
+    assert_null(strstr(seen.reason, "leave the digest out"));
 }
 
 static void names_the_first_rule_that_allows(void **state)
 {
     static const char *const argv[] = {
         "allow=docker.io/library/alpine:3.*", "allow=debian", "allow=*"};
-    struct policy_decision decision;
-
     (void)state;
-    decide(3, argv, "debian", &decision);
-    assert_int_equal(decision.verdict, POLICY_ALLOW);
-    assert_string_equal(decision.rule, "debian");
-    assert_string_equal(decision.reason, "");
-    decide(3, argv, "alpine:3.20", &decision);
-    assert_string_equal(decision.rule, "docker.io/library/alpine:3.*");
-    decide(3, argv, "alpine", &decision);
-    assert_string_equal(decision.rule, "*");
+    judge(3, argv, "debian");
+    assert_int_equal(seen.verdict, VERDICT_ALLOW);
+    assert_string_equal(seen.rule, "debian");
+    assert_string_equal(seen.reason, "");
+    judge(3, argv, "alpine:3.20");
+    assert_string_equal(seen.rule, "docker.io/library/alpine:3.*");
+    judge(3, argv, "alpine");
+    assert_string_equal(seen.rule, "*");
 }
 
 static void the_engine_is_docker_s_unless_said_otherwise(void **state)
 {
     // 107 bytes, as many as fit.
     static const char *const argv[] = {"engine=unix:///" A50 A50 "aaaaaa"};
-    struct policy *policy = policy_parse(0, NULL, NULL, NULL);
+    struct policy *policy = policy_parse(0, NULL, NULL, NULL, NULL, 0, NULL);
 
     (void)state;
     assert_non_null(policy);
     assert_string_equal(policy_engine(policy), "/run/docker.sock");
     policy_free(policy);
-    policy = policy_parse(1, argv, NULL, NULL);
+    policy = policy_parse(1, argv, NULL, NULL, NULL, 0, NULL);
     assert_non_null(policy);
     assert_string_equal(policy_engine(policy), "/" A50 A50 "aaaaaa");
     errno = ENOTTY;
@@ -301,7 +300,7 @@ int main(void)
         cmocka_unit_test(refuses_more_patterns_than_a_site_has),
         cmocka_unit_test(errors_without_an_origin_name_plugstack_conf),
         cmocka_unit_test(allows_nothing_by_default),
-        cmocka_unit_test(denies_without_a_policy),
+        cmocka_unit_test(denies_without_rules),
         cmocka_unit_test(a_denial_names_image_file_line_and_patterns),
         cmocka_unit_test(a_denial_lists_the_first_eight_patterns),
         cmocka_unit_test(the_longest_denial_is_still_a_whole_sentence),

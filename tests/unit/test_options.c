@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/options.h"
+
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+static void refuses_values_that_nobody_can_mean(void **state)
+{
+    static const struct {
+        const char *name, *value, *sentence;
+    } cases[] = {
+        {"container-mount", "/a:/a",
+         "--container-mount is no option of berth's: srun --help has them"},
+        {"", NULL, "-- is no option of berth's: srun --help has them"},
+        {"\n", NULL, "--? is no option of berth's: srun --help has them"},
+        {"container-image", NULL,
+         "--container-image is empty: write --container-image=IMAGE"},
+        {"container", "",
+         "--container-image is empty: write --container-image=IMAGE"},
+        {"container-mounts", "",
+         "--container-mounts is empty: write "
+         "--container-mounts=SRC:DST[:ro|rw],..."},
+        {"container-workdir", "", "--container-workdir is empty: write "
+                                  "--container-workdir=PATH"},
+        {"container-env", NULL,
+         "--container-env is empty: write --container-env=NAME,..."},
+        {"container-network", "", "--container-network is empty: write "
+                                  "--container-network=NAME"},
+        {"container-workdir", "/a\nb",
+         "--container-workdir=/a?b has a control character or is not valid "
+         "UTF-8: write it without"},
+        {"container-mounts", "/\x7f",
+         "--container-mounts=/? has a control character or is not valid "
+         "UTF-8: write it without"},
+        {"container-env", "A\xff",
+         "--container-env=A? has a control character or is not valid UTF-8: "
+         "write it without"},
+        {"container", "debian\x1b[2J",
+         "--container-image=debian?[2J has a control character or is not "
+         "valid UTF-8: write it without"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct options options = {0};
+        struct berth_err err = {0};
+        assert_int_equal(options_set(&options, cases[i].name, cases[i].value,
+                                     &err),
+                         -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        assert_string_equal(err.text, cases[i].sentence);
+        assert_memory_equal(&options, &(struct options){0}, sizeof(options));
+        assert_int_equal(options_set(&options, cases[i].name, cases[i].value,
+                                     NULL),
+                         -1);
+    }
+}
+
+static void refuses_values_that_are_too_long(void **state)
+{
+    static char text[BERTH_OPTION_MAX + 1];
+    struct options options = {0};
+    struct berth_err err;
+
+    (void)state;
+    memset(text, 'a', BERTH_OPTION_MAX);
+    assert_int_equal(options_set(&options, "container-env", text, &err), -1);
+    assert_string_equal(err.text, "--container-env has 16384 bytes and can "
+                                  "have 16383: make it shorter");
+    text[BERTH_OPTION_MAX - 1] = 0;
+    assert_int_equal(options_set(&options, "container-env", text, &err), 0);
+    text[BERTH_IMAGE_MAX] = 0;
+    assert_int_equal(options_set(&options, "container", text, &err), -1);
+    assert_string_equal(err.text, "--container-image has 1024 bytes and can "
+                                  "have 1023: make it shorter");
+    text[BERTH_IMAGE_MAX - 1] = 0;
+    assert_int_equal(options_set(&options, "container", text, &err), 0);
+    options_clear(&options);
+}
+
+static void refuses_what_contradicts_itself(void **state)
+{
+    static const struct {
+        const char *first, *first_value, *second, *second_value, *sentence;
+    } cases[] = {
+        {"container-image", "a", "container", "b",
+         "--container and --container-image name more than one image, \"a\" "
+         "and \"b\": give one image"},
+        {"container-mounts", "/a", "container-mounts", "/b",
+         "--container-mounts is there twice, with \"/a\" and with \"/b\": "
+         "give it once"},
+        {"container-network", "host", "container-network", "none",
+         "--container-network is there twice, with \"host\" and with "
+         "\"none\": give it once"},
+        {"container-mount-home", NULL, "no-container-mount-home", NULL,
+         "--container-mount-home and --no-container-mount-home exclude each "
+         "other: give one of them"},
+        {"no-container-mount-home", NULL, "container-mount-home", NULL,
+         "--no-container-mount-home and --container-mount-home exclude each "
+         "other: give one of them"},
+        {"container-writable", NULL, "container-readonly", NULL,
+         "--container-writable and --container-readonly exclude each other: "
+         "give one of them"},
+        {"no-container-entrypoint", NULL, "container-entrypoint", NULL,
+         "--no-container-entrypoint and --container-entrypoint exclude each "
+         "other: give one of them"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct options options = {0};
+        struct berth_err err = {0};
+        // The same again is fine.
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(options_set(&options, cases[i].first,
+                                         cases[i].first_value, &err),
+                             0);
+        assert_int_equal(options_set(&options, cases[i].second,
+                                     cases[i].second_value, &err),
+                         -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        assert_string_equal(err.text, cases[i].sentence);
+        options_clear(&options);
+    }
+}
+
+static int set(void *arg, const char *name, const char *value)
+{
+    return options_set(arg, name, value, NULL);
+}
+
+static int stop(void *arg, const char *name, const char *value)
+{
+    (void)name;
+    (void)value;
+    return ++*(int *)arg == 2 ? 7 : 0;
+}
+
+static void tells_what_makes_the_same_options_again(void **state)
+{
+    struct options options = {0}, copy = {0};
+    int told = 0;
+
+    (void)state;
+    assert_int_equal(options_each(&options, set, &copy), 0);
+    assert_memory_equal(&copy, &(struct options){0}, sizeof(copy));
+    for (size_t i = 0; option_table[i].name; i++)
+        if (i != 4 && i != 7 && i != 8) // opposites
+            assert_int_equal(options_set(&options, option_table[i].name,
+                                         option_table[i].name, NULL),
+                             0);
+    assert_int_equal(options.mount_home, CHOICE_NO);
+    assert_int_equal(options.writable, CHOICE_YES);
+    assert_int_equal(options.entrypoint, CHOICE_NO);
+    assert_int_equal(options_each(&options, set, &copy), 0);
+    assert_string_equal(copy.image, "container-image");
+    assert_string_equal(copy.mounts, "container-mounts");
+    assert_string_equal(copy.workdir, "container-workdir");
+    assert_string_equal(copy.env, "container-env");
+    assert_string_equal(copy.network, "container-network");
+    assert_int_equal(copy.mount_home, CHOICE_NO);
+    assert_int_equal(copy.writable, CHOICE_YES);
+    assert_int_equal(copy.entrypoint, CHOICE_NO);
+    assert_int_equal(options_each(&options, stop, &told), 7);
+    assert_int_equal(told, 2);
+    errno = ENOTTY;
+    options_clear(&options);
+    assert_int_equal(errno, ENOTTY);
+    assert_memory_equal(&options, &(struct options){0}, sizeof(options));
+    options_clear(&copy);
+}
+
+// srun's help has 26 columns in front of each.
+static void each_option_has_its_line_of_help(void **state)
+{
+    (void)state;
+    for (const struct option_info *o = option_table; o->name; o++) {
+        assert_non_null(strstr(o->name, "container"));
+        assert_non_null(o->key);
+        assert_in_range(strlen(o->help), 20, 70);
+        assert_null(strpbrk(o->help, "\n\t"));
+        if (o->env)
+            assert_ptr_equal(strstr(o->env, "BERTH_CONTAINER_"), o->env);
+        for (const struct option_info *p = option_table; p != o; p++)
+            assert_string_not_equal(o->name, p->name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_values_that_nobody_can_mean),
+        cmocka_unit_test(refuses_values_that_are_too_long),
+        cmocka_unit_test(refuses_what_contradicts_itself),
+        cmocka_unit_test(tells_what_makes_the_same_options_again),
+        cmocka_unit_test(each_option_has_its_line_of_help),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
