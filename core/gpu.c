@@ -75,6 +75,56 @@ void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
     *out = set;
 }
 
+// Reads the next range of a list of CPUs. False at its end, or where it is
+// no such list.
+static bool next_range(const char **p, unsigned *first, unsigned *last)
+{
+    static const unsigned limit = 1 << 20;
+
+    if (!read_number(p, limit, first))
+        return false;
+    *last = *first;
+    if (**p == '-') {
+        (*p)++;
+        if (!read_number(p, limit, last))
+            return false;
+    }
+    if (**p == ',')
+        (*p)++;
+    return true;
+}
+
+static bool overlap(const char *a, const char *b)
+{
+    unsigned first, last, from, to;
+
+    while (next_range(&a, &first, &last))
+        for (const char *p = b; next_range(&p, &from, &to);)
+            if (first <= to && from <= last)
+                return true;
+    return false;
+}
+
+bool gpu_set_is_far(const struct gpu_set *set, const struct gpu_table *table,
+                    const char *node, const char *cpus, char *buf,
+                    size_t size)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        const struct gpu *gpu = &table->gpus[i];
+        if (!set->has[i] || !gpu->cores[0] || gpu->numa < 0 || !cpus[0] ||
+            overlap(gpu->cores, cpus))
+            continue;
+        snprintf(buf, size,
+                 "GPU %zu of node %s is near the CPUs %s (NUMA node %d), and "
+                 "this step has the CPUs %s, which are slower with it: ask "
+                 "Slurm for CPUs near the GPUs, with "
+                 "--gres-flags=enforce-binding",
+                 i, node, gpu->cores, gpu->numa, cpus);
+        return true;
+    }
+    return false;
+}
+
 // Writes where RULE stands, for a sentence.
 static const char *origin(const struct rule *rule, char *buf, size_t size)
 {

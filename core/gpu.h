@@ -69,6 +69,14 @@ void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
 int gpu_table_add_line(struct gpu_table *table, const char *line,
                        struct berth_err *err);
 
+// Says which GPU of SET in TABLE has none of the step's CPUS ("0-3,8", as the
+// kernel lists them) near it: true, and in BUF a sentence for the user that
+// says what to ask Slurm for. False: there is none, or nothing is known of
+// where they are.
+bool gpu_set_is_far(const struct gpu_set *set, const struct gpu_table *table,
+                    const char *node, const char *cpus, char *buf,
+                    size_t size);
+
 struct rules; // core/rules.h
 
 // Says whether RULES let a step on NODE have the GPUs SET, all of which are

@@ -639,6 +639,8 @@ int container_create(const struct step *step, const struct place *place,
         goto out;
     out->pid = m.seen.pid;
     out->control = control;
+    out->gpus = m.gpus;
+    m.gpus = (struct gpus){0};
     control = -1;
     rc = 0;
 out:
@@ -670,4 +672,5 @@ void container_close(struct container *container)
         close(container->control);
     container->control = -1;
     strv_clear(&container->overlay);
+    gpus_clear(&container->gpus);
 }

@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/step.h"
 #include "core/strv.h"
+#include "stepd/gpus.h"
 #include "stepd/journal.h"
 #include "stepd/place.h"
 #include "stepd/store.h"
@@ -18,6 +19,7 @@ struct container {
     pid_t pid;           // of berth-init
     int control;         // link to it: closing it ends the container
     struct strv overlay; // of the tasks' environment (handover/wire.h)
+    struct gpus gpus;    // that are in it
 };
 
 // Decides by the words of plugstack.conf whether STEP may have its

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "core/err.h"
+#include "core/gpu.h"
 #include "core/limits.h"
 #include "core/step.h"
 #include "handover/wire.h"
@@ -51,6 +52,7 @@ struct stepd {
     struct container container;
     struct journal journal;
     bool up;                 // the container is there
+    bool advised;            // the first task has heard where its GPUs are
     struct berth_err reason; // why it is not: for the first task
     int overlay;             // descriptor of it (handover/wire.h)
     ino_t pidns;             // the container's pid namespace
@@ -257,6 +259,23 @@ static void refuse(struct stepd *d, int conn, struct berth_err *why)
     why->text[0] = 0;
 }
 
+// Tells the first task here if the step's GPUs are far from its CPUs. TASK is
+// in its cgroups by now.
+static void advise(struct stepd *d, int conn, pid_t task)
+{
+    char cpus[1024], text[1024], note[1100];
+
+    if (d->container.gpus.set.n == 0 || d->advised)
+        return;
+    d->advised = true;
+    if (!place_step_cpus(&d->place, task, cpus, sizeof(cpus)) ||
+        !gpu_set_is_far(&d->container.gpus.set, d->container.gpus.table,
+                        d->step.node, cpus, text, sizeof(text)))
+        return;
+    int n = snprintf(note, sizeof(note), "berth: warning: %s", text);
+    wire_send(conn, WIRE_NOTE, 0, note, (size_t)n, NULL, 0, MSG_DONTWAIT);
+}
+
 static void hand_over(struct stepd *d, int conn, pid_t task)
 {
     struct berth_err err = {0};
@@ -277,6 +296,7 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
         refuse(d, conn, &err);
         return;
     }
+    advise(d, conn, task);
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
     int fds[] = {link, d->overlay};
     wire_send(conn, WIRE_ACCEPT, 0, NULL, 0, fds, 2, MSG_DONTWAIT);

@@ -166,6 +166,52 @@ int place_leave_step(const struct place *place, struct berth_err *err)
     return join_cgroups(place, getpid(), getpid(), true, err);
 }
 
+// Reads the CPUs of the cgroup of the step, of which PATH below DIR is a
+// task's.
+static bool read_cpus(const char *dir, const char *path, bool v2, char *cpus,
+                      size_t size)
+{
+    const char *step = strstr(path, "/step_");
+    char file[8192];
+
+    if (!step ||
+        (size_t)snprintf(file, sizeof(file), "%s%.*s/%s", dir,
+                         (int)(step + 1 + strcspn(step + 1, "/") - path),
+                         path, v2 ? "cpuset.cpus.effective" : "cpuset.cpus") >=
+            sizeof(file))
+        return false;
+    FILE *f = fopen(file, "re");
+    bool ok = f && fgets(cpus, (int)size, f);
+    if (f)
+        fclose(f);
+    if (ok)
+        cpus[strcspn(cpus, "\n")] = 0;
+    return ok;
+}
+
+bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
+                     size_t size)
+{
+    char file[64], *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+    FILE *f = fopen(file, "re");
+    while (f && !found && getline(&line, &cap, f) > 0) {
+        struct cgroup_line c;
+        if (!cgroup_line_parse(line, &c) ||
+            (c.controllers[0] && !strstr(c.controllers, "cpuset")))
+            continue;
+        const char *dir = hierarchy_dir(place, c.controllers);
+        found = dir && read_cpus(dir, c.path, !c.controllers[0], cpus, size);
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
 int place_list(const struct place *place, pid_t pid, const char *word, int fd,
                struct berth_err *err)
 {

@@ -5,6 +5,7 @@
 #ifndef BERTH_PLACE_H
 #define BERTH_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -32,6 +33,11 @@ int place_leave_step(const struct place *place, struct berth_err *err);
 // their path to FD, one a line. 0, or -1 with ERR set.
 int place_list(const struct place *place, pid_t pid, const char *word, int fd,
                struct berth_err *err);
+
+// Reads which CPUs the Slurm step has of which process PID is a task, as the
+// kernel lists them: "0-3,8". False: Slurm does not confine it to any.
+bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
+                     size_t size);
 
 // Has a child make the kernel's lock on moves between cgroups ready at the
 // moment that FD becomes readable: the first move after a while waits some

@@ -156,6 +156,23 @@ END
     equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
 }
 
+@test "a GPU far from the step's CPUs is one warning, and no more than that" {
+    local table=$STATE/n1/gpus.json
+    look -w n1 --gres=gpu:1 >/dev/null
+    sed -i 's/"numa":-1,"cores":""/"numa":1,"cores":"900-901"/g' "$table"
+    run --separate-stderr look -w n1 -n2 --gres=gpu:2
+    equal "$status" 0
+    contains "$output" "1: there=gpu0 gpu1 opens=01 "
+    one_sentence "$stderr"
+    contains "$stderr" "berth: warning: GPU 0 of node n1 is near the CPUs 900-901 (NUMA node 1)"
+    contains "$stderr" "enforce-binding"
+    run --separate-stderr look -w n1
+    equal "$stderr" ""
+    sed -i 's/"900-901"/"0-901"/g' "$table"
+    run --separate-stderr look -w n1 --gres=gpu:2
+    equal "$stderr" ""
+}
+
 @test "berth-gpus shows the node's GPUs, and which job has each" {
     start_step -w n1 --gres=gpu:2 --container=debian sh -c "$(waiter)"
     run "$PREFIX/sbin/berth-gpus" --node=n1
@@ -301,12 +318,11 @@ lacks_cdi() {
 
 teardown() {
     usual_policy
+    # A test may have changed what is in there.
+    rm -f "$STATE"/*/gpus.json
     [[ -e /run/cdi/berth-test.json ]] || return 0
     rm /run/cdi/berth-test.json
     rmdir --ignore-fail-on-non-empty /run/cdi
 }
 
-teardown_file() {
-    restore_policy
-    rm -f "$STATE"/*/gpus.json
-}
+teardown_file() { restore_policy; }

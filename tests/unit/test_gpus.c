@@ -433,6 +433,44 @@ static void the_capabilities_are_those_that_the_policy_allows(void **state)
     assert_null(request_build(&request, NULL));
 }
 
+static void check_far(const char *list, const char *cpus, const char *says)
+{
+    struct gpu_set set;
+    char text[1024];
+
+    assert_int_equal(gpu_list_parse(list, &set, NULL), 0);
+    bool far = gpu_set_is_far(&set, table, "n1", cpus, text, sizeof(text));
+    if (far != (says != NULL) || (says && !strstr(text, says)))
+        fail_msg("%s, %s: %s", list, cpus, far ? text : "near");
+}
+
+// GPUs 0 to 7 of the DGX-2 as recorded are near the CPUs 24-25, the others
+// near 0-1.
+static void a_gpu_far_from_the_step_s_cpus_is_named(void **state)
+{
+    (void)state;
+    fill_dgx2();
+    check_far("0", "24", NULL);
+    check_far("0-7", "24-25", NULL);
+    check_far("0-7", "20-30", NULL);
+    check_far("0-15", "1,24", NULL);
+    check_far("8", "0-3,8", NULL);
+    check_far("0", "0-23,26-47", "GPU 0 of node n1 is near the CPUs 24-25 "
+                                 "(NUMA node 1), and this step has the CPUs "
+                                 "0-23,26-47");
+    check_far("8-15", "2-47", "GPU 8 of node n1 is near the CPUs 0-1 (NUMA "
+                              "node 0)");
+    check_far("0-15", "24-25", "GPU 8 ");
+    check_far("8", "24", "--gres-flags=enforce-binding");
+    // Nothing is known.
+    check_far("", "24", NULL);
+    check_far("8", "", NULL);
+    table->gpus[8].numa = -1;
+    check_far("8", "24", NULL);
+    table->gpus[9].cores[0] = 0;
+    check_far("9", "24", NULL);
+}
+
 static void plain_devices_are_asked_for_by_their_files(void **state)
 {
     (void)state;
@@ -688,6 +726,7 @@ int main(void)
         TEST(each_gpu_of_a_dgx2_is_asked_for_by_its_uuid),
         TEST(a_pair_across_the_sockets),
         TEST(the_capabilities_are_those_that_the_policy_allows),
+        TEST(a_gpu_far_from_the_step_s_cpus_is_named),
         TEST(plain_devices_are_asked_for_by_their_files),
         TEST(refuses_what_an_engine_can_not_do),
         TEST(an_image_s_ld_variables_are_kept_from_hooks),
