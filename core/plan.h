@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// From the decision to the create request: what of it needs no node and no
+// engine. berth-stepd adds what only they know (the image's ID and volumes,
+// staged sources, device files, its own limits, labels), and berth-policy(1)
+// shows the rest as it is. Pure.
+#ifndef BERTH_PLAN_H
+#define BERTH_PLAN_H
+
+#include <stdint.h>
+
+#include "core/decide.h"
+#include "core/err.h"
+#include "core/request.h"
+
+enum { PLAN_PORTS_MAX = 16 };
+
+// Borrows from the decision; plan_clear frees its arrays.
+struct plan {
+    struct request request; // points to these
+    struct request_tmpfs *tmpfs; // those that are always there, then the
+                                 // user's; not yet the image's volumes
+    struct request_port ports[PLAN_PORTS_MAX];
+    char *addresses[PLAN_PORTS_MAX]; // what ports point to
+    struct request_ulimit *ulimits;  // the administrator's
+    char **names;                    // what ulimits point to
+};
+
+// SIZE in bytes on a node with MEMORY bytes.
+uint64_t plan_size(const struct rule_size *size, uint64_t memory);
+
+// Fills OUT from a DECISION that allows. 0; or -1 with ERR set: BERTH_ENOMEM,
+// or BERTH_EINVAL for a port or limit that is not one.
+int plan_make(const struct decision *decision, const struct subject *subject,
+              uint64_t memory, struct plan *out, struct berth_err *err);
+
+void plan_clear(struct plan *plan); // keeps errno
+
+#endif
