@@ -78,6 +78,20 @@ static int add_gids(struct step *step, const char *value)
     return 0;
 }
 
+// What is wrong with an option is the user's mistake, and for him to read.
+static int set_option(struct step *step, char *value)
+{
+    struct berth_err why = {0};
+    char *eq = strchr(value, '=');
+
+    if (eq)
+        *eq++ = 0;
+    if (options_set(&step->options, value, eq, &why) == 0 || step->wrong)
+        return 0;
+    step->wrong = strdup(why.text);
+    return step->wrong && why.code == BERTH_EINVAL ? 0 : -1;
+}
+
 int step_add_fact(struct step *step, const char *packet, size_t len,
                   struct berth_err *err)
 {
@@ -107,8 +121,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_number(&step->ntasks, value);
     else if (strcmp(key, "node") == 0)
         rc = set_node(&step->node, value);
-    else if (strcmp(key, "image") == 0)
-        rc = set_text(&step->image, value);
+    else if (strcmp(key, "option") == 0)
+        rc = set_option(step, value);
     else if (strcmp(key, "cwd") == 0)
         rc = set_path(&step->cwd, value);
     else if (strcmp(key, "argv0") == 0)
@@ -140,8 +154,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
 int step_check(const struct step *step, struct berth_err *err)
 {
     if (step->job == 0 || step->ntasks == 0 ||
-        step->ntasks > BERTH_TASKS_MAX || !step->node || !step->image ||
-        !step->cwd || !step->argv0)
+        step->ntasks > BERTH_TASKS_MAX || !step->node || !step->cwd ||
+        !step->argv0 || (!step->options.image && !step->wrong))
         return err_set(err,
                        BERTH_EINVAL,
                        "the plugin did not tell berth-stepd all that it "
@@ -153,7 +167,8 @@ void step_clear(struct step *step)
 {
     free(step->gids);
     free(step->node);
-    free(step->image);
+    options_clear(&step->options);
+    free(step->wrong);
     free(step->cwd);
     free(step->argv0);
     free(step->script);

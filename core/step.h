@@ -3,7 +3,9 @@
 //
 // The facts of a job step on one node, as the plugin gathers them in
 // slurmstepd and hands them to berth-stepd: one packet each, "key=value".
-// The sender is root, the values of image, cwd and argv0 are the user's.
+// The sender is root, the values of option, cwd and argv0 are the user's.
+// An option of his is "option=NAME=VALUE", or "option=NAME" where it takes no
+// value, in the words of core/options.h.
 #ifndef BERTH_STEP_H
 #define BERTH_STEP_H
 
@@ -13,6 +15,7 @@
 #include <sys/types.h>
 
 #include "core/err.h"
+#include "core/options.h"
 #include "core/strv.h"
 
 // Slurm's names for the steps that have no number (slurm.h).
@@ -29,7 +32,9 @@ struct step {
     gid_t *gids;       // supplementary
     uint32_t ntasks;   // on this node
     char *node;        // Slurm's name of it: [A-Za-z0-9._-]+
-    char *image;       // as the user wrote it
+    struct options options; // as the user wrote them
+    char *wrong;       // why one of them cannot be meant, or NULL: then the
+                       // step is to be refused
     char *cwd;         // absolute
     char *argv0;       // of the program, or empty: see handover/wire.h
     char *script;      // absolute path of the batch script, or NULL

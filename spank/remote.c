@@ -203,7 +203,8 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell_number(link, "uid", uid) && tell_number(link, "gid", gid) &&
            tell_groups(link, gids, ngids) &&
            tell_number(link, "ntasks", ntasks) &&
-           tell(link, "node", remote->node) && tell(link, "image", image) &&
+           tell(link, "node", remote->node) &&
+           tell(link, "option=container-image", image) &&
            tell(link, "cwd", cwd) &&
            tell(link, "argv0", remote->prepared ? "" : remote->argv0) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&

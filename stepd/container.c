@@ -115,17 +115,18 @@ static int decide_step(struct making *m, struct imgref *ref,
     const struct step *step = m->step;
     struct policy_source source = {step->conf, (int)step->conf_line,
                                    step->conf_cut != 0};
-    struct options options = {.image = step->image};
     struct subject subject = {.uid = step->uid, .gid = step->gid};
     struct decision decision;
     struct rules rules;
 
+    if (step->wrong)
+        return err_set(err, BERTH_EINVAL, "%s", step->wrong);
     m->policy = policy_parse(step->words.n,
                              (const char *const *)step->words.v,
                              &source, NULL, NULL, 0, err);
     if (!m->policy || policy_rules(m->policy, &subject, &rules, err) < 0)
         return -1;
-    decide(&rules, &options, &subject, &decision);
+    decide(&rules, &step->options, &subject, &decision);
     if (decision.image.path[0]) {
         imgref_format(&decision.image, name);
         journal_note(m->journal, "name", name);

@@ -56,7 +56,8 @@ void journal_open(struct journal *journal, const struct step *step,
     journal_note(journal, "step", strchr(name, '.') + 1);
     journal_note(journal, "user", user);
     note_number(journal, "uid", step->uid);
-    journal_note(journal, "image", step->image);
+    if (step->options.image)
+        journal_note(journal, "image", step->options.image);
 }
 
 void journal_send_to(struct journal *journal, const char *to)

@@ -50,7 +50,7 @@ static struct step step = {
     .uid = 1001,
     .gid = 1001,
     .node = (char *)"n1",
-    .image = (char *)"debian",
+    .options = {.image = (char *)"debian"},
 };
 
 static void begin(struct journal *journal)
@@ -114,7 +114,7 @@ static void it_makes_one_line_of_hostile_names(void **state)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct journal journal;
-        step.image = (char *)names[i].image;
+        step.options.image = (char *)names[i].image;
         begin(&journal);
         journal_fail(&journal, &why);
         journal_close(&journal);
@@ -126,7 +126,7 @@ static void it_makes_one_line_of_hostile_names(void **state)
         json_decref(line);
         unlink(path);
     }
-    step.image = (char *)"debian";
+    step.options.image = (char *)"debian";
 }
 
 static void it_tells_a_refused_step_from_a_failed_one(void **state)

@@ -64,7 +64,7 @@ static void a_nul_in_a_fact_is_refused(void **state)
     struct step step = {0};
 
     (void)state;
-    assert_int_equal(step_add_fact(&step, "image=a\0b", 9, NULL), -1);
+    assert_int_equal(step_add_fact(&step, "option=container=a\0b", 20, NULL), -1);
     step_clear(&step);
 }
 
@@ -73,10 +73,48 @@ static void a_fact_told_twice_is_refused(void **state)
     struct step step = {0};
 
     (void)state;
-    assert_int_equal(add(&step, "image=a"), 0);
-    assert_int_equal(add(&step, "image=b"), -1);
-    assert_string_equal(step.image, "a");
+    assert_int_equal(add(&step, "cwd=/a"), 0);
+    assert_int_equal(add(&step, "cwd=/b"), -1);
+    assert_string_equal(step.cwd, "/a");
     step_clear(&step);
+}
+
+static void options_are_what_the_user_wrote(void **state)
+{
+    struct step step = {0};
+
+    (void)state;
+    assert_int_equal(add(&step, "option=container-image=a"), 0);
+    assert_int_equal(add(&step, "option=container-mounts=/a=b:/c"), 0);
+    assert_int_equal(add(&step, "option=container-writable"), 0);
+    assert_string_equal(step.options.image, "a");
+    assert_string_equal(step.options.mounts, "/a=b:/c");
+    assert_int_equal(step.options.writable, CHOICE_YES);
+    assert_null(step.wrong);
+    step_clear(&step);
+}
+
+static void an_option_that_is_wrong_is_kept_as_a_sentence(void **state)
+{
+    static const char *const bad[] = {
+        "option=container=", "option=container-mounts",
+        "option=container-nonsense=x", "option=", "option==",
+        "option=container=\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct step step = {0};
+
+        assert_int_equal(add(&step, "option=container-writable"), 0);
+        assert_int_equal(add(&step, bad[i]), 0);
+        assert_non_null(step.wrong);
+        // The first is the one that is told.
+        char *first = step.wrong;
+        assert_int_equal(add(&step, "option=container-readonly"), 0);
+        assert_ptr_equal(step.wrong, first);
+        step_clear(&step);
+    }
 }
 
 static void groups_and_words_are_bounded(void **state)
@@ -100,9 +138,9 @@ static void a_step_that_lacks_a_fact_is_refused(void **state)
     static const char *const facts[] = {
         "job=12",      "step=0",  "uid=1000", "gid=100",
         "gids=100,27", "gids=44", "ntasks=2", "node=n1",
-        "image=a",     "cwd=/",   "argv0=",
+        "option=container=a", "cwd=/", "argv0=",
     };
-    static const char needed[] = "job ntasks node image cwd argv0";
+    static const char needed[] = "job ntasks node option cwd argv0";
     enum { N = sizeof(facts) / sizeof(*facts) };
 
     (void)state;
@@ -177,6 +215,8 @@ int main(void)
         cmocka_unit_test(malformed_facts_are_refused),
         cmocka_unit_test(a_nul_in_a_fact_is_refused),
         cmocka_unit_test(a_fact_told_twice_is_refused),
+        cmocka_unit_test(options_are_what_the_user_wrote),
+        cmocka_unit_test(an_option_that_is_wrong_is_kept_as_a_sentence),
         cmocka_unit_test(groups_and_words_are_bounded),
         cmocka_unit_test(a_step_that_lacks_a_fact_is_refused),
         cmocka_unit_test(names_of_steps_read_back),
