@@ -37,6 +37,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CONSOLE "/dev/console"
+
 enum {
     TASKS_MAX = 4096,  // BERTH_TASKS_MAX
     PROCS_MAX = 65536, // processes of one container that are looked at
@@ -176,10 +178,29 @@ static void place_fds(const struct wire_run *run, int *fds)
     }
 }
 
+// The terminal comes from another file system of ptys than the container's,
+// where no path leads to it. berth-stepd has put it at CONSOLE: opened there,
+// ttyname(3) has an answer.
+static void open_console(void)
+{
+    int fd = open(CONSOLE, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    struct stat console, st;
+
+    if (fd < 0)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (fstat(fd, &console) == 0 && fstat(i, &st) == 0 &&
+            st.st_dev == console.st_dev && st.st_ino == console.st_ino)
+            dup2(fd, i);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    close(fd);
+}
+
 // A session of its own, with descriptor 0 as its terminal. A leader of a
 // process group can't have one, so it first goes into berth-init's.
 static void take_terminal(void)
 {
+    open_console();
     setpgid(0, getpgid(getppid()));
     if (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0)
         give_up(WIRE_EXIT_BERTH, "the task's terminal: %s", strerror(errno));

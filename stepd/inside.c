@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: files of an image, hostile: they are copied, never parsed.
+// Input: files of an image, hostile: they are copied, never parsed. And a
+// task's descriptor 0 and mount namespace, which may be any that its user
+// can have.
 
 #include "stepd/inside.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,5 +146,182 @@ out:
         close(passwd);
     if (group >= 0)
         close(group);
+    return rc;
+}
+
+// ---- what a task has of its own -----------------------------------------
+
+// What Slurm's plugins, and others, give a job of its own.
+static const char *const private_dirs[] = {"/dev/shm", "/tmp", "/var/tmp"};
+
+enum { PRIVATE_DIRS = sizeof(private_dirs) / sizeof(*private_dirs) };
+
+static int open_proc(pid_t pid, const char *what, int flags)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+// The terminal of a pty that is UID's: a descriptor of it that can't be read
+// or written, or -1.
+static int open_terminal(pid_t task, uid_t uid)
+{
+    int fd = open_proc(task, "fd/0", O_PATH);
+    struct statfs fs;
+    struct stat st;
+
+    if (fd < 0 || (fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 &&
+                   S_ISCHR(st.st_mode) && fs.f_type == DEVPTS_SUPER_MAGIC &&
+                   st.st_uid == uid && major(st.st_rdev) >= 136 &&
+                   major(st.st_rdev) <= 143))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+// The task's mount namespace if that is another than this process's, made by
+// root: in one that a user has made, with a user namespace, /tmp may be
+// anything. Else -1.
+static int open_namespace(pid_t task)
+{
+    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    int ns = open_proc(task, "ns/mnt", O_RDONLY);
+    int owner = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
+    struct stat a, b, user, initial;
+    bool good = own >= 0 && owner >= 0 && fstat(own, &a) == 0 &&
+                fstat(ns, &b) == 0 && !same_file(&a, &b) &&
+                fstat(owner, &user) == 0 &&
+                stat("/proc/self/ns/user", &initial) == 0 &&
+                same_file(&user, &initial);
+
+    if (own >= 0)
+        close(own);
+    if (owner >= 0)
+        close(owner);
+    if (ns >= 0 && !good) {
+        close(ns);
+        ns = -1;
+    }
+    return ns;
+}
+
+// A copy of the mount at PATH, or at the descriptor FROM itself where that is
+// empty, which belongs nowhere yet.
+static int clone_mount(int from, const char *path, uint64_t flags)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | flags};
+    int tree = (int)syscall(SYS_open_tree, from, path,
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                                AT_SYMLINK_NOFOLLOW |
+                                (path[0] ? 0 : AT_EMPTY_PATH));
+
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
+                             &attr, sizeof(attr)) < 0) {
+        close(tree);
+        tree = -1;
+    }
+    return tree;
+}
+
+static int open_inside(const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+// /dev is a file system of the engine's own making, in memory, in which
+// users can make nothing.
+static int attach_console(int tree)
+{
+    struct statfs fs;
+    int dev = open_inside("/dev");
+
+    return dev < 0 || fstatfs(dev, &fs) < 0 || fs.f_type != TMPFS_MAGIC ||
+                   (mknodat(dev, "console", S_IFREG | 0600, 0) < 0 &&
+                    errno != EEXIST)
+               ? -1
+               : (int)syscall(SYS_move_mount, tree, "", dev, "console",
+                              MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static int attach_dir(int tree, const char *path)
+{
+    int dir = open_inside(path);
+
+    return dir < 0 ? -1
+                   : (int)syscall(SYS_move_mount, tree, "", dir, "",
+                                  MOVE_MOUNT_F_EMPTY_PATH |
+                                      MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+// The child, of which the same holds as of prepare. THEIRS is the task's
+// mount namespace, or -1.
+static _Noreturn void attach(int terminal, int theirs, int container)
+{
+    int console = -1, trees[PRIVATE_DIRS];
+    struct stat own[PRIVATE_DIRS], st;
+    bool have[PRIVATE_DIRS];
+
+    if (terminal >= 0 &&
+        (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC)) < 0)
+        _exit(1);
+    for (int i = 0; i < PRIVATE_DIRS; i++)
+        have[i] = lstat(private_dirs[i], &own[i]) == 0;
+    if (theirs >= 0 && setns(theirs, CLONE_NEWNS) < 0)
+        _exit(1);
+    for (int i = 0; i < PRIVATE_DIRS; i++) {
+        trees[i] = -1;
+        if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
+            !(have[i] && same_file(&st, &own[i])) &&
+            (trees[i] = clone_mount(AT_FDCWD, private_dirs[i],
+                                    MOUNT_ATTR_NODEV)) < 0)
+            _exit(1);
+    }
+    if (setns(container, CLONE_NEWNS) < 0 ||
+        (console >= 0 && attach_console(console) < 0))
+        _exit(1);
+    for (int i = 0; i < PRIVATE_DIRS; i++)
+        if (trees[i] >= 0 && attach_dir(trees[i], private_dirs[i]) < 0)
+            _exit(1);
+    _exit(0);
+}
+
+int inside_attach(pid_t pid, pid_t task, int conn, uid_t uid, bool *done,
+                  struct berth_err *err)
+{
+    int terminal = open_terminal(task, uid);
+    int theirs = *done ? -1 : open_namespace(task);
+    int container = -1, status = 0, rc = 0;
+    struct pollfd alive = {.fd = conn};
+
+    if (poll(&alive, 1, 0) != 0) {
+        rc = err_set(err, BERTH_ESYS, "the task has ended");
+    } else if (terminal >= 0 || theirs >= 0) {
+        container = open_proc(pid, "ns/mnt", O_RDONLY);
+        pid_t child = container < 0 ? -1 : fork();
+        if (child == 0)
+            attach(terminal, theirs, container);
+        if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+            rc = err_set(err, BERTH_ESYS,
+                         "the container cannot be given the task's terminal "
+                         "or the job's own /tmp");
+    }
+    *done = rc == 0;
+    if (terminal >= 0)
+        close(terminal);
+    if (theirs >= 0)
+        close(theirs);
+    if (container >= 0)
+        close(container);
     return rc;
 }

@@ -7,6 +7,7 @@
 #ifndef BERTH_INSIDE_H
 #define BERTH_INSIDE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -22,5 +23,16 @@
 int inside_prepare(pid_t pid, const struct request *request,
                    const struct identity *identity, int dir,
                    struct berth_err *err);
+
+// Gives that container what the Slurm task TASK has of the node beyond the
+// step's mounts: as /dev/console the terminal that is its standard input, if
+// it is user UID's; and, where Slurm has put the task into a mount namespace
+// of the job's (job_container/tmpfs), the job's own /tmp, /var/tmp and
+// /dev/shm. TASK is the task's pid as long as nothing has come on its
+// connection CONN, nor its end. DONE says whether an earlier task of the step
+// has brought the directories, and receives whether they are there. 0, or -1
+// with ERR set.
+int inside_attach(pid_t pid, pid_t task, int conn, uid_t uid, bool *done,
+                  struct berth_err *err);
 
 #endif

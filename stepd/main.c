@@ -31,6 +31,7 @@
 #include "core/step.h"
 #include "handover/wire.h"
 #include "stepd/container.h"
+#include "stepd/inside.h"
 #include "stepd/journal.h"
 #include "stepd/link.h"
 #include "stepd/listen.h"
@@ -53,6 +54,7 @@ struct stepd {
     struct journal journal;
     bool up;                 // the container is there
     bool advised;            // the first task has heard where its GPUs are
+    bool attached;           // with what the job has of its own
     struct berth_err reason; // why it is not: for the first task
     int overlay;             // descriptor of it (handover/wire.h)
     ino_t pidns;             // the container's pid namespace
@@ -285,7 +287,10 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = fork_inside(d, task, &err);
+    int link = inside_attach(d->container.pid, task, conn, d->step.uid,
+                             &d->attached, &err) < 0
+                   ? -1
+                   : fork_inside(d, task, &err);
     // If the task has died, its pid may be another process's by now, and
     // what was placed like it must not run.
     if (link >= 0 && has_hung_up(conn)) {

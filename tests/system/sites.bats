@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# A cluster that is configured otherwise: private directories for each job
+# (job_container/tmpfs), an extern step, preemption by partition.
+
+# shellcheck disable=SC2154  # status is bats's
+load lib
+
+ETC=${SLURM_CONF%/*}
+# Slurm wants it neither in /tmp nor in /dev/shm.
+PRIVATE=${HOME1%/home/*}/private
+
+# What is in all files' setup_file, and a configuration of our own.
+setup_file() {
+    cp -p "$PLUGSTACK_CONF" "$RESTORE"
+    { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
+    usual_policy
+    cp -p "$SLURM_CONF" "$BATS_FILE_TMPDIR"
+    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain/' "$SLURM_CONF"
+    cat >>"$SLURM_CONF" <<END
+JobContainerType=job_container/tmpfs
+TaskProlog=$ETC/task-prolog
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10
+PartitionName=suspending Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
+END
+    printf "AutoBasePath=true\nBasePath=%s\n" "$PRIVATE" >"$ETC/job_container.conf"
+    printf '#!/bin/sh\necho "export TASK_PROLOG=$SLURM_PROCID"\necho "export TMPDIR=/tmp/of-$SLURM_PROCID"\n' \
+        >"$ETC/task-prolog"
+    chmod 755 "$ETC/task-prolog"
+    restart_slurm
+}
+teardown_file() {
+    cp -p "$BATS_FILE_TMPDIR/${SLURM_CONF##*/}" "$SLURM_CONF"
+    rm -f "$ETC"/{job_container.conf,task-prolog}
+    restart_slurm
+    umount -l "$PRIVATE"/*/* "$PRIVATE"/* "$PRIVATE" 2>/dev/null || true
+    rm -rf --one-file-system "$PRIVATE"
+    restore_policy
+}
+restart_slurm() {
+    local daemon
+    for daemon in slurmctld $(sinfo -hN -o %N | sort -u); do
+        "$QUICKSTART" restart "$daemon" 3>&- 4>&-
+    done
+}
+
+@test "/tmp and /dev/shm are the job's own, and the node's are out of reach (threat 14)" {
+    local dir
+    echo "the node's" >/tmp/berth-bats
+    echo "the node's" >/dev/shm/berth-bats
+    run as_user salloc -Q -w n1 -n2 bash -c '
+        srun -Q -n1 sh -c "echo bare >/tmp/bare; echo bare >/dev/shm/bare"
+        srun -Q -n1 --container=debian sh -c "cat /tmp/bare /dev/shm/bare; echo inside >/tmp/inside"
+        srun -Q -n1 cat /tmp/inside
+        srun -Q -n2 --container=debian sh -c "ls /tmp /dev/shm"'
+    rm /tmp/berth-bats /dev/shm/berth-bats
+    equal "$status" 0
+    equal "$(sed -n 1,3p <<<"$output")" $'bare\nbare\ninside'
+    lacks "$output" berth-bats
+    # Another job's are others.
+    run as_user srun -Q -w n1 --container=debian sh -c 'ls /tmp /dev/shm'
+    lacks "$output" bare
+    for dir in /tmp /dev/shm; do
+        run as_user srun -Q --container=debian awk -v d="$dir" '$2 == d { print $4 }' /proc/mounts
+        contains "${lines[-1]}" nosuid
+        contains "${lines[-1]}" nodev
+    done
+    nothing_left
+}
+
+@test "a working directory in the job's /tmp is that, and not the node's of the same name (threat 14)" {
+    install -d -m 777 /tmp/berth-bats-dir
+    touch /tmp/berth-bats-dir/the-nodes
+    run as_user salloc -Q -w n1 -n2 bash -c '
+        srun -Q -n1 sh -c "mkdir /tmp/berth-bats-dir; touch /tmp/berth-bats-dir/the-jobs"
+        cd /tmp/berth-bats-dir
+        srun -Q --container=debian sh -c "pwd; ls"'
+    rm -r /tmp/berth-bats-dir
+    contains "$output" $'/tmp/berth-bats-dir\nthe-jobs'
+    lacks "$output" the-nodes
+    nothing_left
+}
+
+@test "a batch script in a container shares the job's /tmp with the job's steps" {
+    cat >"$HOME1/job.sh" <<'END'
+#!/bin/sh
+#SBATCH --container=debian --output=job.out
+echo batch >/tmp/batch
+while ! test -e /tmp/step; do sleep 0.1; done
+END
+    JOB=$(as_user sbatch --parsable job.sh)
+    poll "$SOON" job_is "$JOB" RUNNING
+    run as_user srun -Q --jobid="$JOB" --overlap --container=debian \
+        sh -c 'while ! test -e /tmp/batch; do sleep 0.1; done; cat /tmp/batch; touch /tmp/step'
+    equal "$output" batch
+    poll "$SOON" job_is "$JOB" COMPLETED
+    nothing_left
+}
+
+@test "what TaskProlog exports reaches the program, TMPDIR included" {
+    local bare script='echo "$SLURM_PROCID $TASK_PROLOG $TMPDIR"'
+    bare=$(as_user srun -Q -n3 -N1 sh -c "$script" | sort)
+    equal "$(as_user srun -Q -n3 -N1 --container=debian sh -c "$script" | sort)" "$bare"
+    equal "${bare##*$'\n'}" '2 2 /tmp/of-2'
+    # slurmstepd makes the first task's.
+    run as_user srun -Q --container=debian sh -c 'touch "$TMPDIR/file" && echo usable'
+    equal "$output" usable
+}
+
+# preempted PARTITION STATE: what a job with a container prints and how Slurm
+# calls it when a more urgent one wants its nodes.
+preempted() {
+    local urgent
+    cat >"$HOME1/job.sh" <<END
+#!/bin/sh
+#SBATCH -N2 --exclusive --requeue --open-mode=append --output=preempted.out -p $1 $2
+trap 'echo term' TERM
+echo "run \${SLURM_RESTART_COUNT:-0}"
+sleep 4730 & wait
+sleep 1
+END
+    JOB=$(as_user sbatch --parsable job.sh)
+    poll "$SOON" grep -q 'run 0' "$HOME1/preempted.out"
+    poll "$SOON" sleeps
+    urgent=$(as_user sbatch --parsable -p urgent -N2 --exclusive --output=/dev/null --wrap 'sleep 1')
+    poll 30 job_is "$urgent" COMPLETED
+    poll 5 no_sleeper 4730 || fail "it goes on"
+    job_says "$JOB" JobState
+    job_says "$JOB" Restarts
+    scancel "$JOB"
+    cat "$HOME1/preempted.out"
+    rm "$HOME1"/{preempted.out,job.sh}
+}
+sleeps() { [[ -n $(sleepers 4730) ]]; }
+
+@test "a preempted job is requeued or cancelled, as bare" {
+    local partition bare
+    for partition in main suspending; do
+        bare=$(preempted "$partition" | grep -v slurmstepd)
+        equal "$(preempted "$partition" --container=debian | grep -v slurmstepd)" "$bare"
+    done
+    nothing_left
+}
