@@ -54,8 +54,16 @@ static void beside(const char *file, const char *name, char *buf, size_t size)
         snprintf(buf, size, "%.*s/%s", (int)(slash - file), file, name);
 }
 
+// Says whether LINE is the plugin's: with the words of ARGV or, if that is
+// NULL, with any.
+static bool is_wanted(const struct plugstack_line *line, int argc, char **argv)
+{
+    return !argv || plugstack_same_words(line, (size_t)argc,
+                                         (const char *const *)argv);
+}
+
 static bool search(const char *file, int argc, char **argv, int depth,
-                   struct conf_origin *out)
+                   struct conf_origin *out, struct strv *words)
 {
     size_t len;
     char *text = depth < INCLUDE_DEPTH ? read_file(file, &len) : NULL;
@@ -66,13 +74,14 @@ static bool search(const char *file, int argc, char **argv, int depth,
 
     while (line && !found && plugstack_next(&stack, "spank_berth.so", line)) {
         if (line->kind == PLUGSTACK_PLUGIN) {
-            found = plugstack_same_words(line, (size_t)argc,
-                                         (const char *const *)argv);
+            found = is_wanted(line, argc, argv);
             if (found) {
                 snprintf(out->file, sizeof(out->file), "%s", file);
                 out->line = line->number;
                 out->cut = line->cut;
             }
+            for (size_t i = 0; found && words && i < line->argc; i++)
+                strv_add(words, line->argv[i]);
             continue;
         }
         glob_t g;
@@ -80,7 +89,7 @@ static bool search(const char *file, int argc, char **argv, int depth,
         if (glob(pattern, 0, NULL, &g) != 0)
             continue;
         for (size_t i = 0; i < g.gl_pathc && !found; i++)
-            found = search(g.gl_pathv[i], argc, argv, depth + 1, out);
+            found = search(g.gl_pathv[i], argc, argv, depth + 1, out, words);
         globfree(&g);
     }
     free(line);
@@ -88,14 +97,14 @@ static bool search(const char *file, int argc, char **argv, int depth,
     return found;
 }
 
-void conf_find(int argc, char **argv, struct conf_origin *out)
+// Of the usual places the first that has the plugin's line.
+static void search_usual(int argc, char **argv, struct conf_origin *out,
+                         struct strv *words)
 {
     const char *usual[] = {getenv("SLURM_CONF"), "/etc/slurm/slurm.conf",
                            "/run/slurm/conf/slurm.conf"};
     char name[4096], path[4096 * 2];
-    int saved = errno;
 
-    *out = (struct conf_origin){0};
     for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
         size_t len;
         char *text = usual[i] ? read_file(usual[i], &len) : NULL;
@@ -105,8 +114,27 @@ void conf_find(int argc, char **argv, struct conf_origin *out)
             snprintf(name, sizeof(name), "plugstack.conf");
         free(text);
         beside(usual[i], name, path, sizeof(path));
-        if (search(path, argc, argv, 0, out))
+        if (search(path, argc, argv, 0, out, words))
             break;
     }
+}
+
+void conf_find(int argc, char **argv, struct conf_origin *out)
+{
+    int saved = errno;
+
+    *out = (struct conf_origin){0};
+    search_usual(argc, argv, out, NULL);
     errno = saved;
+}
+
+bool conf_load(const char *plugstack, struct conf_origin *out,
+               struct strv *words)
+{
+    *out = (struct conf_origin){0};
+    if (plugstack)
+        search(plugstack, 0, NULL, 0, out, words);
+    else
+        search_usual(0, NULL, out, words);
+    return out->file[0] != 0;
 }

@@ -7,6 +7,8 @@
 #define BERTH_CONF_H
 
 #include <stdbool.h>
+
+#include "core/strv.h"
 #include <stddef.h>
 
 struct conf_origin {
@@ -20,5 +22,11 @@ struct conf_origin {
 // in what that includes. With the caller's rights. Failing that, OUT says
 // that nothing is known.
 void conf_find(int argc, char **argv, struct conf_origin *out);
+
+// For a program that SPANK has not handed them to: finds the first line that
+// loads the plugin, in PLUGSTACK or (NULL) in the places that conf_find
+// knows, and appends its words to WORDS. False: there is none.
+bool conf_load(const char *plugstack, struct conf_origin *out,
+               struct strv *words);
 
 #endif

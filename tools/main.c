@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// berth-policy: says what the policy would do, and why. The decision and the
+// request are made by the code that runs on a node; nothing is asked of an
+// engine, and nothing is done. Runs with the rights of whoever runs it.
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/decide.h"
+#include "core/limits.h"
+#include "core/options.h"
+#include "core/policy.h"
+#include "core/strv.h"
+#include "spank/conf.h"
+#include "stepd/trusted.h"
+#include "tools/report.h"
+#include "tools/who.h"
+
+enum { EXIT_ALLOWED = 0, EXIT_REFUSED = 1, EXIT_TROUBLE = 2 };
+
+// The command line.
+struct words {
+    const char *command;
+    const char *conf;      // --conf
+    const char *plugstack; // --plugstack
+    const char *partition, *chdir, *job;
+    struct who_words who;
+    struct options options;
+    bool json;
+};
+
+static const char usage[] =
+    "usage: berth-policy check [--user=NAME] [--partition=NAME] IMAGE\n"
+    "                    [--container-mounts=... and the like, as srun's]\n"
+    "       berth-policy list [--user=NAME] [--partition=NAME]\n"
+    "       berth-policy lint [FILE]\n"
+    "See berth-policy(1).\n";
+
+static int trouble(const char *text)
+{
+    fprintf(stderr, "berth-policy: %s\n", text);
+    return EXIT_TROUBLE;
+}
+
+// --- the command line --------------------------------------------------------
+
+enum { TEXT_OPTIONS = 11, OPTION_BASE = 256 };
+
+struct text_option {
+    const char *name;
+    const char **to;
+};
+
+// Of getopt_long: the options with a text, --json, --help and those of
+// core/options.h, which start at OPTION_BASE, "container" first.
+static struct option *make_long(const struct text_option *texts)
+{
+    size_t n = 0, known = 0;
+
+    while (option_table[known].name)
+        known++;
+    struct option *all = calloc(TEXT_OPTIONS + known + 4, sizeof(*all));
+    if (!all)
+        return NULL;
+    for (; texts[n].name; n++)
+        all[n] = (struct option){texts[n].name, required_argument, NULL,
+                                 (int)n + 1};
+    all[n++] = (struct option){"json", no_argument, NULL, 'j'};
+    all[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    all[n++] = (struct option){"container", required_argument, NULL,
+                               OPTION_BASE};
+    for (size_t i = 0; i < known; i++)
+        all[n++] = (struct option){option_table[i].name,
+                                   option_table[i].arg ? required_argument
+                                                       : no_argument,
+                                   NULL, OPTION_BASE + 1 + (int)i};
+    return all;
+}
+
+// What a user's own words are refused for is a denial, as it is by srun.
+static int take_option(struct words *words, int c, struct berth_err *err)
+{
+    const char *name = c == OPTION_BASE
+                           ? "container"
+                           : option_table[c - OPTION_BASE - 1].name;
+
+    return options_set(&words->options, name, optarg, err);
+}
+
+// 0; EXIT_REFUSED with ERR set; or EXIT_TROUBLE, and that is said.
+static int read_words(int argc, char **argv, struct words *words,
+                      struct berth_err *err)
+{
+    const struct text_option texts[] = {
+        {"chdir", &words->chdir},
+        {"conf", &words->conf},
+        {"gid", &words->who.gid},
+        {"groups", &words->who.groups},
+        {"home", &words->who.home},
+        {"job", &words->job},
+        {"partition", &words->partition},
+        {"plugstack", &words->plugstack},
+        {"uid", &words->who.uid},
+        {"user", &words->who.user},
+        {NULL, NULL},
+    };
+    struct option *all = make_long(texts);
+    int c, rc = all ? 0 : trouble("memory is out");
+
+    while (rc == 0 && (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            free(all);
+            exit(0);
+        }
+        if (c == '?') {
+            fputs(usage, stderr);
+            rc = EXIT_TROUBLE;
+        } else if (c == 'j') {
+            words->json = true;
+        } else if (c < TEXT_OPTIONS) {
+            *texts[c - 1].to = optarg;
+        } else if (take_option(words, c, err) < 0) {
+            rc = EXIT_REFUSED;
+        }
+    }
+    free(all);
+    return rc;
+}
+
+// --- the policy --------------------------------------------------------------
+
+// With the caller's rights.
+static int read_file(const char *path, char **text, size_t *len,
+                     struct berth_err *err)
+{
+    FILE *f = fopen(path, "re");
+    char *buf = f ? malloc(BERTH_CONF_MAX + 2) : NULL;
+
+    if (!buf) {
+        err_set(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS, "%s: %m",
+                path);
+        if (f)
+            fclose(f);
+        return -1;
+    }
+    // One byte more than there may be, for the parser to refuse.
+    *len = fread(buf, 1, BERTH_CONF_MAX + 1, f);
+    bool bad = ferror(f);
+    fclose(f);
+    if (bad) {
+        free(buf);
+        return err_set(err, BERTH_ESYS, "%s: %m", path);
+    }
+    *text = buf;
+    return 0;
+}
+
+// Reads the text of berth.conf as the node does, or with the caller's rights
+// if he named it. No file: TEXT is NULL.
+static int read_conf(const struct words *words, const struct strv *plugin,
+                     const char **path, char **text, size_t *len,
+                     struct berth_err *err)
+{
+    bool given;
+
+    *path = words->conf;
+    if (*path)
+        return read_file(*path, text, len, err);
+    *path = policy_conf_path(plugin->n, (const char *const *)plugin->v,
+                             &given);
+    if (trusted_read(*path, text, len, err) == 0)
+        return 0;
+    return err->code == BERTH_ENOTFOUND && !given ? 0 : -1;
+}
+
+// 0 and OUT; EXIT_REFUSED with ERR set: the policy is in error; or
+// EXIT_TROUBLE with ERR set.
+static int read_policy(const struct words *words, struct policy **out,
+                       struct berth_err *err)
+{
+    struct conf_origin origin;
+    struct strv plugin = {0};
+    const char *path = NULL;
+    char *text = NULL;
+    size_t len = 0;
+    int rc = EXIT_REFUSED;
+
+    conf_load(words->plugstack, &origin, &plugin);
+    struct policy_source source = {origin.file[0] ? origin.file : NULL,
+                                   origin.line, origin.cut};
+    if (read_conf(words, &plugin, &path, &text, &len, err) < 0) {
+        // What the caller cannot read, the node may.
+        if (err->code == BERTH_ESYS || words->conf)
+            rc = EXIT_TROUBLE;
+        goto out;
+    }
+    *out = policy_parse(plugin.n, (const char *const *)plugin.v, &source, path,
+                        text, len, err);
+    if (*out)
+        rc = 0;
+out:
+    free(text);
+    strv_clear(&plugin);
+    return rc;
+}
+
+// --- the commands ------------------------------------------------------------
+
+// Prints and frees REPORT.
+static int say(const struct words *words, json_t *report, int rc)
+{
+    if (!report)
+        return trouble("memory is out");
+    if (words->json) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        report_print(report, stdout);
+    }
+    json_decref(report);
+    return fflush(stdout) == 0 ? rc : trouble("cannot write");
+}
+
+static int find_subject(const struct words *words, struct who *who,
+                        char cwd[4096], struct berth_err *err)
+{
+    char *end = NULL;
+
+    if (who_find(&words->who, who, err) < 0)
+        return -1;
+    who->subject.partition = words->partition;
+    who->subject.cwd = words->chdir;
+    if (words->job) {
+        unsigned long job = strtoul(words->job, &end, 10);
+        if (words->job[0] < '0' || words->job[0] > '9' || *end ||
+            job >= UINT32_MAX)
+            return err_set(err, BERTH_EINVAL, "--job=%s is no job's number",
+                           words->job);
+        who->subject.job = (uint32_t)job;
+    }
+    if (!words->chdir) {
+        if (!getcwd(cwd, 4096))
+            return err_set(err, BERTH_ESYS, "the working directory: %m");
+        who->subject.cwd = cwd;
+    } else if (words->chdir[0] != '/') {
+        return err_set(err, BERTH_EINVAL,
+                       "--chdir=%s is no absolute path", words->chdir);
+    }
+    return 0;
+}
+
+static json_t *decide_report(const struct words *words,
+                             const struct subject *subject,
+                             const struct rules *rules, int *rc,
+                             struct berth_err *err)
+{
+    struct decision decision;
+
+    decide(rules, &words->options, subject, &decision);
+    json_t *report = report_decision(&decision, subject, err);
+    if (report && decision.verdict == VERDICT_ALLOW)
+        *rc = EXIT_ALLOWED;
+    else if (!report && (err->code == BERTH_EDENIED ||
+                         err->code == BERTH_EINVAL))
+        report = report_error(err);
+    decision_clear(&decision);
+    return report;
+}
+
+// check and list.
+static int with_rules(const struct words *words, struct policy *policy)
+{
+    struct berth_err err = {0};
+    struct rules rules = {0};
+    struct who who = {0};
+    int rc = EXIT_REFUSED;
+    char cwd[4096];
+
+    if (find_subject(words, &who, cwd, &err) < 0 ||
+        policy_rules(policy, &who.subject, &rules, &err) < 0)
+        rc = trouble(err.text);
+    else if (strcmp(words->command, "list") == 0)
+        rc = say(words, report_rules(&rules), EXIT_ALLOWED);
+    else {
+        json_t *report =
+            decide_report(words, &who.subject, &rules, &rc, &err);
+        rc = say(words, report, rc);
+    }
+    rules_clear(&rules);
+    who_clear(&who);
+    return rc;
+}
+
+// WHY is NULL: the policy is valid.
+static int lint(const struct words *words, const char *why)
+{
+    int rc = why ? EXIT_REFUSED : EXIT_ALLOWED;
+
+    if (words->json)
+        return say(words,
+                   why ? json_pack("{s:b, s:s}", "valid", 0, "reason", why)
+                       : json_pack("{s:b}", "valid", 1),
+                   rc);
+    puts(why ? why : "valid");
+    return fflush(stdout) == 0 ? rc : trouble("cannot write");
+}
+
+static int run(struct words *words)
+{
+    struct policy *policy = NULL;
+    struct berth_err err = {0};
+    int rc = read_policy(words, &policy, &err);
+
+    if (rc == EXIT_TROUBLE)
+        return trouble(err.text);
+    if (strcmp(words->command, "lint") == 0)
+        rc = lint(words, rc ? err.text : NULL);
+    else if (rc == EXIT_REFUSED)
+        rc = say(words, report_error(&err), rc);
+    else
+        rc = with_rules(words, policy);
+    policy_free(policy);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct words words;
+    struct berth_err err = {0};
+    int rc = read_words(argc, argv, &words, &err);
+    char **rest = argv + optind;
+    int n = argc - optind;
+
+    if (rc == EXIT_TROUBLE)
+        return rc;
+    words.command = n > 0 ? rest[0] : "";
+    bool check = strcmp(words.command, "check") == 0;
+    bool is_lint = strcmp(words.command, "lint") == 0;
+    if (!check && !is_lint && strcmp(words.command, "list") != 0) {
+        fputs(usage, stderr);
+        return EXIT_TROUBLE;
+    }
+    if (rc == 0 && check && n == 2 &&
+        options_set(&words.options, "container", rest[1], &err) < 0)
+        rc = EXIT_REFUSED;
+    if (is_lint && n == 2) {
+        // A file on its own.
+        words.conf = rest[1];
+        words.plugstack = "/dev/null";
+    }
+    if (n > 2 || (n == 2 && !check && !is_lint) ||
+        (rc == 0 && check && !words.options.image)) {
+        fputs(usage, stderr);
+        rc = EXIT_TROUBLE;
+    } else if (rc == EXIT_REFUSED) {
+        rc = say(&words, report_error(&err), rc);
+    } else {
+        rc = run(&words);
+    }
+    options_clear(&words.options);
+    return rc;
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "tools/report.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/plan.h"
+#include "handover/wire.h"
+
+// --- parts, each with its rule -----------------------------------------------
+
+// Adds to the list PARTS. VALUE is stolen. RULE may be NULL: there is none.
+static void add_part(json_t *parts, const char *name, json_t *value,
+                     const struct rule *rule)
+{
+    json_t *part = json_pack("{s:s, s:o}", "part", name, "value", value);
+
+    if (rule && rule->text)
+        json_object_set_new(part, "rule", json_string(rule->text));
+    if (rule && rule->file)
+        json_object_set_new(part, "file", json_string(rule->file));
+    if (rule && rule->file && rule->line > 0)
+        json_object_set_new(part, "line", json_integer(rule->line));
+    json_array_append_new(parts, part);
+}
+
+static void add_text(json_t *parts, const char *name, const char *text,
+                     const struct rule *rule)
+{
+    if (text)
+        add_part(parts, name, json_string(text), rule);
+}
+
+static void add_list(json_t *parts, const char *name,
+                     const struct rule_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        add_text(parts, name, list->v[i]->text, list->v[i]);
+}
+
+static json_t *size_text(const struct rule_size *size)
+{
+    return size->bytes ? json_sprintf("%llu bytes",
+                                      (unsigned long long)size->bytes)
+                       : json_sprintf("%u%% of the node's memory",
+                                      size->percent);
+}
+
+// What holds for any container of this user.
+static void add_common(json_t *parts, const struct rules *rules)
+{
+    add_part(parts, "tmp size", size_text(&rules->tmp_size), NULL);
+    add_part(parts, "shm size", size_text(&rules->shm_size), NULL);
+    if (rules->pids_limit)
+        add_part(parts, "pids limit",
+                 json_sprintf("%llu", (unsigned long long)rules->pids_limit),
+                 NULL);
+    add_text(parts, "seccomp", rules->seccomp, NULL);
+    add_text(parts, "apparmor", rules->apparmor, NULL);
+    add_text(parts, "selinux", rules->selinux, NULL);
+    add_text(parts, "runtime", rules->runtime, NULL);
+    add_list(parts, "device", &rules->devices);
+    add_list(parts, "ulimit", &rules->ulimits);
+}
+
+static const struct rule *find_text(const struct rule_list *list,
+                                    const char *text)
+{
+    for (size_t i = 0; text && i < list->n; i++)
+        if (strcmp(list->v[i]->text, text) == 0)
+            return list->v[i];
+    return NULL;
+}
+
+static void add_mounts(json_t *parts, const struct decision *decision)
+{
+    for (size_t i = 0; i < decision->nmounts; i++) {
+        const struct decision_mount *m = &decision->mounts[i];
+        add_part(parts, "mount",
+                 json_sprintf("%s %s %s", m->source ? m->source : "tmpfs",
+                              m->target, m->readonly ? "ro" : "rw"),
+                 m->rule);
+    }
+}
+
+static json_t *decision_parts(const struct decision *d,
+                              const struct subject *subject)
+{
+    const struct rules *rules = d->rules;
+    json_t *parts = json_array();
+    char image[IMGREF_TEXT_MAX];
+
+    imgref_format(&d->image, image);
+    add_text(parts, "image", image, d->rule);
+    add_part(parts, "user", json_sprintf("%u:%u", subject->uid, subject->gid),
+             NULL);
+    for (size_t i = 0; i < d->ngids; i++)
+        add_part(parts, "group", json_sprintf("%u", d->gids[i]), NULL);
+    add_mounts(parts, d);
+    add_text(parts, "starts in", d->workdir, NULL);
+    add_text(parts, "HOME", d->home, NULL);
+    for (size_t i = 0; i < d->nenv; i++)
+        add_text(parts, "the job's", d->env[i], NULL);
+    for (size_t i = 0; i < d->nenv_set; i++)
+        add_text(parts, "env", d->env_set[i],
+                 i < rules->env_set.n ? rules->env_set.v[i] : NULL);
+    add_list(parts, "env_deny", &rules->env_deny);
+    add_list(parts, "env_pass", &rules->env_pass);
+    add_text(parts, "root", d->writable ? "writable" : "read-only",
+             &rules->writable_rule);
+    if (d->entrypoint)
+        add_text(parts, "runs", "the image's entry point", NULL);
+    add_text(parts, "network", d->network ? d->network : "host",
+             find_text(&rules->networks, d->network));
+    for (size_t i = 0; i < d->npublish; i++)
+        add_text(parts, "port", d->publish[i],
+                 i < rules->publish.n ? rules->publish.v[i] : NULL);
+    add_common(parts, rules);
+    return parts;
+}
+
+// --- the create request ------------------------------------------------------
+
+// What berth-stepd mounts besides: its own files, and who the user is.
+static const struct request_mount own_mounts[] = {
+    {"<berth-init>", WIRE_INIT_PATH, true},
+    {"<berth-stepd's socket>", WIRE_CONTROL_PATH, true},
+    {"<the image's, with the user in front>", "/etc/passwd", true},
+    {"<the image's, with the groups in front>", "/etc/group", true},
+};
+
+enum { OWN_MOUNTS = sizeof(own_mounts) / sizeof(*own_mounts) };
+
+static const struct request_label labels[] = {
+    {"berth.cluster", "<cluster>"}, {"berth.node", "<node>"},
+    {"berth.job", "<job>"},         {"berth.step", "<step>"},
+    {"berth.uid", "<uid>"},         {"berth.nonce", "<random>"},
+};
+
+// A mebibyte a percent: the request's numbers, where a share of the node's
+// memory was meant, are replaced by words afterwards.
+#define SOME_MEMORY (UINT64_C(100) << 20)
+
+static void name_sizes(json_t *host, const struct rules *rules)
+{
+    json_t *tmpfs = json_object_get(host, "Tmpfs"), *value;
+    const char *target;
+    void *next;
+
+    if (!rules->shm_size.bytes)
+        json_object_set_new(host, "ShmSize",
+                            json_sprintf("<%u%% of the node's memory>",
+                                         rules->shm_size.percent));
+    json_object_foreach_safe(tmpfs, next, target, value) {
+        const char *text = json_string_value(value);
+        const char *size = strstr(text, "size=");
+        if (size && !rules->tmp_size.bytes)
+            json_object_set_new(
+                tmpfs, target,
+                json_sprintf("%.*ssize=<%u%% of the node's memory>",
+                             (int)(size - text), text,
+                             rules->tmp_size.percent));
+    }
+}
+
+// What else the node will add.
+static void name_rest(json_t *host, const struct rules *rules)
+{
+    json_t *devices = json_object_get(host, "Devices");
+
+    for (size_t i = 0; i < rules->devices.n; i++)
+        json_array_append_new(devices,
+                              json_sprintf("<the device files %s>",
+                                           rules->devices.v[i]->text));
+    json_array_append_new(devices, json_string("<the GPUs of the step>"));
+    json_array_insert_new(json_object_get(host, "Ulimits"), 0,
+                          json_string("<the limits of slurmd>"));
+    if (rules->seccomp)
+        json_array_append_new(json_object_get(host, "SecurityOpt"),
+                              json_sprintf("seccomp=<the text of %s>",
+                                           rules->seccomp));
+}
+
+static json_t *build_request(const struct decision *decision,
+                             const struct subject *subject,
+                             struct berth_err *err)
+{
+    struct request_mount mounts[BERTH_MOUNTS_MAX + OWN_MOUNTS];
+    json_t *names = json_array(), *body = NULL;
+    char image[IMGREF_TEXT_MAX], id[IMGREF_TEXT_MAX + 32];
+    struct plan plan;
+
+    if (plan_make(decision, subject, SOME_MEMORY, &plan, err) < 0)
+        goto out;
+    struct request *r = &plan.request;
+    imgref_format(&decision->image, image);
+    snprintf(id, sizeof(id), "<the ID of %s>", image);
+    r->image_id = id;
+    for (size_t i = 0; i < decision->nmounts && i < BERTH_MOUNTS_MAX; i++) {
+        const struct decision_mount *m = &decision->mounts[i];
+        json_t *name = m->source ? json_sprintf("<%s, staged>", m->source)
+                                 : NULL;
+        if (name && json_array_append_new(names, name) == 0)
+            mounts[r->nmounts++] = (struct request_mount){
+                json_string_value(name), m->target, m->readonly};
+    }
+    for (size_t i = 0; i < OWN_MOUNTS; i++)
+        mounts[r->nmounts++] = own_mounts[i];
+    r->mounts = mounts;
+    r->labels = labels;
+    r->nlabels = sizeof(labels) / sizeof(*labels);
+    body = request_build(r, err);
+    if (body) {
+        name_sizes(json_object_get(body, "HostConfig"), decision->rules);
+        name_rest(json_object_get(body, "HostConfig"), decision->rules);
+    }
+    plan_clear(&plan);
+out:
+    json_decref(names);
+    return body;
+}
+
+// --- the reports -------------------------------------------------------------
+
+static json_t *denial(const char *reason)
+{
+    json_t *text = json_string(reason);
+
+    return json_pack("{s:s, s:o}", "verdict", "deny", "reason",
+                     text ? text : json_string("?"));
+}
+
+json_t *report_error(const struct berth_err *err)
+{
+    return denial(err->text);
+}
+
+json_t *report_decision(const struct decision *decision,
+                        const struct subject *subject, struct berth_err *err)
+{
+    json_t *report, *parts;
+
+    if (decision->verdict != VERDICT_ALLOW) {
+        report = denial(decision->reason);
+        parts = json_array();
+        if (decision->rule)
+            add_text(parts, "image", decision->rule->text, decision->rule);
+        json_object_set_new(report, "parts", parts);
+        return report;
+    }
+    json_t *request = build_request(decision, subject, err);
+    if (!request)
+        return NULL;
+    report = json_pack("{s:s}", "verdict", "allow");
+    if (decision->warning[0])
+        json_object_set_new(report, "warning",
+                            json_string(decision->warning));
+    json_object_set_new(report, "parts", decision_parts(decision, subject));
+    json_object_set_new(report, "request", request);
+    return report;
+}
+
+static const char *mount_word(enum rule_mount mount)
+{
+    static const char *const words[] = {"never", "allowed", "default",
+                                        "always"};
+
+    return words[mount];
+}
+
+json_t *report_rules(const struct rules *rules)
+{
+    static const char *const writable[] = {"never", "allowed", "default"};
+    static const char *const mode[] = {"enforce", "warn", "audit"};
+    json_t *parts = json_array();
+
+    add_list(parts, "allow", &rules->allow);
+    add_list(parts, "deny", &rules->deny);
+    add_list(parts, "mounts_always", &rules->mounts_always);
+    add_list(parts, "mounts_default", &rules->mounts_default);
+    add_list(parts, "mounts_allowed", &rules->mounts_allowed);
+    add_text(parts, "home", mount_word(rules->home), &rules->home_rule);
+    add_text(parts, "workdir", mount_word(rules->workdir),
+             &rules->workdir_rule);
+    add_list(parts, "env_set", &rules->env_set);
+    add_list(parts, "env_deny", &rules->env_deny);
+    add_list(parts, "env_pass", &rules->env_pass);
+    add_list(parts, "options", &rules->options);
+    add_text(parts, "writable", writable[rules->writable],
+             &rules->writable_rule);
+    add_list(parts, "networks", &rules->networks);
+    add_list(parts, "publish", &rules->publish);
+    add_common(parts, rules);
+    add_list(parts, "deny_groups", &rules->deny_groups);
+    add_text(parts, "gpus", rules->gpus ? "yes" : "no", &rules->gpus_rule);
+    add_list(parts, "gpu_types", &rules->gpu_types);
+    add_list(parts, "gpu_indices", &rules->gpu_indices);
+    if (rules->gpu_max)
+        add_part(parts, "gpu_max", json_sprintf("%u", rules->gpu_max), NULL);
+    add_list(parts, "gpu_capabilities", &rules->gpu_capabilities);
+    add_text(parts, "mode", mode[rules->mode], NULL);
+    add_text(parts, "help_text", rules->help_text, NULL);
+    return json_pack("{s:o}", "parts", parts);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+// "  file line N", and the rule if its text is not the value's.
+static void print_rule(const json_t *part, FILE *to)
+{
+    const char *file = text_of(part, "file"), *rule = text_of(part, "rule");
+    const json_t *line = json_object_get(part, "line");
+
+    if (!file)
+        return;
+    fprintf(to, "  (%s", file);
+    if (line)
+        fprintf(to, " line %lld", (long long)json_integer_value(line));
+    if (rule && strcmp(rule, text_of(part, "value")) != 0)
+        fprintf(to, ": %s", rule);
+    fprintf(to, ")");
+}
+
+void report_print(const json_t *report, FILE *to)
+{
+    const char *verdict = text_of(report, "verdict");
+    const char *reason = text_of(report, "reason");
+    const char *warning = text_of(report, "warning");
+    const json_t *part, *request = json_object_get(report, "request");
+    size_t i;
+
+    if (reason)
+        fprintf(to, "refused: %s\n", reason);
+    else if (verdict)
+        fprintf(to, "allowed%s%s\n", warning ? ", but: " : "",
+                warning ? warning : "");
+    json_array_foreach(json_object_get(report, "parts"), i, part) {
+        fprintf(to, "%-15s %s", text_of(part, "part"), text_of(part, "value"));
+        print_rule(part, to);
+        fprintf(to, "\n");
+    }
+    if (request) {
+        fprintf(to, "request:\n");
+        json_dumpf(request, to, JSON_INDENT(2));
+        fprintf(to, "\n");
+    }
+}
