@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,10 +16,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "core/limits.h"
 #include "core/procfs.h"
+
+// The lock is ready until the kernel has gone through one grace period of
+// RCU without a move: that takes it three milliseconds at the least. A start
+// that takes longer than a few seconds has other troubles.
+enum { PRIME_STEP_MS = 2, PRIME_MS = 5000 };
 
 // Finds where the hierarchy of CONTROLLERS is mounted whole. Returns a new
 // string, or NULL: it is not mounted, and so nobody can be moved in it.
@@ -237,20 +241,21 @@ int place_list(const struct place *place, pid_t pid, const char *word, int fd,
     return rc;
 }
 
-pid_t place_prime(const struct place *place, int fd)
+pid_t place_prime(const struct place *place)
 {
-    struct pollfd p = {.fd = 3, .events = POLLIN};
+    struct timespec t = {.tv_nsec = PRIME_STEP_MS * 1000000L};
     pid_t pid = place->n > 0 ? fork() : -1;
 
     if (pid != 0)
         return pid;
     // Without what keeps the step alive, and no longer than it is needed.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(fd, 3) < 0 || syscall(SYS_close_range, 0, 2, 0) < 0 ||
-        syscall(SYS_close_range, 4, ~0U, 0) < 0)
+    if (syscall(SYS_close_range, 0, ~0U, 0) < 0)
         _exit(1);
-    if (poll(&p, 1, BERTH_READY_MS) > 0)
+    for (int ms = 0; ms < PRIME_MS; ms += PRIME_STEP_MS) {
         write_pid(place->hierarchy[0].dir, "", getpid());
+        nanosleep(&t, NULL);
+    }
     _exit(0);
 }
 

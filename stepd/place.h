@@ -39,12 +39,12 @@ int place_list(const struct place *place, pid_t pid, const char *word, int fd,
 bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
                      size_t size);
 
-// Has a child make the kernel's lock on moves between cgroups ready at the
-// moment that FD becomes readable: the first move after a while waits some
-// ten milliseconds for it, those soon after don't. The child moves itself to
-// where it is. Returns its pid, to be killed and reaped by the caller, or -1
-// (nothing but time is lost).
-pid_t place_prime(const struct place *place, int fd);
+// Has a child keep the kernel's lock on moves between cgroups ready: a move
+// after a while without one waits some ten milliseconds for it, the engine's
+// as well as ours; those soon after another don't. The child moves itself to
+// where it is, again and again for some seconds. Returns its pid, to be
+// killed and reaped by the caller, or -1 (nothing but time is lost).
+pid_t place_prime(const struct place *place);
 
 // Gives process PID what the Slurm task (process LIKE) has: its cgroups in
 // every hierarchy, nice value, scheduling policy, CPU affinity and OOM score
