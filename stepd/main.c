@@ -40,6 +40,9 @@
 
 enum {
     PLUGIN = 0, // the link to the plugin is standard input
+    // How long the end of a step goes before the removal of its container,
+    // which takes the engine so much work that srun would end later for it.
+    YIELD_MS = 20,
     // How long to try to clean up: less than the epilog waits for it.
     CLEAN_MS = 15000,
     CLEAN_STEP_MS = 250,
@@ -76,6 +79,13 @@ static void harden(void)
         exit(1);
     clearenv();
     openlog("berth-stepd", LOG_PID, LOG_DAEMON);
+}
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {.tv_nsec = ms * 1000000L};
+
+    nanosleep(&t, NULL);
 }
 
 // Tells the plugin KEY and TEXT, in one packet.
@@ -357,13 +367,12 @@ static void clean_up(struct store_step *store)
     struct berth_err err = {0};
 
     for (int ms = 0; store_step_remove(store, &err) < 0; ms += CLEAN_STEP_MS) {
-        struct timespec t = {.tv_nsec = CLEAN_STEP_MS * 1000000L};
         if (ms >= CLEAN_MS) {
             err_scrub(err.text);
             syslog(LOG_ERR, "%s", err.text);
             return;
         }
-        nanosleep(&t, NULL);
+        sleep_ms(CLEAN_STEP_MS);
     }
 }
 
@@ -406,6 +415,7 @@ int main(void)
             journal_fail(&d.journal, &d.reason);
         }
         serve(&d, buf);
+        sleep_ms(YIELD_MS);
     }
     container_close(&d.container);
     clean_up(&d.store);
