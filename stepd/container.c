@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -33,6 +32,7 @@
 #include "stepd/inside.h"
 #include "stepd/listen.h"
 #include "stepd/stage.h"
+#include "stepd/ulimits.h"
 
 // What no container gets, whatever a user or an administrator asks for:
 // the node's own, and where an image has its programs. Those that this node
@@ -86,7 +86,7 @@ struct making {
     struct request_mount mounts[BERTH_MOUNTS_MAX];
     char *paths[BERTH_MOUNTS_MAX]; // sources, owned
     struct request_tmpfs *tmpfs;
-    struct request_ulimit ulimits[RLIM_NLIMITS];
+    struct request_ulimit ulimits[ULIMITS_MAX];
     struct request_label labels[8];
     struct store_job allocation;
     bool allocated; // the prolog told of it
@@ -349,57 +349,6 @@ static int check_names(const struct making *m, struct berth_err *err)
                    bad);
 }
 
-// The kernel's bound on processes, or infinity where that is unknown.
-static rlim_t max_processes(void)
-{
-    FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
-    unsigned long n = 0;
-
-    if (f && fscanf(f, "%lu", &n) != 1)
-        n = 0;
-    if (f)
-        fclose(f);
-    return n ? n : RLIM_INFINITY;
-}
-
-// The engine's word for a limit: -1 is unlimited. Podman bounds itself by
-// the number of pids, and can't give more where it lacks CAP_SYS_RESOURCE;
-// more processes than that could not be had anyway.
-static int64_t engine_limit(int resource, rlim_t value)
-{
-    if (resource == RLIMIT_NPROC && value > max_processes())
-        value = max_processes();
-    return value == RLIM_INFINITY ? -1 : (int64_t)value;
-}
-
-// This process has the limits of slurmd, which bound those of every task:
-// the tasks' own come with them (handover/wire.h).
-static void choose_ulimits(struct making *m)
-{
-    static const struct {
-        int resource;
-        const char *name;
-    } known[] = {
-        {RLIMIT_CORE, "core"},         {RLIMIT_CPU, "cpu"},
-        {RLIMIT_DATA, "data"},         {RLIMIT_FSIZE, "fsize"},
-        {RLIMIT_LOCKS, "locks"},       {RLIMIT_MEMLOCK, "memlock"},
-        {RLIMIT_MSGQUEUE, "msgqueue"}, {RLIMIT_NICE, "nice"},
-        {RLIMIT_NOFILE, "nofile"},     {RLIMIT_NPROC, "nproc"},
-        {RLIMIT_RSS, "rss"},           {RLIMIT_RTPRIO, "rtprio"},
-        {RLIMIT_RTTIME, "rttime"},     {RLIMIT_SIGPENDING, "sigpending"},
-        {RLIMIT_STACK, "stack"},
-    };
-    struct rlimit r;
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        if (getrlimit(known[i].resource, &r) == 0)
-            m->ulimits[m->request.nulimits++] = (struct request_ulimit){
-                known[i].name,
-                engine_limit(known[i].resource, r.rlim_cur),
-                engine_limit(known[i].resource, r.rlim_max),
-            };
-}
-
 static void choose_labels(struct making *m)
 {
     const struct step *step = m->step;
@@ -461,7 +410,7 @@ static int choose(struct making *m, struct berth_err *err)
     r->image_env = m->image.env;
     r->nimage_env = m->image.nenv;
     r->shm_bytes = (uint64_t)half;
-    choose_ulimits(m);
+    r->nulimits = ulimits_choose(m->ulimits);
     choose_labels(m);
     if (choose_tmpfs(m, (uint64_t)half, err) < 0 || check_names(m, err) < 0)
         return -1;

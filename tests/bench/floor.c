@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -32,22 +31,9 @@
 #include "stepd/listen.h"
 #include "stepd/stage.h"
 #include "stepd/store.h"
+#include "stepd/ulimits.h"
 
-static const struct {
-    int resource;
-    const char *name;
-} limits[] = {
-    {RLIMIT_CORE, "core"},         {RLIMIT_CPU, "cpu"},
-    {RLIMIT_DATA, "data"},         {RLIMIT_FSIZE, "fsize"},
-    {RLIMIT_LOCKS, "locks"},       {RLIMIT_MEMLOCK, "memlock"},
-    {RLIMIT_MSGQUEUE, "msgqueue"}, {RLIMIT_NICE, "nice"},
-    {RLIMIT_NOFILE, "nofile"},     {RLIMIT_NPROC, "nproc"},
-    {RLIMIT_RSS, "rss"},           {RLIMIT_RTPRIO, "rtprio"},
-    {RLIMIT_RTTIME, "rttime"},     {RLIMIT_SIGPENDING, "sigpending"},
-    {RLIMIT_STACK, "stack"},
-};
-
-enum { NLIMITS = sizeof(limits) / sizeof(*limits), NMOUNTS = 5 };
+enum { NMOUNTS = 5 };
 
 // The step's directory, as store_step_create would make it.
 struct floor {
@@ -56,7 +42,7 @@ struct floor {
     struct request_mount mounts[NMOUNTS];
     char *sources[NMOUNTS]; // left to the end of the process
     size_t nmounts;
-    struct request_ulimit ulimits[NLIMITS];
+    struct request_ulimit ulimits[ULIMITS_MAX];
     size_t nulimits;
 };
 
@@ -66,20 +52,6 @@ static long long now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-// As berth-stepd does it: more processes than pids are not asked for.
-static int64_t engine_limit(int resource, rlim_t value)
-{
-    FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
-    unsigned long pids = 0;
-
-    if (f && fscanf(f, "%lu", &pids) == 1 && resource == RLIMIT_NPROC &&
-        value > pids)
-        value = pids;
-    if (f)
-        fclose(f);
-    return value == RLIM_INFINITY ? -1 : (int64_t)value;
 }
 
 static int stage(struct floor *f, int fd, const char *name, const char *target,
@@ -109,7 +81,6 @@ static int prepare(struct floor *f, uid_t uid, const char *workdir,
 {
     const char *init = BERTH_LIBEXECDIR "/berth-init";
     int flags = O_PATH | O_CLOEXEC;
-    struct rlimit r;
 
     snprintf(f->store.path, sizeof(f->store.path),
              "%s/floor-XXXXXX", BERTH_STATEDIR);
@@ -127,13 +98,7 @@ static int prepare(struct floor *f, uid_t uid, const char *workdir,
         stage(f, make_file(f, "group"), "group.mount", "/etc/group", true,
               err) < 0)
         return -1;
-    for (size_t i = 0; i < NLIMITS; i++)
-        if (getrlimit(limits[i].resource, &r) == 0)
-            f->ulimits[f->nulimits++] = (struct request_ulimit){
-                limits[i].name,
-                engine_limit(limits[i].resource, r.rlim_cur),
-                engine_limit(limits[i].resource, r.rlim_max),
-            };
+    f->nulimits = ulimits_choose(f->ulimits);
     return 0;
 }
 
