@@ -148,8 +148,9 @@ END
 }
 
 @test "a GPU that is gone is named" {
+    look -w n1 --gres=gpu:1 >/dev/null
     mv "$GPUS/gpu1" "$GPUS/away"
-    run --separate-stderr look --gres=gpu:2
+    run --separate-stderr look -w n1 --gres=gpu:2
     mv "$GPUS/away" "$GPUS/gpu1"
     contains "$stderr" "GPU 1 of node"
     contains "$stderr" "$GPUS/gpu1 is no device"
