@@ -101,7 +101,9 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
         "SPANK_SLURM_JOB_GPUS=0,1" "SPANK_GPUS=0,1")
     image berth/greedy "$BATS_SUITE_TMPDIR/probe" 'ENV NVIDIA_VISIBLE_DEVICES=all' \
         'ENV SLURM_JOB_GPUS=0,1' 'ENV SLURM_STEP_GPUS=0,1' 'ENV CUDA_VISIBLE_DEVICES=0,1' \
-        'ENV GPU_DEVICE_ORDINAL=0,1'
+        'ENV GPU_DEVICE_ORDINAL=0,1' 'ENV NVIDIA_DRIVER_CAPABILITIES=all' \
+        'ENV NVIDIA_MIG_CONFIG_DEVICES=all' 'ENV LD_PRELOAD=/evil.so' 'ENV LD_AUDIT=/evil.so' \
+        'ENV LD_LIBRARY_PATH=/of/image'
     equal "$(as_user "${spoof[@]}" srun -Q --container=debian sh -c "$LOOK")" \
         "0: there= opens= cuda= nvidia=void"
     run as_user "${spoof[@]}" srun -Q --gres=gpu:1 --container=debian sh -c "$LOOK"
@@ -111,11 +113,45 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
     contains "$output" NVIDIA_VISIBLE_DEVICES=void
     lacks "$output" CUDA_VISIBLE_DEVICES=
     lacks "$output" GPU_DEVICE_ORDINAL=
+    lacks "$output" NVIDIA_MIG_CONFIG_DEVICES=
+    run as_user "${spoof[@]}" srun -Q --gres=gpu:1 --container=berth/greedy /probe env
+    contains "$output" NVIDIA_VISIBLE_DEVICES=void
+    contains "$output" CUDA_VISIBLE_DEVICES=0
+    lacks "$output" CUDA_VISIBLE_DEVICES=0,1
+    # A batch script has no list of its own: what the prolog noted counts.
+    printf '#!/bin/sh\n#SBATCH --container=debian --output=gpus.out\n%s\n' "$LOOK" |
+        as_user tee gpus.sh >/dev/null
+    as_user "${spoof[@]}" sbatch --wait --gres=gpu:1 gpus.sh >/dev/null
+    [[ $(cat "$HOME1/gpus.out") =~ ^'0: there=gpu'[01]' opens='[01]' ' ]] || fail "$(cat "$HOME1/gpus.out")"
+    # A step in a job, by a longer list than the job has.
+    [[ $(as_user salloc -Q -N1 --gres=gpu:1 "${spoof[@]}" srun --container=debian sh -c "$LOOK") =~ \
+    ^'0: there=gpu'[01]' opens='[01]' ' ]] || fail "a step with a longer list"
     # A step without, in a job with GPUs.
     equal "$(as_user salloc -Q -N1 --gres=gpu:2 "${spoof[@]}" \
         srun --gres=none --container=debian sh -c "$LOOK")" \
         "0: there= opens= cuda= nvidia=void"
 }
+
+@test "what an image tells the loader reaches its tasks, and no vendor's hook (threat 43)" {
+    image berth/preload "$BATS_SUITE_TMPDIR/probe" 'ENV LD_PRELOAD=/evil.so' \
+        'ENV LD_LIBRARY_PATH=/of/image'
+    run as_user srun -Q --gres=gpu:1 --container=berth/preload /probe env
+    contains "$output" LD_PRELOAD=/evil.so
+    contains "$output" LD_LIBRARY_PATH=/of/image
+    # A hook acts on the environment of the container's first process.
+    mkfifo "$BATS_TEST_TMPDIR/in"
+    as_user srun -Q --gres=gpu:1 --container=berth/preload /probe show /proc/self/fd/0 \
+        <"$BATS_TEST_TMPDIR/in" 3>&- 4>&- &
+    exec 9>"$BATS_TEST_TMPDIR/in"
+    poll "$SOON" first_process || fail "no container came up"
+    output=$(tr '\0' '\n' <"/proc/$(pids berth-init)/environ")
+    exec 9>&-
+    wait
+    contains "$output" LD_PRELOAD=
+    lacks "$output" evil
+    lacks "$output" of/image
+}
+first_process() { [[ $(pids berth-init) =~ ^[0-9]+$ ]]; }
 
 @test "a device node that an image brings does not open (threat 52)" {
     cp -a "$BATS_SUITE_TMPDIR/probe" "$BATS_TEST_TMPDIR/node"
@@ -139,9 +175,9 @@ echo "status $?"
 srun --gres=none --container=debian echo without 2>&1
 END
     JOB=$(as_user sbatch --parsable -w n1 gpus.sh)
-    poll $SOON test -e "$HOME1/here" || fail "the script does not begin"
+    poll "$SOON" test -e "$HOME1/here" || fail "the script does not begin"
     rm "$STATE/n1/$JOB.job" "$HOME1/here"
-    poll $SOON grep -q without "$HOME1/gpus.out" || fail "$(cat "$HOME1/gpus.out")"
+    poll "$SOON" grep -q without "$HOME1/gpus.out" || fail "$(cat "$HOME1/gpus.out")"
     contains "$(cat "$HOME1/gpus.out")" "has no record of this job's GPUs"
     contains "$(cat "$HOME1/gpus.out")" "status 125"
     equal "$(sinfo -hn n1 -o %T | grep -c drain)" 0
@@ -183,7 +219,7 @@ END
     equal "${#lines[@]}" 3
     scancel "$JOB"
     await_step
-    poll $SOON no_records
+    poll "$SOON" no_records
     run "$PREFIX/sbin/berth-gpus" --node=n1
     [[ ${lines[1]} =~ ^n1\ +0\ +-\  ]] || fail "a job has gpu0"
 }
@@ -227,6 +263,23 @@ END
 lacks_cdi() {
     [[ $BERTH_ENGINE == docker ]] &&
         ! curl -sS --unix-socket "${DOCKER_HOST#unix://}" http://engine/info | grep -q '"CDISpecDirs":\["'
+}
+
+@test "a GRES without a device file is a sentence, and no GPU" {
+    local conf=$BATS_TEST_TMPDIR/conf table=$STATE/n1/gpus.json kept
+    look -w n1 --gres=gpu:1 >/dev/null
+    kept=$(sed 's/"gpus":.*//' "$table")
+    cp -r "${SLURM_CONF%/*}" "$conf"
+    sed -i 's/File=[^ ]*/Count=2/' "$conf/gres.conf"
+    "$PREFIX/sbin/berth-gpus" --write --node=n1 --slurm-conf="$conf/slurm.conf" \
+        --slurmd="$(command -v slurmd)"
+    # slurmd itself does not count such a GPU.
+    contains "$(cat "$table")" '"gpus":[]'
+    echo "$kept\"gpus\":[]}" >"$table"
+    run --separate-stderr look -w n1 --gres=gpu:1
+    equal "$output" ""
+    one_sentence "$stderr"
+    contains "$stderr" "Slurm has no device file for GPU 0 of node n1"
 }
 
 @test "a GPU that is asked for by CDI brings what its specification says" {
@@ -318,12 +371,10 @@ lacks_cdi() {
 }
 
 teardown() {
-    usual_policy
+    tidy
     # A test may have changed what is in there.
     rm -f "$STATE"/*/gpus.json
     [[ -e /run/cdi/berth-test.json ]] || return 0
     rm /run/cdi/berth-test.json
     rmdir --ignore-fail-on-non-empty /run/cdi
 }
-
-teardown_file() { restore_policy; }

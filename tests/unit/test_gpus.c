@@ -255,6 +255,50 @@ static void a_topology_that_lacks_the_gpu_or_fails_is_a_problem(void **state)
     has_problem(0, "hwloc cannot read");
 }
 
+// A machine that has a GPU, and no PCI bus that hwloc could see.
+static void a_topology_without_pci_is_a_problem(void **state)
+{
+    (void)state;
+    put("./nopci.xml",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<!DOCTYPE topology SYSTEM \"hwloc2.dtd\">\n"
+        "<topology version=\"2.0\">\n"
+        "<object type=\"Machine\" os_index=\"0\" cpuset=\"0x1\" "
+        "complete_cpuset=\"0x1\" allowed_cpuset=\"0x1\" nodeset=\"0x1\" "
+        "complete_nodeset=\"0x1\" allowed_nodeset=\"0x1\">\n"
+        "<object type=\"NUMANode\" os_index=\"0\" cpuset=\"0x1\" "
+        "complete_cpuset=\"0x1\" nodeset=\"0x1\" complete_nodeset=\"0x1\" "
+        "local_memory=\"1024\"/>\n"
+        "<object type=\"PU\" os_index=\"0\" cpuset=\"0x1\" "
+        "complete_cpuset=\"0x1\" nodeset=\"0x1\" "
+        "complete_nodeset=\"0x1\"/>\n"
+        "</object>\n</topology>\n");
+    put_nvidia(dgx2, 1);
+    add_line("Gres Name=gpu Type=t Count=1 File=/dev/nvidia0");
+    discover("nopci.xml");
+    has_problem(0, "hwloc sees no PCI device 0000:34:00.0");
+}
+
+static void what_nvidia_s_driver_says_badly_is_a_problem(void **state)
+{
+    (void)state;
+    // Cut short, of another GPU, a directory, and a link to nothing.
+    put("./proc/driver/nvidia/gpus/0000:01:00.0/information",
+        "Model: \t\t Test\nGPU UUID: \t GPU-0\nDevice Minor: \t 0");
+    put("./proc/driver/nvidia/gpus/0000:02:00.0/information",
+        "Model: \t\t Test\nGPU UUID: \t GPU-?\nBus Location: \t "
+        "0000:02:00.0\nDevice Minor: \t 0\n");
+    make_dirs("./proc/driver/nvidia/gpus/0000:03:00.0/information");
+    make_dirs("./proc/driver/nvidia/gpus/0000:04:00.0");
+    assert_int_equal(symlink("nothing", "proc/driver/nvidia/gpus/0000:04:00.0/"
+                                        "information"), 0);
+    put("./proc/driver/nvidia/gpus/file", "");
+    add_line("Gres Name=gpu Type=t Count=1 File=/dev/nvidia0");
+    discover(TOPOLOGY("nvidiaDGX2"));
+    has_problem(0, "no GPU with the minor number 0");
+    assert_string_equal(table->gpus[0].uuid, "");
+}
+
 static void a_plain_device_needs_no_topology(void **state)
 {
     (void)state;
@@ -719,6 +763,8 @@ int main(void)
         TEST(a_gpu_that_was_removed_has_a_problem),
         TEST(a_mig_instance_has_a_problem),
         TEST(a_topology_that_lacks_the_gpu_or_fails_is_a_problem),
+        TEST(a_topology_without_pci_is_a_problem),
+        TEST(what_nvidia_s_driver_says_badly_is_a_problem),
         TEST(a_plain_device_needs_no_topology),
         TEST(a_table_is_read_as_it_was_written),
         TEST(refuses_what_is_no_table),
