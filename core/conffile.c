@@ -24,7 +24,7 @@
 #include "core/limits.h"
 #include "core/utf8.h"
 
-enum { KEYS_MAX = 64, FILE_QUOTE_MAX = 200 };
+enum { KEYS_MAX = CONFFILE_KEYS_MAX, FILE_QUOTE_MAX = 200 };
 
 static int no_memory(struct berth_err *err)
 {
@@ -115,9 +115,9 @@ static int scan_string(struct scan *scan, struct berth_err *err)
             return bad(scan, err, "\"${\" is refused, since berth expands no "
                                   "environment variables: write the value "
                                   "itself");
-        if (*scan->at == '\\' && *++scan->at != '"' && *scan->at != '\\')
-            return bad(scan, err, "\"\\\" in a string stands before \" or "
-                                  "before another \\ only");
+        if (*scan->at == '\\' && (!scan->at[1] || !strchr("\"\\n", *++scan->at)))
+            return bad(scan, err, "a \\ in a string stands before \", n or "
+                                  "another \\ only");
     }
     scan->at++;
     return 0;
@@ -328,10 +328,16 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
     return 0;
 }
 
+// An option that no file can have, since it is no word. With its marker,
+// libconfuse keeps for each section the line where it starts.
+static const char start[] = "{";
+
 static size_t add_keys(cfg_opt_t *opts, const struct conffile_key *keys)
 {
     static const cfg_opt_t end = CFG_END();
     static char marked[] = "{\"\1\"}"; // is copied
+    cfg_opt_t hidden = CFG_PTR_LIST_CB(start, marked, CFGF_NONE, on_value,
+                                       free);
     size_t n = 0;
 
     for (; keys[n].name && n < KEYS_MAX; n++) {
@@ -341,6 +347,7 @@ static size_t add_keys(cfg_opt_t *opts, const struct conffile_key *keys)
                                          on_value, free);
         opts[n] = keys[n].list ? list : one;
     }
+    opts[n++] = hidden;
     opts[n] = end;
     return n;
 }
@@ -362,13 +369,13 @@ static size_t add_sections(cfg_opt_t *opts, size_t n, const char *const *names,
 typedef int tell_fn(void *arg, const struct conffile_setting *setting,
                     struct berth_err *err);
 
-static int tell_keys(cfg_t *cfg, const char *section,
+static int tell_keys(cfg_t *cfg, const char *section, int line,
                      const struct conffile_key *keys, tell_fn *tell, void *arg,
                      struct berth_err *err)
 {
     for (; keys->name; keys++) {
         cfg_opt_t *opt = cfg_getopt(cfg, keys->name);
-        struct conffile_setting setting = {section, cfg_title(cfg),
+        struct conffile_setting setting = {section, cfg_title(cfg), line,
                                            keys->name, false,
                                            cfg_opt_size(opt), NULL};
         const struct conffile_value **values = NULL;
@@ -397,11 +404,19 @@ static int tell_sections(cfg_t *cfg, const char *const *names,
                          const struct conffile_key *keys, tell_fn *tell,
                          void *arg, struct berth_err *err)
 {
-    for (; *names; names++)
-        for (unsigned i = 0; i < cfg_size(cfg, *names); i++)
-            if (tell_keys(cfg_getnsec(cfg, *names, i), *names, keys, tell,
-                          arg, err) < 0)
+    for (; *names; names++) {
+        cfg_opt_t *opt = cfg_getopt(cfg, *names);
+        for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
+            cfg_t *section = cfg_opt_getnsec(opt, i);
+            const struct conffile_value *at = cfg_getptr(section, start);
+            struct conffile_setting setting = {*names, cfg_title(section),
+                                               at->line, NULL, false, 0,
+                                               NULL};
+            if (tell(arg, &setting, err) < 0 ||
+                tell_keys(section, *names, at->line, keys, tell, arg, err) < 0)
                 return -1;
+        }
+    }
     return 0;
 }
 
@@ -409,7 +424,7 @@ int conffile_parse(const char *file, const char *text, size_t len,
                    const struct conffile_grammar *grammar, tell_fn *tell,
                    void *arg, struct berth_err *err)
 {
-    cfg_opt_t top[2 * KEYS_MAX], override[KEYS_MAX + 1], set[KEYS_MAX + 1];
+    cfg_opt_t top[2 * KEYS_MAX], override[KEYS_MAX + 2], set[KEYS_MAX + 2];
     char shown[FILE_QUOTE_MAX];
     struct parse parse = {shown, err, false};
     char *copy = NULL;
@@ -443,7 +458,7 @@ int conffile_parse(const char *file, const char *text, size_t len,
             no_memory(err);
         goto out;
     }
-    rc = tell_keys(cfg, NULL, grammar->top, tell, arg, err);
+    rc = tell_keys(cfg, NULL, 0, grammar->top, tell, arg, err);
     if (rc == 0)
         rc = tell_sections(cfg, grammar->overrides, grammar->override, tell,
                            arg, err);

@@ -12,9 +12,9 @@
 //     }
 //
 // Words of letters, digits and ". _ % -" may stand without quotes, all else
-// stands in double quotes, in which \" and \\ are the only escapes. Nothing
-// is included, executed, or taken from the environment. A key is there once
-// at most in its section, as is a section with its title.
+// stands in double quotes, in which \", \\ and \n (a new line) are the only
+// escapes. Nothing is included, executed, or taken from the environment. A
+// key is there once at most in its section, as is a section with its title.
 #ifndef BERTH_CONFFILE_H
 #define BERTH_CONFFILE_H
 
@@ -23,17 +23,20 @@
 
 #include "core/err.h"
 
+enum { CONFFILE_KEYS_MAX = 64 }; // in one place
+
 struct conffile_value {
     const char *text;
     int line;
 };
 
-// One key, borrowed.
+// One key, or where a section starts. Borrowed.
 struct conffile_setting {
     const char *section; // NULL: at the top
     const char *title;   // of the section
-    const char *key;
-    bool add; // it stands with += and not with =
+    int line;            // where the section starts
+    const char *key;     // NULL: here it starts
+    bool add;            // it stands with += and not with =
     size_t n;
     const struct conffile_value *const *values;
 };
@@ -53,8 +56,9 @@ struct conffile_grammar {
 };
 
 // Parses the LEN bytes of TEXT, which stand in FILE, and calls TELL for each
-// setting: first those at the top, then those in sections, kind by kind in
-// the grammar's order and within each kind in the file's order. Stops where
+// setting: first those at the top, then for each section its start and what
+// is in it, kind by kind in the grammar's order, and within each kind in the
+// file's. Stops where
 // TELL returns -1, with ERR set by it. Returns 0, or -1 with ERR set: a
 // sentence that starts with file and line.
 int conffile_parse(const char *file, const char *text, size_t len,

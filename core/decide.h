@@ -31,20 +31,22 @@ struct subject {
     const char *home;          // or NULL
     const char *partition;     // from the prolog's record; NULL: unknown
     uint32_t job;
-    const char *cwd; // absolute: the job's working directory
+    const char *cwd; // absolute: the job's working directory, or NULL
 };
 
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1 };
 
 struct decision_mount {
     char *source; // absolute; NULL: a tmpfs
-    char *target; // absolute, and request_target_ok
+    char *target; // absolute, and mount_target_ok
     bool readonly;
-    // The rule's pattern for the source, its variables replaced: what the
-    // source leads to must match it as well. NULL: the administrator chose
-    // the source, or it is the working directory or the home.
-    char *pattern;
-    const struct rule *rule; // by which it is there
+    bool optional; // if there is no such source, it is passed over
+    // Patterns: what the source leads to must match one of them as well
+    // (decide_source_ok). None: the administrator chose the source, or it is
+    // the working directory or the home.
+    size_t npatterns;
+    char **patterns;
+    const struct rule *rule; // by which it is there, or NULL
 };
 
 // Owned: decision_clear. Borrows from RULES and OPTIONS.
@@ -57,8 +59,12 @@ struct decision {
     const struct rule *rule; // that decided on the image; NULL: none did
     const struct rules *rules;
     struct imgref image;
+    // In the order in which they are to be made: what lies within another
+    // comes behind it, and its mount point is there, or is root's to make.
+    // One of them may be where a container has a tmpfs otherwise (/tmp). The
+    // working directory and the home are among them.
     size_t nmounts;
-    struct decision_mount *mounts; // the working directory among them
+    struct decision_mount *mounts;
     char *workdir; // where the tasks start: absolute
     char *home;    // HOME inside: the home if mounted, else the workdir
     size_t nenv;
@@ -69,7 +75,7 @@ struct decision {
     bool entrypoint; // the image's own entry point runs before the command
     const char *network;
     size_t npublish;
-    char **publish;
+    char **publish; // "[ADDRESS:]PORT[-PORT]"
     size_t ngids;
     gid_t *gids; // supplementary groups that are carried
 };
@@ -82,8 +88,8 @@ void decide(const struct rules *rules, const struct options *options,
 
 void decision_clear(struct decision *decision); // keeps errno
 
-// Says whether the path REAL, to which a mount's source led, is within its
-// PATTERN.
-bool decide_source_ok(const char *pattern, const char *real);
+// Says whether REAL, to which the source of MOUNT led, is one that the rules
+// allow: it matches one of the patterns, or there are none.
+bool decide_source_ok(const struct decision_mount *mount, const char *real);
 
 #endif

@@ -60,6 +60,8 @@ bool glob_match(const char *pattern, const char *text, const char *stop)
 
     if (len == GLOB_MAX)
         return false;
+    if (!memchr(pattern, '*', len))
+        return strcmp(pattern, text) == 0;
     add(sets[now], pattern, 0);
     for (; *text; text++, now = !now)
         if (!step(pattern, len, sets[now], *text, stop, sets[!now]))

@@ -179,10 +179,6 @@ static int check_kind(const struct source *src, const char *s)
                       "leave it out, or write docker://",
                       (int)(scheme - s < 16 ? scheme - s : 16),
                       s);
-    if (strchr(s, '#'))
-        return refuse(src,
-                      "has a '#': berth writes registry/image, with a "
-                      "'/' in its place");
     if (strchr(s, ',') || strchr(s, ';'))
         return refuse(src,
                       "has a '%c': %s",
@@ -520,6 +516,24 @@ static int split_name(const struct source *src, char *name, struct imgref *ref)
     return 0;
 }
 
+// Makes "REGISTRY#IMAGE", as pyxis and enroot write it, "REGISTRY/IMAGE".
+// With the slash, what does not look like a registry would be a part of the
+// name on Docker Hub.
+static int join_registry(const struct source *src, char *name)
+{
+    char *hash = strchr(name, '#');
+
+    if (!hash)
+        return 0;
+    *hash = 0;
+    if (strchr(name, '/') || !looks_like_domain(name) || strchr(hash + 1, '#'))
+        return refuse(src,
+                      "has a '#' that does not stand behind a registry: "
+                      "write REGISTRY/IMAGE, or REGISTRY#IMAGE");
+    *hash = '/';
+    return 0;
+}
+
 static int parse(struct source *src, const char *s, struct imgref *out)
 {
     struct imgref ref = {0};
@@ -537,11 +551,13 @@ static int parse(struct source *src, const char *s, struct imgref *out)
                       "as docker://debian");
     if (check_kind(src, s) < 0 || check_id(src, s) < 0)
         return -1;
+    snprintf(name, sizeof(name), "%s", s);
+    if (join_registry(src, name) < 0)
+        return -1;
     // Here, since its colons would be taken for a tag's.
-    if (*s == '[' && !strchr(s, '/'))
+    if (*name == '[' && !strchr(name, '/'))
         return refuse(src,
                       "names a registry and no image: write REGISTRY/IMAGE");
-    snprintf(name, sizeof(name), "%s", s);
     if (cut_digest(src, name, &ref) < 0 || cut_tag(src, name, &ref) < 0)
         return -1;
     if (!*name)

@@ -19,12 +19,12 @@ struct imgref {
     char digest[136]; // "sha256:..." or empty
 };
 
-// Parses S into OUT. An optional "docker://" in front is dropped. Refused,
-// each with a sentence of its own: what the grammar does not allow,
+// Parses S into OUT. An optional "docker://" in front is dropped, and
+// "REGISTRY#IMAGE", as pyxis and enroot write it, is "REGISTRY/IMAGE".
+// Refused, each with a sentence of its own: what the grammar does not allow,
 // uppercase names, image IDs (64 hex digits, with or without "sha256:"),
 // ports beyond 65535, paths and image files (OCI bundles and .sqsh are for
-// other plugins, which the sentence says), pyxis' "registry#image", control
-// characters, invalid UTF-8, anything too long. NULL reads as empty.
+// other plugins, which the sentence says), control characters, invalid UTF-8, anything too long. NULL reads as empty.
 // Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT untouched.
 int imgref_parse(const char *s, struct imgref *out, struct berth_err *err);
 

@@ -35,6 +35,8 @@ enum {
     BERTH_PASSWD_MAX = 1024 * 1024,
     // Mounts of one container.
     BERTH_MOUNTS_MAX = 64,
+    // A path: the kernel's PATH_MAX.
+    BERTH_PATH_MAX = 4096,
     // A list in an answer of the engine, such as an image's environment;
     // real ones have tens of entries.
     BERTH_LIST_MAX = 16384,

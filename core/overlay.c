@@ -38,6 +38,11 @@ static bool is_one_of(const char *const *names, const char *assignment)
     return false;
 }
 
+bool overlay_is_of_gpus(const char *assignment)
+{
+    return is_one_of(of_gpus, assignment);
+}
+
 int overlay_change(struct strv *out, enum wire_change change,
                    const char *text)
 {

@@ -8,6 +8,8 @@
 #ifndef BERTH_OVERLAY_H
 #define BERTH_OVERLAY_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
 #include "core/rules.h"
 #include "core/strv.h"
@@ -45,6 +47,10 @@ int overlay_build(const struct overlay *overlay, struct strv *out,
 // administrator adds to it, may make. 0, or -1 with ERR set (BERTH_ENOMEM).
 int overlay_add(char *const *env, size_t n, struct strv *out,
                 struct berth_err *err);
+
+// Says whether ASSIGNMENT ("NAME=VALUE", or a bare name) is of a variable
+// that says which GPUs there are.
+bool overlay_is_of_gpus(const char *assignment);
 
 // Appends one change more. 0, or -1 when memory is out.
 int overlay_change(struct strv *out, enum wire_change change,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/conffile.h"
+#include "core/keys.h"
 #include "core/limits.h"
 #include "core/utf8.h"
 
@@ -28,19 +29,7 @@ enum {
     ENGINE_MAX = 107, // sun_path of sockaddr_un(7), without its NUL
     FILE_MAX = 216,   // a file's name, as sentences show it
     WHERE_MAX = 240,  // "FILE line N"
-};
-
-struct value {
-    struct rule rule; // its text is owned
-    struct imgpat pattern;
-};
-
-// What berth.conf can have.
-struct key {
-    const char *name;
-    // Parses a value's text, or NULL if every text is good.
-    int (*parse)(struct value *value, struct berth_err *err);
-    size_t at; // its place in struct rules
+    VALUE_MAX = 4096, // bytes of a value, with the NUL
 };
 
 // One key in one place.
@@ -66,9 +55,10 @@ struct policy {
     bool has_conf;            // conf= is there
     char *engine;
     char *cdi;
+    char *audit_log;
     struct setting words; // allow=
     size_t nlayers;
-    struct layer *layers;
+    struct layer *layers; // the top, sections, device sets
 };
 
 static void describe(const char *file, int line, char *buf, size_t size)
@@ -84,28 +74,12 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int parse_image(struct value *value, struct berth_err *err)
-{
-    if (imgpat_parse(value->rule.text, &value->pattern, err) < 0)
-        return -1;
-    value->rule.pattern = &value->pattern;
-    return 0;
-}
-
-// The keys at the top and in sections. policy_rules goes by this table too.
-static const struct key keys[] = {
-    {"allow", parse_image, offsetof(struct rules, allow)},
-    {"deny", parse_image, offsetof(struct rules, deny)},
-};
-
-enum { KEYS = sizeof(keys) / sizeof(*keys) };
-
 static const struct key *find_key(const char *name)
 {
-    for (size_t i = 0; i < KEYS; i++)
-        if (!strcmp(keys[i].name, name))
-            return &keys[i];
-    return NULL;
+    for (const struct key *key = keys; key->name; key++)
+        if (!strcmp(key->name, name))
+            return key;
+    return !strcmp(name, key_files.name) ? &key_files : &key_audit_log;
 }
 
 // --- the words of plugstack.conf ---------------------------------------------
@@ -132,7 +106,7 @@ add_allow(struct policy *policy, const char *text, struct berth_err *err)
     if (!value->rule.text)
         return no_memory(err);
     words->n++;
-    return parse_image(value, err);
+    return words->key->parse(value, err);
 }
 
 static bool is_clean(const char *s)
@@ -302,31 +276,34 @@ const char *policy_conf_path(size_t argc, const char *const *argv, bool *given)
 
 static const char *const overrides[] = {"partition", "group", "gid", "user",
                                         "uid", NULL};
+static const char device_set[] = "device_set";
 
-// The layer that SETTING belongs to: settings come layer by layer.
-static struct layer *find_layer(struct policy *policy,
-                                const struct conffile_setting *setting)
+static int add_layer(struct policy *policy, const char *kind,
+                     const char *title, struct berth_err *err)
 {
-    struct layer *last =
-        policy->nlayers ? &policy->layers[policy->nlayers - 1] : NULL;
+    struct layer *layers =
+        reallocarray(policy->layers, policy->nlayers + 1, sizeof(*layers));
+    char *copy = strdup(title);
 
-    if (last && (setting->section ? last->kind &&
-                                        !strcmp(last->kind, setting->section) &&
-                                        !strcmp(last->title, setting->title)
-                                  : !last->kind))
-        return last;
-    struct layer *layers = reallocarray(policy->layers, policy->nlayers + 1,
-                                        sizeof(*layers));
-    char *title = setting->title ? strdup(setting->title) : NULL;
     if (layers)
         policy->layers = layers;
-    if (!layers || (setting->title && !title)) {
-        free(title);
-        return NULL;
+    if (!layers || !copy) {
+        free(copy);
+        return no_memory(err);
     }
-    last = &layers[policy->nlayers++];
-    *last = (struct layer){setting->section, title, 0, NULL};
-    return last;
+    layers[policy->nlayers++] = (struct layer){kind, copy, 0, NULL};
+    return 0;
+}
+
+static int check_value(const struct key *key, struct value *value,
+                       struct berth_err *err)
+{
+    if (strlen(value->rule.text) >= VALUE_MAX)
+        return err_set(err, BERTH_EINVAL, "at most %d bytes were expected",
+                       VALUE_MAX - 1);
+    if (strchr(value->rule.text, '\n') && strcmp(key->name, "help_text") != 0)
+        return err_set(err, BERTH_EINVAL, "one line was expected");
+    return key->parse(value, err);
 }
 
 static int add_value(const struct policy *policy, struct setting *setting,
@@ -340,21 +317,28 @@ static int add_value(const struct policy *policy, struct setting *setting,
     if (!value->rule.text)
         return no_memory(err);
     setting->n++;
-    if (setting->key->parse(value, err) == 0)
+    if (check_value(setting->key, value, err) == 0)
         return 0;
     err_quote(from->text, quoted, sizeof(quoted));
     return err_prefix(err, "%s line %d: %s = \"%s\"", policy->conf_file,
                       from->line, setting->key->name, quoted);
 }
 
+// Sections are told before what is in them.
 static int add_setting(void *arg, const struct conffile_setting *from,
                        struct berth_err *err)
 {
     struct policy *policy = arg;
-    struct layer *layer = find_layer(policy, from);
+    char quoted[ERR_QUOTE_MAX];
 
-    if (!layer)
-        return no_memory(err);
+    if (!from->key) {
+        if (key_check_title(from->section, from->title, err) == 0)
+            return add_layer(policy, from->section, from->title, err);
+        err_quote(from->title, quoted, sizeof(quoted));
+        return err_prefix(err, "%s line %d: %s \"%s\"", policy->conf_file,
+                          from->line, from->section, quoted);
+    }
+    struct layer *layer = &policy->layers[policy->nlayers - 1];
     struct setting *settings =
         reallocarray(layer->settings, layer->n + 1, sizeof(*settings));
     if (!settings)
@@ -372,19 +356,73 @@ static int add_setting(void *arg, const struct conffile_setting *from,
     return 0;
 }
 
+// The layer of the device set NAME, or NULL.
+static const struct layer *find_set(const struct policy *policy,
+                                    const char *name)
+{
+    for (size_t i = 0; i < policy->nlayers; i++)
+        if (policy->layers[i].kind == device_set &&
+            !strcmp(policy->layers[i].title, name))
+            return &policy->layers[i];
+    return NULL;
+}
+
+// The names that "devices" has must be those of sets.
+static int check_devices(const struct policy *policy,
+                         const struct setting *setting, struct berth_err *err)
+{
+    for (size_t i = 0; i < setting->n; i++) {
+        const struct rule *rule = &setting->values[i].rule;
+        if (!find_set(policy, rule->text))
+            return err_set(err,
+                           BERTH_EINVAL,
+                           "%s line %d: devices = \"%s\": there is no "
+                           "device_set \"%s\" in the file",
+                           rule->file,
+                           rule->line,
+                           rule->text,
+                           rule->text);
+    }
+    return 0;
+}
+
+// What can only be said of the file as a whole.
+static int check_conf(struct policy *policy, struct berth_err *err)
+{
+    const struct key *devices = find_key("devices");
+
+    for (size_t i = 0; i < policy->nlayers; i++)
+        for (size_t j = 0; j < policy->layers[i].n; j++) {
+            struct setting *setting = &policy->layers[i].settings[j];
+            if (setting->key == devices &&
+                check_devices(policy, setting, err) < 0)
+                return -1;
+            if (setting->key == &key_audit_log)
+                policy->audit_log = (char *)setting->values[0].rule.text;
+        }
+    return 0;
+}
+
 static int add_conf(struct policy *policy, const char *file, const char *text,
                     size_t len, struct berth_err *err)
 {
-    static const struct conffile_key no_keys[] = {{NULL, false}};
-    static const char *const no_sections[] = {NULL};
-    struct conffile_key names[KEYS + 1] = {{NULL, false}};
-    struct conffile_grammar grammar = {names, names, overrides, no_keys,
-                                       no_sections};
+    static const char *const sets[] = {device_set, NULL};
+    static const struct conffile_key files[] = {{"files", true},
+                                                {NULL, false}};
+    struct conffile_key names[CONFFILE_KEYS_MAX] = {{NULL, false}};
+    struct conffile_key *top = names; // one more than sections have
+    size_t n = 0;
 
-    for (size_t i = 0; i < KEYS; i++)
-        names[i] = (struct conffile_key){keys[i].name, true};
+    top[n++] = (struct conffile_key){key_audit_log.name, false};
+    for (const struct key *key = keys; key->name; key++)
+        names[n++] = (struct conffile_key){key->name, key->kind == KEY_LIST};
+    struct conffile_grammar grammar = {top, top + 1, overrides, files, sets};
     err_quote(file, policy->conf_file, sizeof(policy->conf_file));
-    return conffile_parse(file, text, len, &grammar, add_setting, policy, err);
+    return add_layer(policy, NULL, "", err) < 0 ||
+                   conffile_parse(file, text, len, &grammar, add_setting,
+                                  policy, err) < 0
+               ? -1
+               : check_conf(policy, err);
 }
 
 struct policy *policy_parse(size_t argc, const char *const *argv,
@@ -416,8 +454,10 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
 
 static void free_setting(struct setting *setting)
 {
-    for (size_t i = 0; i < setting->n; i++)
+    for (size_t i = 0; i < setting->n; i++) {
         free((char *)setting->values[i].rule.text);
+        free(setting->values[i].pattern);
+    }
     free(setting->values);
 }
 
@@ -449,6 +489,11 @@ const char *policy_engine(const struct policy *policy)
 const char *policy_cdi(const struct policy *policy)
 {
     return policy->cdi;
+}
+
+const char *policy_audit_log(const struct policy *policy)
+{
+    return policy->audit_log ? policy->audit_log : "syslog";
 }
 
 // --- the rules for one subject -----------------------------------------------
@@ -494,29 +539,91 @@ static bool applies(const struct layer *layer, const struct subject *subject)
         return in_gid(subject, layer->title);
     if (!strcmp(layer->kind, "user"))
         return subject->user && !strcmp(subject->user, layer->title);
-    return same_number(layer->title, subject->uid);
+    return !strcmp(layer->kind, "uid") &&
+           same_number(layer->title, subject->uid);
 }
 
-static struct rule_list *list_at(struct rules *rules, const struct key *key)
+static void *field(struct rules *rules, size_t at)
 {
-    return (struct rule_list *)((char *)rules + key->at);
+    return (char *)rules + at;
+}
+
+// Makes LIST its first N rules and COUNT more. Returns where these go, or
+// NULL with ERR set.
+static const struct rule **resize(struct rule_list *list, size_t n,
+                                  size_t count, struct berth_err *err)
+{
+    const struct rule **v =
+        reallocarray((void *)list->v, n + count + 1, sizeof(*v));
+
+    if (!v) {
+        no_memory(err);
+        return NULL;
+    }
+    *list = (struct rule_list){n + count, v};
+    return v + n;
+}
+
+static int apply_list(struct rule_list *list, const struct setting *setting,
+                      bool add, struct berth_err *err)
+{
+    const struct rule **v =
+        resize(list, add ? list->n : 0, setting->n, err);
+
+    for (size_t i = 0; v && i < setting->n; i++)
+        v[i] = &setting->values[i].rule;
+    return v ? 0 : -1;
 }
 
 static int apply(struct rules *rules, const struct setting *setting,
                  struct berth_err *err)
 {
-    struct rule_list *list = list_at(rules, setting->key);
-    size_t n = setting->add ? list->n : 0;
-    const struct rule **v =
-        reallocarray((void *)list->v, n + setting->n + 1, sizeof(*v));
+    const struct key *key = setting->key;
+    const struct value *value = setting->values;
+    void *at = field(rules, key->at);
 
-    if (!v)
-        return no_memory(err);
-    for (size_t i = 0; i < setting->n; i++)
-        v[n + i] = &setting->values[i].rule;
-    list->v = v;
-    list->n = n + setting->n;
+    if (key == &key_audit_log)
+        return 0;
+    if (key->rule_at != KEY_NO_RULE)
+        *(struct rule *)field(rules, key->rule_at) = value->rule;
+    switch (key->kind) {
+    case KEY_LIST:
+        return apply_list(at, setting, setting->add, err);
+    case KEY_U32:
+        *(uint32_t *)at = (uint32_t)value->number;
+        break;
+    case KEY_U64:
+        *(uint64_t *)at = value->number;
+        break;
+    case KEY_BOOL:
+        *(bool *)at = value->number;
+        break;
+    case KEY_SIZE:
+        *(struct rule_size *)at = (struct rule_size){
+            value->percent ? 0 : value->number, value->percent};
+        break;
+    case KEY_TEXT:
+        *(const char **)at = value->rule.text;
+        break;
+    }
     return 0;
+}
+
+// The files of the device sets, in place of the sets' names.
+static int expand_devices(const struct policy *policy, struct rules *rules,
+                          struct berth_err *err)
+{
+    struct rule_list files = {0};
+    int rc = 0;
+
+    for (size_t i = 0; i < rules->devices.n && rc == 0; i++) {
+        const struct layer *set = find_set(policy, rules->devices.v[i]->text);
+        for (size_t j = 0; j < set->n && rc == 0; j++)
+            rc = apply_list(&files, &set->settings[j], true, err);
+    }
+    free((void *)rules->devices.v);
+    rules->devices = files;
+    return rc;
 }
 
 // Where the allow list stands: the file and line of its first rule, and of
@@ -546,40 +653,65 @@ static void find_allow(const struct policy *policy, struct rules *rules)
     }
 }
 
-int policy_rules(const struct policy *policy, const struct subject *subject,
-                 struct rules *out, struct berth_err *err)
+static int add_defaults(struct rules *rules, struct berth_err *err)
+{
+    for (const struct key *key = keys; key->name; key++) {
+        size_t n = 0;
+        while (key->defaults && key->defaults[n].text)
+            n++;
+        const struct rule **v =
+            n ? resize(field(rules, key->at), 0, n, err) : NULL;
+        for (size_t i = 0; v && i < n; i++)
+            v[i] = &key->defaults[i];
+        if (n && !v)
+            return -1;
+    }
+    return 0;
+}
+
+static int lay(const struct policy *policy, const struct subject *subject,
+               struct rules *rules, struct berth_err *err)
 {
     bool words = false;
 
-    *out = (struct rules){0};
     for (size_t i = 0; i <= policy->nlayers; i++) {
         const struct layer *layer =
             i < policy->nlayers ? &policy->layers[i] : NULL;
         // The words stand between the top of the file and its sections.
         if (!words && (!layer || layer->kind)) {
             words = true;
-            if (apply(out, &policy->words, err) < 0)
-                goto fail;
+            if (apply(rules, &policy->words, err) < 0)
+                return -1;
         }
         if (!layer || !applies(layer, subject))
             continue;
         for (size_t j = 0; j < layer->n; j++)
-            if (apply(out, &layer->settings[j], err) < 0)
-                goto fail;
+            if (apply(rules, &layer->settings[j], err) < 0)
+                return -1;
+    }
+    return expand_devices(policy, rules, err);
+}
+
+int policy_rules(const struct policy *policy, const struct subject *subject,
+                 struct rules *out, struct berth_err *err)
+{
+    keys_default(out);
+    out->file = policy->conf_file[0] ? policy->conf_file : policy->words_file;
+    if (add_defaults(out, err) < 0 || lay(policy, subject, out, err) < 0) {
+        rules_clear(out);
+        return -1;
     }
     find_allow(policy, out);
     return 0;
-fail:
-    rules_clear(out);
-    return -1;
 }
 
 void rules_clear(struct rules *rules)
 {
     int saved = errno;
 
-    for (size_t i = 0; i < KEYS; i++)
-        free((void *)list_at(rules, &keys[i])->v);
+    for (const struct key *key = keys; key->name; key++)
+        if (key->kind == KEY_LIST)
+            free((void *)((struct rule_list *)field(rules, key->at))->v);
     *rules = (struct rules){0};
     errno = saved;
 }

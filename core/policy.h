@@ -58,6 +58,10 @@ const char *policy_engine(const struct policy *policy);
 // borrowed; NULL unless cdi= names one.
 const char *policy_cdi(const struct policy *policy);
 
+// Where audit lines go, borrowed: "syslog" (unless audit_log says otherwise),
+// "none", or the absolute path of a file.
+const char *policy_audit_log(const struct policy *policy);
+
 // Makes the rules that hold for SUBJECT: the sections that are about him
 // laid over the rest, in the order system, partition, group, gid, user, uid.
 // Of several groups each counts, in the file's order. OUT borrows from

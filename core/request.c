@@ -9,33 +9,13 @@
 
 #include "core/gpu.h"
 #include "core/limits.h"
+#include "core/mounts.h"
 #include "core/utf8.h"
 #include "handover/wire.h"
 
-static bool at_or_under(const char *path, const char *dir)
-{
-    size_t n = strlen(dir);
-
-    return strncmp(path, dir, n) == 0 && (path[n] == 0 || path[n] == '/');
-}
-
 bool request_target_ok(const char *target)
 {
-    if (target[0] != '/' || target[1] == 0 || strlen(target) >= 4096 ||
-        !utf8_valid(target))
-        return false;
-    for (const char *p = target; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-        if (*p != '/')
-            continue;
-        size_t n = strcspn(p + 1, "/");
-        if (n == 0 || (n == 1 && p[1] == '.') ||
-            (n == 2 && p[1] == '.' && p[2] == '.'))
-            return false;
-    }
-    return !at_or_under(target, "/proc") && !at_or_under(target, "/sys") &&
-           !at_or_under(target, "/dev") && !at_or_under(target, "/run/berth");
+    return mount_target_ok(target);
 }
 
 // Adds M to the array MOUNTS. Objects, never the "source:target" strings of

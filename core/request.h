@@ -98,10 +98,8 @@ struct request {
     size_t nimage_env;
 };
 
-// Says whether a mount can be asked for at TARGET: an absolute path without
-// empty, "." or ".." components, valid UTF-8 without control characters,
-// not "/", not at or under /proc, /sys or /dev, not at or under the
-// directory of berth's own files.
+// Says whether a mount can be asked for at TARGET: mount_target_ok of
+// core/mounts.h.
 bool request_target_ok(const char *target);
 
 // Builds the body. Returns a new object, or NULL with ERR set: BERTH_EINVAL

@@ -54,11 +54,13 @@ struct rule_size {
 };
 
 struct rules {
+    const char *file; // where the rules stand, for what is in none of them
     // images
     struct rule_list allow, deny;
     char allow_where[512]; // where allow stands, for sentences
     // identity
     uint32_t min_uid, min_gid;
+    struct rule min_uid_rule, min_gid_rule;
     struct rule_list deny_users;  // names or numbers
     struct rule_list deny_groups; // supplementary groups left behind
     // mounts: "SOURCE[:TARGET[:ro|rw]]" with %u %U %g %h %j
@@ -79,7 +81,7 @@ struct rules {
     uint64_t pids_limit; // 0: as Slurm has it
     // network: the first is the default; "host", "none" or an engine's
     struct rule_list networks;
-    struct rule_list publish; // "ADDRESS:PORT[-PORT]"
+    struct rule_list publish; // "[ADDRESS:]PORT[-PORT]"
     // confinement; NULL: the engine's own default
     const char *seccomp; // path of a profile
     const char *apparmor;

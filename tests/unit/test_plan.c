@@ -89,8 +89,8 @@ static void what_the_decision_says_is_in_the_request(void **state)
                        (char *)"::1:91"};
     gid_t gids[] = {7, 8};
     struct decision_mount mounts[] = {
-        {(char *)"/a", (char *)"/tmp", false, NULL, NULL},
-        {NULL, (char *)"/fast", false, NULL, NULL},
+        {.source = (char *)"/a", .target = (char *)"/tmp"},
+        {.target = (char *)"/fast"},
     };
     struct berth_err err;
     struct plan plan;
