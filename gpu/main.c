@@ -110,7 +110,7 @@ static int ask_slurmd(const struct arguments *args, struct gpu_table *table,
 
 static int write_table(const struct arguments *args)
 {
-    static const struct discover_roots roots = {"", "", NULL};
+    static const struct discover_roots roots = {"", "", NULL, NULL};
     struct gpu_table *table = calloc(1, sizeof(*table));
     char path[PATH_MAX];
     struct berth_err err = {0};

@@ -159,6 +159,19 @@ static bool has_vendor(const struct gpus *gpus, enum gpu_vendor vendor)
     return false;
 }
 
+// Says whether file K of GPU is not a file of an earlier one as well: MIG
+// instances share their GPU's.
+static bool is_first(const struct gpus *gpus, const struct gpu *gpu, size_t k)
+{
+    const struct gpu *other;
+
+    for (unsigned i = 0; (other = next_gpu(gpus, &i)) && other != gpu;)
+        for (size_t j = 0; j < other->nfiles; j++)
+            if (strcmp(other->files[j], gpu->files[k]) == 0)
+                return false;
+    return true;
+}
+
 static int name_by_file(struct gpus *gpus, struct berth_err *err)
 {
     const struct gpu *gpu;
@@ -166,7 +179,8 @@ static int name_by_file(struct gpus *gpus, struct berth_err *err)
 
     for (unsigned i = 0; rc == 0 && (gpu = next_gpu(gpus, &i));)
         for (size_t k = 0; rc == 0 && k < gpu->nfiles; k++)
-            rc = strv_add(&gpus->names, gpu->files[k]);
+            if (is_first(gpus, gpu, k))
+                rc = strv_add(&gpus->names, gpu->files[k]);
     return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }
 
@@ -449,7 +463,8 @@ int gpus_audit(const struct gpus *gpus, int root, struct berth_err *err)
     if (audit_dir(&audit, dev, "/dev", 0) < 0)
         return -1;
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
-        wanted += gpu->nfiles;
+        for (size_t k = 0; k < gpu->nfiles; k++)
+            wanted += is_first(gpus, gpu, k);
     return audit.found == wanted
                ? 0
                : differs(err, "it lacks a device of GPU", gpus->names.v[0]);

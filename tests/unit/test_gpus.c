@@ -106,11 +106,75 @@ static void add_line(const char *line)
         fail_msg("%s: %s", line, err.text);
 }
 
+static int nvml_users;
+
 static void discover(const char *topology)
 {
-    const struct discover_roots roots = {dir, dir, topology};
+    // NVML is this program's own, below.
+    const struct discover_roots roots = {dir, dir, topology, ""};
 
     discover_gpus(table, &roots);
+    assert_int_equal(nvml_users, 0);
+}
+
+// What NVML would say of the machine of fill_mig: its library can't be had
+// without the driver. The handle of a GPU is one for all, and that of a MIG
+// instance points to its numbers; there is none with the index 1.
+static const unsigned migs[][2] = {{1, 0}, {0, 0}, {1, 1}, {5, 0}};
+static char nvml_parent[80];
+
+#define NVML __attribute__((visibility("default"))) int
+NVML nvmlInit_v2(void);
+NVML nvmlInit_v2(void)
+{
+    nvml_users++;
+    return 0;
+}
+NVML nvmlShutdown(void);
+NVML nvmlShutdown(void)
+{
+    nvml_users--;
+    return 0;
+}
+NVML nvmlDeviceGetHandleByUUID(const char *uuid, void **device);
+NVML nvmlDeviceGetHandleByUUID(const char *uuid, void **device)
+{
+    snprintf(nvml_parent, sizeof(nvml_parent), "%.12s", uuid);
+    *device = nvml_parent;
+    return strncmp(uuid, "GPU-", 4) == 0 ? 0 : 6;
+}
+NVML nvmlDeviceGetMaxMigDeviceCount(void *device, unsigned *count);
+NVML nvmlDeviceGetMaxMigDeviceCount(void *device, unsigned *count)
+{
+    *count = COUNT(migs);
+    return device == nvml_parent ? 0 : 2;
+}
+NVML nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned i, void **mig);
+NVML nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned i, void **mig)
+{
+    *mig = (void *)migs[i];
+    return device == nvml_parent && i != 1 ? 0 : 6;
+}
+NVML nvmlDeviceGetGpuInstanceId(void *mig, unsigned *id);
+NVML nvmlDeviceGetGpuInstanceId(void *mig, unsigned *id)
+{
+    *id = ((const unsigned *)mig)[0];
+    return 0;
+}
+NVML nvmlDeviceGetComputeInstanceId(void *mig, unsigned *id);
+NVML nvmlDeviceGetComputeInstanceId(void *mig, unsigned *id)
+{
+    *id = ((const unsigned *)mig)[1];
+    return 0;
+}
+NVML nvmlDeviceGetUUID(void *mig, char *uuid, unsigned size);
+NVML nvmlDeviceGetUUID(void *mig, char *uuid, unsigned size)
+{
+    const unsigned *numbers = mig;
+
+    snprintf(uuid, size, "MIG-of-%s-%u-%u", nvml_parent, numbers[0],
+             numbers[1]);
+    return 0;
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,
@@ -220,6 +284,7 @@ static void a_gpu_that_can_not_be_found_has_a_problem(void **state)
     has_problem(0, "driver is not loaded");
     has_problem(1, "no PCI device for /dev/dri/renderD128");
     has_problem(2, "driver is not loaded");
+    assert_string_equal(table->gpus[2].uuid, "");
 }
 
 static void a_gpu_that_was_removed_has_a_problem(void **state)
@@ -233,14 +298,88 @@ static void a_gpu_that_was_removed_has_a_problem(void **state)
     has_problem(2, "no GPU with the minor number 2");
 }
 
-static void a_mig_instance_has_a_problem(void **state)
+// GPU minor 0 of two has the GPU instances 1, with the compute instances 0
+// and 1, and 5, with 0; their devices' minors are 10 * GI and what follows.
+static void fill_mig(void)
+{
+    static const struct {
+        const char *instance;
+        int minor;
+    } access[] = {{"gi1", 10}, {"gi1/ci0", 11}, {"gi1/ci1", 12},
+                  {"gi5", 50}, {"gi5/ci0", 51}, {"config", 1}};
+    char path[256], text[128];
+
+    put_nvidia(dgx2, 2);
+    for (size_t i = 0; i < COUNT(access); i++) {
+        snprintf(path, sizeof(path),
+                 "proc/driver/nvidia/capabilities/gpu0/mig/%s/access",
+                 access[i].instance);
+        snprintf(text, sizeof(text),
+                 "DeviceFileMinor: %d\nDeviceFileMode: 292\n"
+                 "DeviceFileModify: 1\n", access[i].minor);
+        put(path, text);
+    }
+    add_line("Gres Name=gpu Type=1g Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[10-11]");
+    add_line("Gres Name=gpu Type=1g Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[10,12]");
+    add_line("Gres Name=gpu Type=2g Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[50-51]");
+    add_line("Gres Name=gpu Type=t Count=1 File=/dev/nvidia1");
+}
+
+static void mig_instances_are_found_by_their_devices(void **state)
 {
     (void)state;
-    put_nvidia(dgx2, 1);
-    add_line("Gres Name=gpu Type=t Count=1 "
-             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[21-22]");
+    fill_mig();
     discover(TOPOLOGY("nvidiaDGX2"));
-    has_problem(0, "MIG");
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(table->gpus[i].problem, "");
+        assert_int_equal(table->gpus[i].vendor, GPU_NVIDIA);
+        assert_string_equal(table->gpus[i].busid, dgx2[i < 3 ? 1 : 0]);
+        assert_int_equal(table->gpus[i].numa, 0);
+    }
+    assert_string_equal(table->gpus[0].uuid, "MIG-of-GPU-00000000-1-0");
+    assert_string_equal(table->gpus[1].uuid, "MIG-of-GPU-00000000-1-1");
+    assert_string_equal(table->gpus[2].uuid, "MIG-of-GPU-00000000-5-0");
+    assert_string_equal(table->gpus[3].uuid,
+                        "GPU-00000000-0000-4000-8000-000000000034");
+}
+
+static void a_mig_instance_that_can_not_be_found_has_a_problem(void **state)
+{
+    const struct discover_roots none = {dir, dir, TOPOLOGY("nvidiaDGX2"),
+                                        "/nonexistent/libnvidia-ml.so.1"};
+
+    (void)state;
+    fill_mig();
+    // Of two GPU instances, of no compute instance, of another GPU, without
+    // its GPU, and one that NVML does not know.
+    add_line("Gres Name=gpu Type=t Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[10,51]");
+    add_line("Gres Name=gpu Type=t Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap10");
+    add_line("Gres Name=gpu Type=t Count=1 "
+             "File=/dev/nvidia1,/dev/nvidia-caps/nvidia-cap[10-11]");
+    add_line("Gres Name=gpu Type=t Count=1 "
+             "File=/dev/nvidia-caps/nvidia-cap10,"
+             "/dev/nvidia-caps/nvidia-cap11");
+    put("./proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
+        "DeviceFileMinor: 70\n");
+    put("./proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci0/access",
+        "DeviceFileMinor: 71\n");
+    add_line("Gres Name=gpu Type=t Count=1 "
+             "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[70-71]");
+    discover(TOPOLOGY("nvidiaDGX2"));
+    for (size_t i = 4; i < 7; i++)
+        has_problem(i, "no MIG instance with its devices");
+    has_problem(7, "lacks the device of its GPU");
+    has_problem(8, "NVML knows of no MIG instance 7/0");
+    for (size_t i = 4; i < 9; i++)
+        assert_string_equal(table->gpus[i].uuid, "");
+    discover_gpus(table, &none);
+    has_problem(0, "NVML is not there");
+    assert_string_equal(table->gpus[3].problem, "");
 }
 
 static void a_topology_that_lacks_the_gpu_or_fails_is_a_problem(void **state)
@@ -451,6 +590,39 @@ static void a_pair_across_the_sockets(void **state)
                   "NVIDIA_VISIBLE_DEVICES="
                   "GPU-00000000-0000-4000-8000-0000000000b7,"
                   "GPU-00000000-0000-4000-8000-00000000005e");
+}
+
+static void mig_instances_are_asked_for_by_their_uuids(void **state)
+{
+    (void)state;
+    fill_mig();
+    discover(TOPOLOGY("nvidiaDGX2"));
+    check_request("0,2", NULL, "[]",
+                  "[{\"Driver\":\"nvidia\",\"DeviceIDs\":["
+                  "\"MIG-of-GPU-00000000-1-0\",\"MIG-of-GPU-00000000-5-0\"],"
+                  "\"Capabilities\":[[\"gpu\",\"compute\",\"utility\"]]}]",
+                  "NVIDIA_VISIBLE_DEVICES=MIG-of-GPU-00000000-1-0,"
+                  "MIG-of-GPU-00000000-5-0");
+    check_request("1", "nvidia.com/gpu", "[]",
+                  "[{\"Driver\":\"cdi\",\"DeviceIDs\":"
+                  "[\"nvidia.com/gpu=MIG-of-GPU-00000000-1-1\"]}]",
+                  "NVIDIA_VISIBLE_DEVICES=void");
+    // Their GPU's device is there once.
+    for (size_t i = 0; i < table->n; i++)
+        table->gpus[i].vendor = GPU_GENERIC;
+    check_request("0-1", NULL,
+                  "[{\"PathOnHost\":\"/dev/nvidia0\",\"PathInContainer\":"
+                  "\"/dev/nvidia0\",\"CgroupPermissions\":\"rw\"},"
+                  "{\"PathOnHost\":\"/dev/nvidia-caps/nvidia-cap10\","
+                  "\"PathInContainer\":\"/dev/nvidia-caps/nvidia-cap10\","
+                  "\"CgroupPermissions\":\"rw\"},"
+                  "{\"PathOnHost\":\"/dev/nvidia-caps/nvidia-cap11\","
+                  "\"PathInContainer\":\"/dev/nvidia-caps/nvidia-cap11\","
+                  "\"CgroupPermissions\":\"rw\"},"
+                  "{\"PathOnHost\":\"/dev/nvidia-caps/nvidia-cap12\","
+                  "\"PathInContainer\":\"/dev/nvidia-caps/nvidia-cap12\","
+                  "\"CgroupPermissions\":\"rw\"}]",
+                  "[]", "NVIDIA_VISIBLE_DEVICES=void");
 }
 
 static void the_capabilities_are_those_that_the_policy_allows(void **state)
@@ -761,7 +933,9 @@ int main(void)
         TEST(an_older_node_with_two_kinds_of_gpu),
         TEST(a_gpu_that_can_not_be_found_has_a_problem),
         TEST(a_gpu_that_was_removed_has_a_problem),
-        TEST(a_mig_instance_has_a_problem),
+        TEST(mig_instances_are_found_by_their_devices),
+        TEST(a_mig_instance_that_can_not_be_found_has_a_problem),
+        TEST(mig_instances_are_asked_for_by_their_uuids),
         TEST(a_topology_that_lacks_the_gpu_or_fails_is_a_problem),
         TEST(a_topology_without_pci_is_a_problem),
         TEST(what_nvidia_s_driver_says_badly_is_a_problem),

@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #include "gpu/discover.h"
+#include "gpu/nvml.h"
 
 static struct gpu_table table;
 
 static void the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says(void **state)
 {
-    static const struct discover_roots here = {"", "", NULL};
+    static const struct discover_roots here = {"", "", NULL, NULL};
     char line[1024], path[128], uuid[128], model[128];
     unsigned domain, bus, device, d, b, v;
     int node = -1, seen = 0;
@@ -60,11 +61,29 @@ static void the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says(void **state)
     assert_true(seen > 0);
 }
 
+// It has all that berth asks for: of an instance that there can't be it says
+// so.
+static void nvidia_s_library_is_what_berth_takes_it_for(void **state)
+{
+    struct berth_err err = {0};
+    char uuid[64];
+
+    (void)state;
+    struct nvml *nvml = nvml_open(NULL, &err);
+    if (!nvml)
+        fail_msg("%s", err.text);
+    assert_int_equal(nvml_mig_uuid(nvml, table.gpus[0].uuid, 9999, 0, uuid,
+                                   sizeof(uuid), &err), -1);
+    assert_int_equal(err.code, BERTH_ENOTFOUND);
+    nvml_close(nvml);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says),
+        cmocka_unit_test(nvidia_s_library_is_what_berth_takes_it_for),
     };
     char path[64], line[128];
 
