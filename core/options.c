@@ -16,34 +16,34 @@
 
 const struct option_info option_table[] = {
     {"container-image", "image", "IMAGE",
-     "run in a container of IMAGE (same as --container=IMAGE)",
+     "run in a container of IMAGE, as with --container",
      "BERTH_CONTAINER_IMAGE"},
     {"container-mounts", "mounts", "SRC:DST[:ro|rw],...",
-     "mount SRC at DST in the container; SRC alone: at the same path",
+     "mount SRC of the node at DST in the container",
      "BERTH_CONTAINER_MOUNTS"},
     {"container-workdir", "workdir", "PATH",
-     "start in the container's directory PATH",
+     "start in the directory PATH of the container",
      "BERTH_CONTAINER_WORKDIR"},
     {"container-env", "env", "NAME,...",
-     "take NAME from the job's environment, not from the image's",
+     "take NAME from the job, not from the image",
      "BERTH_CONTAINER_ENV"},
     {"container-mount-home", "mount-home", NULL,
-     "mount your home directory in the container",
+     "mount your home directory",
      "BERTH_CONTAINER_MOUNT_HOME"},
     {"no-container-mount-home", "mount-home", NULL,
-     "leave your home directory out of the container", NULL},
+     "leave your home directory out", NULL},
     {"container-writable", "writable", NULL,
-     "let the container write to its root file system",
+     "let the container write to the image's files",
      "BERTH_CONTAINER_WRITABLE"},
     {"container-readonly", "writable", NULL,
-     "keep the container's root file system read-only", NULL},
+     "keep the image's files read-only", NULL},
     {"container-entrypoint", "entrypoint", NULL,
      "run the command by the image's entry point",
      "BERTH_CONTAINER_ENTRYPOINT"},
     {"no-container-entrypoint", "entrypoint", NULL,
-     "run the command without the image's entry point", NULL},
+     "run the command without the entry point", NULL},
     {"container-network", "network", "NAME",
-     "give the container the network NAME, such as host or none",
+     "use the network NAME, such as host or none",
      "BERTH_CONTAINER_NETWORK"},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -191,6 +191,26 @@ int options_each(const struct options *options,
         }
     }
     return rc;
+}
+
+static int first_name(void *arg, const char *name, const char *value)
+{
+    (void)value;
+    *(const char **)arg = name;
+    return 1;
+}
+
+int options_check(const struct options *options, struct berth_err *err)
+{
+    const char *name;
+
+    if (options->image || options_each(options, first_name, &name) == 0)
+        return 0;
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "--%s is given without an image: give --container=IMAGE "
+                   "as well, or leave it out",
+                   name);
 }
 
 void options_clear(struct options *options)

@@ -52,6 +52,10 @@ int options_each(const struct options *options,
                  int (*tell)(void *arg, const char *name, const char *value),
                  void *arg);
 
+// An option that is given without an image is a mistake: -1, with ERR set
+// (BERTH_EINVAL). 0 otherwise, also if there is none at all.
+int options_check(const struct options *options, struct berth_err *err);
+
 void options_clear(struct options *options); // keeps errno
 
 #endif

@@ -498,6 +498,16 @@ const char *policy_audit_log(const struct policy *policy)
 
 // --- the rules for one subject -----------------------------------------------
 
+const char *policy_partition(const struct policy *policy, size_t i)
+{
+    for (size_t k = 0; k < policy->nlayers; k++) {
+        const struct layer *layer = &policy->layers[k];
+        if (layer->kind && !strcmp(layer->kind, "partition") && i-- == 0)
+            return layer->title;
+    }
+    return NULL;
+}
+
 static bool same_number(const char *text, uint32_t number)
 {
     char buf[16];

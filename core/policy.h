@@ -62,6 +62,10 @@ const char *policy_cdi(const struct policy *policy);
 // "none", or the absolute path of a file.
 const char *policy_audit_log(const struct policy *policy);
 
+// The title of the I-th section for a partition, borrowed; NULL if there are
+// no more than I.
+const char *policy_partition(const struct policy *policy, size_t i);
+
 // Makes the rules that hold for SUBJECT: the sections that are about him
 // laid over the rest, in the order system, partition, group, gid, user, uid.
 // Of several groups each counts, in the file's order. OUT borrows from

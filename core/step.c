@@ -123,6 +123,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_node(&step->node, value);
     else if (strcmp(key, "option") == 0)
         rc = set_option(step, value);
+    else if (strcmp(key, "wrong") == 0)
+        rc = set_text(&step->wrong, value);
     else if (strcmp(key, "cwd") == 0)
         rc = set_path(&step->cwd, value);
     else if (strcmp(key, "argv0") == 0)

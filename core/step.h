@@ -5,7 +5,8 @@
 // slurmstepd and hands them to berth-stepd: one packet each, "key=value".
 // The sender is root, the values of option, cwd and argv0 are the user's.
 // An option of his is "option=NAME=VALUE", or "option=NAME" where it takes no
-// value, in the words of core/options.h.
+// value, in the words of core/options.h. Where the plugin has found one that
+// cannot be meant, "wrong=SENTENCE" says so in their place.
 #ifndef BERTH_STEP_H
 #define BERTH_STEP_H
 

@@ -15,15 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/limits.h"
 #include "core/plugstack.h"
 
 enum {
-    FILE_MAX_BYTES = 1024 * 1024, // a plugstack.conf has a few hundred
+    FILE_MAX_BYTES = BERTH_CONF_MAX + 1,
     INCLUDE_DEPTH = 8,
 };
 
-// Reads PATH whole. Returns a new string and LEN, or NULL.
-static char *read_file(const char *path, size_t *len)
+char *conf_read(const char *path, size_t *len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     char *buf = fd < 0 ? NULL : malloc(FILE_MAX_BYTES);
@@ -33,10 +33,12 @@ static char *read_file(const char *path, size_t *len)
     while (buf && used < FILE_MAX_BYTES &&
            (n = read(fd, buf + used, FILE_MAX_BYTES - used)) > 0)
         used += (size_t)n;
+    int saved = errno;
     if (fd >= 0)
         close(fd);
     if (!buf || n < 0) {
         free(buf);
+        errno = saved;
         return NULL;
     }
     *len = used;
@@ -66,7 +68,7 @@ static bool search(const char *file, int argc, char **argv, int depth,
                    struct conf_origin *out, struct strv *words)
 {
     size_t len;
-    char *text = depth < INCLUDE_DEPTH ? read_file(file, &len) : NULL;
+    char *text = depth < INCLUDE_DEPTH ? conf_read(file, &len) : NULL;
     struct plugstack_line *line = text ? malloc(sizeof(*line)) : NULL;
     struct plugstack stack = {.text = text, .len = text ? len : 0};
     char pattern[4096];
@@ -107,7 +109,7 @@ static void search_usual(int argc, char **argv, struct conf_origin *out,
 
     for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
         size_t len;
-        char *text = usual[i] ? read_file(usual[i], &len) : NULL;
+        char *text = usual[i] ? conf_read(usual[i], &len) : NULL;
         if (!text)
             continue;
         if (!plugstack_from_slurm_conf(text, len, name, sizeof(name)))

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Finds where the plugin's words stand, for messages, and to learn whether
-// Slurm has cut their line: SPANK hands the bare words over.
+// Reads files of configuration, and finds where the plugin's words stand, for
+// messages, and to learn whether Slurm has cut their line: SPANK hands the
+// bare words over.
 #ifndef BERTH_CONF_H
 #define BERTH_CONF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/strv.h"
-#include <stddef.h>
 
 struct conf_origin {
     char file[4096]; // absolute; empty if it was not found
@@ -28,5 +29,10 @@ void conf_find(int argc, char **argv, struct conf_origin *out);
 // knows, and appends its words to WORDS. False: there is none.
 bool conf_load(const char *plugstack, struct conf_origin *out,
                struct strv *words);
+
+// Reads PATH whole, with the caller's rights. Returns a new string and LEN,
+// or NULL with errno set. A file that is too long for berth loses its end,
+// and is still too long.
+char *conf_read(const char *path, size_t *len);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: SPANK's items, of which the image, the program and the working
-// directory are the user's. The step's environment is not read at all but
-// for the image. slurmstepd has threads: between fork and exec only calls
-// that are safe there.
+// Input: SPANK's items, of which the program and the working directory are
+// the user's, as are his options. Of the step's environment, no more is read
+// than these and Slurm's GPUs. slurmstepd has threads: between fork and exec
+// only calls that are safe there.
 
 #include "spank/remote.h"
 
@@ -123,6 +123,18 @@ static bool tell_number(int link, const char *key, unsigned long number)
     return tell(link, key, text);
 }
 
+static int tell_option(void *link, const char *name, const char *value)
+{
+    char *text = NULL;
+    int n = value ? asprintf(&text, "%s=%s", name, value)
+                  : asprintf(&text, "%s", name);
+    bool ok = n >= 0 && tell(*(int *)link, "option", text);
+
+    if (n >= 0)
+        free(text);
+    return ok ? 0 : -1;
+}
+
 static bool tell_groups(int link, const gid_t *gids, int n)
 {
     char text[GROUPS_PER_FACT * 11 + 1];
@@ -181,7 +193,8 @@ static bool tell_gpus(int link, spank_t sp, uint32_t step)
 
 // Gathers and sends what berth-stepd needs to know.
 static bool tell_facts(const struct remote *remote, spank_t sp,
-                       const char *image, int argc, char **argv)
+                       const struct options *options,
+                       const struct berth_err *bad, int argc, char **argv)
 {
     char cwd[PATH_MAX];
     uint32_t job, step, ntasks;
@@ -204,7 +217,8 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell_groups(link, gids, ngids) &&
            tell_number(link, "ntasks", ntasks) &&
            tell(link, "node", remote->node) &&
-           tell(link, "option=container-image", image) &&
+           (bad->code ? tell(link, "wrong", bad->text)
+                      : options_each(options, tell_option, &link) == 0) &&
            tell(link, "cwd", cwd) &&
            tell(link, "argv0", remote->prepared ? "" : remote->argv0) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
@@ -269,7 +283,8 @@ struct remote *remote_begin(spank_t sp)
     return remote;
 }
 
-void remote_ask(struct remote *remote, spank_t sp, const char *image,
+void remote_ask(struct remote *remote, spank_t sp,
+                const struct options *options, const struct berth_err *bad,
                 int argc, char **argv)
 {
     spank_setenv(sp, WIRE_STEP_ENV, "", 1);
@@ -282,7 +297,8 @@ void remote_ask(struct remote *remote, spank_t sp, const char *image,
                     "administrator",
                     stepd_program, remote->node);
     else
-        hear_ready(remote, sp, tell_facts(remote, sp, image, argc, argv));
+        hear_ready(remote, sp,
+                   tell_facts(remote, sp, options, bad, argc, argv));
 }
 
 int remote_wrap(int argc, char **argv, char **saved)

@@ -10,6 +10,9 @@
 
 #include <slurm/spank.h>
 
+#include "core/err.h"
+#include "core/options.h"
+
 struct remote; // a step that wants a container
 
 // Root. Starts berth-stepd, whose own start then runs beside Slurm's
@@ -18,9 +21,11 @@ struct remote; // a step that wants a container
 struct remote *remote_begin(spank_t sp);
 
 // Real uid 0, effective uid the user's. Tells berth-stepd what the step
-// wants. The step's tasks will be berth-task from here on, whatever fails:
-// they never run on the host, and the reason is said.
-void remote_ask(struct remote *remote, spank_t sp, const char *image,
+// wants: OPTIONS, or nothing that can be had, for the reason in BAD. The
+// step's tasks will be berth-task from here on, whatever fails: they never
+// run on the host, and the reason is said.
+void remote_ask(struct remote *remote, spank_t sp,
+                const struct options *options, const struct berth_err *bad,
                 int argc, char **argv);
 
 // srun, the user. If ARGV, the step's, is that of `srun --multi-prog`, puts

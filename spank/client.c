@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the user's command line and environment, and the policy as he can
+// read it. All of it is his: what he bends here bends his own early answer
+// and no more. Where something cannot be known here, the node's answer counts.
+
+#include "spank/client.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/decide.h"
+#include "core/help.h"
+#include "core/limits.h"
+#include "core/policy.h"
+#include "core/rules.h"
+#include "spank/carry.h"
+#include "spank/conf.h"
+
+enum {
+    PARTITIONS_MAX = 1024,
+    COMMAND_MAX = 4096, // of a command line that only asks for help
+};
+
+// --- what Slurm knows --------------------------------------------------------
+
+// The value of Slurm's own option NAME, or NULL. SPANK does not tell: it is
+// in a structure that libslurmfull can read. Slurm's allocator makes the
+// value: the few bytes are left to the end of the process.
+static const char *slurm_option(const char *name)
+{
+    void *opt = dlsym(RTLD_DEFAULT, "opt");
+    char *(*get)(void *, const char *) =
+        (char *(*)(void *, const char *))dlsym(RTLD_DEFAULT,
+                                               "slurm_option_get");
+
+    return opt && get ? get(opt, name) : NULL;
+}
+
+// Makes IMAGE the value of Slurm's own --container, which squeue and sacct
+// show. Where that cannot be, they show none.
+static void show_image(const char *image)
+{
+    void *opt = dlsym(RTLD_DEFAULT, "opt");
+    int (*set)(void *, const char *, const char *, bool) =
+        (int (*)(void *, const char *, const char *, bool))dlsym(
+            RTLD_DEFAULT, "slurm_option_set");
+
+    if (opt && set)
+        set(opt, "container", image, false);
+}
+
+// The step in which salloc runs the user's shell: what salloc was given is
+// meant for that one.
+static bool is_interactive(void)
+{
+    const char *value = slurm_option("interactive");
+
+    return value && strcmp(value, "set") == 0;
+}
+
+// --- what is asked for -------------------------------------------------------
+
+// An option without a value: of two options that exclude each other, the
+// other one.
+static const struct option_info *opposite(const struct option_info *info)
+{
+    const struct option_info *o = option_table;
+
+    while (o->name && (o == info || strcmp(o->key, info->key) != 0))
+        o++;
+    return o->name ? o : NULL;
+}
+
+// Notes what the variable of INFO says.
+static int add_variable(struct options *options,
+                        const struct option_info *info, const char *value,
+                        struct berth_err *err)
+{
+    const struct option_info *no = opposite(info);
+    char quoted[ERR_QUOTE_MAX];
+
+    if (info->arg || strcmp(value, "yes") == 0)
+        return options_set(options, info->name, value, err) < 0
+                   ? err_prefix(err, "%s", info->env)
+                   : 0;
+    if (no && strcmp(value, "no") == 0)
+        return options_set(options, no->name, NULL, err);
+    err_quote(value, quoted, sizeof(quoted));
+    return err_set(err, BERTH_EINVAL, "%s=%s: write yes or no", info->env,
+                   quoted);
+}
+
+struct fill {
+    struct options *options;
+    const char *name;
+    struct berth_err *err;
+};
+
+static const char *key_of(const char *name)
+{
+    const struct option_info *o = option_table;
+
+    while (o->name && strcmp(o->name, name) != 0)
+        o++;
+    return o->name ? o->key : "";
+}
+
+static int same_key(void *arg, const char *name, const char *value)
+{
+    const struct fill *fill = arg;
+
+    (void)value;
+    return strcmp(key_of(name), key_of(fill->name)) == 0;
+}
+
+static int fill_one(void *arg, const char *name, const char *value)
+{
+    struct fill *fill = arg;
+
+    fill->name = name;
+    return options_each(fill->options, same_key, fill)
+               ? 0
+               : options_set(fill->options, name, value, fill->err);
+}
+
+// Lays DEFAULTS under OPTIONS: what these say already, stays.
+static int fill(struct options *options, const struct options *defaults,
+                struct berth_err *err)
+{
+    struct fill fill = {.options = options, .err = err};
+
+    return options_each(defaults, fill_one, &fill);
+}
+
+// Lays what the user's environment says under OPTIONS. Empty is unset.
+static int add_environment(struct options *options, struct berth_err *err)
+{
+    struct options defaults = {0};
+    int rc = 0;
+
+    for (const struct option_info *o = option_table; rc == 0 && o->name; o++) {
+        const char *value = o->env ? getenv(o->env) : NULL;
+        if (value && *value)
+            rc = add_variable(&defaults, o, value, err);
+    }
+    if (rc == 0)
+        rc = fill(options, &defaults, err);
+    options_clear(&defaults);
+    return rc;
+}
+
+// Takes together what is asked for. OUT has no image if that is no
+// container: the environment's defaults alone ask for none, but for the
+// image's.
+static int gather(const struct options *given,
+                  const struct options *surrounding, struct options *out,
+                  struct berth_err *err)
+{
+    const char *container = slurm_option("container");
+    const char *image = getenv("BERTH_CONTAINER_IMAGE");
+
+    if (fill(out, given, err) < 0 ||
+        (container && options_set(out, "container", container, err) < 0) ||
+        (is_interactive() && fill(out, surrounding, err) < 0))
+        return -1;
+    if (out->image || (image && *image))
+        return add_environment(out, err);
+    return options_check(out, err);
+}
+
+// --- what this host knows ----------------------------------------------------
+
+// The policy as it is on this host, and who asks. Zeroed, it is empty.
+struct host {
+    struct policy *policy; // NULL: this host does not know
+    struct subject subject;
+    gid_t *gids;
+    char **groups;
+    char cwd[PATH_MAX];
+    char *partitions; // what names points into
+    size_t npartitions;
+    const char *names[PARTITIONS_MAX]; // all that may be the job's; one may
+                                       // be NULL
+};
+
+static void host_clear(struct host *host)
+{
+    for (size_t i = 0; i < host->subject.ngids; i++)
+        free(host->groups[i]);
+    free(host->groups);
+    free(host->gids);
+    free((char *)host->subject.user);
+    free((char *)host->subject.group);
+    free((char *)host->subject.home);
+    free(host->partitions);
+    policy_free(host->policy);
+    *host = (struct host){0};
+}
+
+static char *group_name(gid_t gid)
+{
+    const struct group *group = getgrgid(gid);
+
+    return group ? strdup(group->gr_name) : NULL;
+}
+
+// Where the job will run, as its getcwd() will say there.
+static void find_cwd(char cwd[PATH_MAX])
+{
+    const char *chdir = slurm_option("chdir");
+
+    if (chdir && !realpath(chdir, cwd))
+        snprintf(cwd, PATH_MAX, "%s", chdir);
+    if (!chdir && !getcwd(cwd, PATH_MAX))
+        strcpy(cwd, "/");
+}
+
+// Which partitions the job may be in. Within an allocation, and without a
+// word about it, that may be any: of those, only the ones that have rules of
+// their own make a difference.
+static void find_partitions(struct host *host)
+{
+    const char *given = slurm_option("partition"), *name = NULL;
+    char *rest;
+
+    if (given && !getenv("SLURM_JOB_ID")) {
+        host->partitions = rest = strdup(given);
+        while (rest && host->npartitions < PARTITIONS_MAX &&
+               (name = strsep(&rest, ",")))
+            host->names[host->npartitions++] = name;
+        return;
+    }
+    host->npartitions = 1;
+    while (host->npartitions < PARTITIONS_MAX &&
+           (name = policy_partition(host->policy, host->npartitions - 1)))
+        host->names[host->npartitions++] = name;
+}
+
+static int find_subject(struct host *host, struct berth_err *err)
+{
+    struct subject *subject = &host->subject;
+    const struct passwd *passwd = getpwuid(getuid());
+    const char *job = getenv("SLURM_JOB_ID");
+    int n = getgroups(0, NULL);
+
+    subject->uid = getuid();
+    subject->gid = getgid();
+    subject->user = passwd ? strdup(passwd->pw_name) : NULL;
+    subject->home = passwd ? strdup(passwd->pw_dir) : NULL;
+    subject->group = group_name(subject->gid);
+    // Only a job's own number is of interest, and it has none yet.
+    subject->job = job ? (uint32_t)strtoul(job, NULL, 10) : UINT32_MAX;
+    find_cwd(host->cwd);
+    subject->cwd = host->cwd;
+    host->gids = calloc(n > 0 ? (size_t)n : 1, sizeof(*host->gids));
+    host->groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*host->groups));
+    if (!host->gids || !host->groups)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    n = getgroups(n, host->gids);
+    for (int i = 0; i < n; i++)
+        host->groups[i] = group_name(host->gids[i]);
+    subject->gids = host->gids;
+    subject->groups = (const char *const *)host->groups;
+    subject->ngids = n > 0 ? (size_t)n : 0;
+    return 0;
+}
+
+// Reads the policy. 0, also if this host does not know it; -1, ERR set, if
+// it is in error.
+static int host_read(struct host *host, int argc, char **argv,
+                     struct berth_err *err)
+{
+    const char *const *words = (const char *const *)argv;
+    bool named, allow = false;
+    const char *path = policy_conf_path((size_t)argc, words, &named);
+    struct conf_origin where;
+    size_t len = 0;
+
+    for (int i = 0; i < argc; i++)
+        allow = allow || strncmp(argv[i], "allow=", 6) == 0;
+    char *text = conf_read(path, &len);
+    if (!text && (named || !allow || errno != ENOENT))
+        return 0;
+    conf_find(argc, argv, &where);
+    struct policy_source source = {where.file[0] ? where.file : NULL,
+                                   where.line, where.cut};
+    host->policy = policy_parse((size_t)argc, words, &source, path, text, len,
+                                err);
+    free(text);
+    if (!host->policy || find_subject(host, err) < 0)
+        return -1;
+    find_partitions(host);
+    return 0;
+}
+
+// Refuses what the policy of this host refuses wherever the job may run.
+static int decide_here(const struct options *options, int argc, char **argv,
+                       struct berth_err *err)
+{
+    struct host *host = calloc(1, sizeof(*host));
+    struct decision decision;
+    struct rules rules;
+    int rc = -1;
+
+    if (!host)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    // root may submit for anybody.
+    if (getuid() == 0 || host_read(host, argc, argv, err) == 0)
+        rc = 0;
+    for (size_t i = 0; host->policy && i < host->npartitions; i++) {
+        host->subject.partition = host->names[i];
+        rc = policy_rules(host->policy, &host->subject, &rules, err);
+        if (rc < 0)
+            break;
+        decide(&rules, options, &host->subject, &decision);
+        if (decision.verdict == VERDICT_ALLOW)
+            rc = 0;
+        else
+            rc = err_set(err, decision.code, "%s", decision.reason);
+        decision_clear(&decision);
+        rules_clear(&rules);
+        if (rc == 0)
+            break;
+    }
+    host_clear(host);
+    free(host);
+    return rc;
+}
+
+// --- help --------------------------------------------------------------------
+
+// Says whether the words of this program's command line are options and
+// nothing else, and one of them is --container=help.
+static bool only_help(void)
+{
+    char words[COMMAND_MAX];
+    size_t len = 0;
+    bool help = false;
+
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, words, sizeof(words) - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n < 0)
+        return false;
+    words[n] = 0;
+    for (char *word = words + strlen(words) + 1; word < words + n;
+         word += len + 1) {
+        len = strlen(word);
+        if (word[0] != '-' || strcmp(word, "--") == 0)
+            return false;
+        help = help || strcmp(word, "--container=help") == 0 ||
+               strcmp(word, "--container-image=help") == 0;
+    }
+    return help;
+}
+
+// Prints what the user may run and mount, and ends the program.
+static _Noreturn void help(int argc, char **argv)
+{
+    struct host *host = calloc(1, sizeof(*host));
+    struct berth_err err = {0};
+    struct rules rules;
+    char *text = NULL;
+
+    if (!host || host_read(host, argc, argv, &err) < 0)
+        goto out;
+    if (!host->policy) {
+        printf("This host does not know what may run in containers on the "
+               "cluster's nodes:\nask your administrator.\n");
+        exit(0);
+    }
+    host->subject.partition =
+        host->npartitions == 1 ? host->names[0] : NULL;
+    if (policy_rules(host->policy, &host->subject, &rules, &err) < 0)
+        goto out;
+    text = help_make(&rules, &host->subject,
+                     host->npartitions > 1 ? host->names + 1 : NULL,
+                     host->npartitions - 1);
+out:
+    if (!text) {
+        slurm_error("berth: %s", err.code ? err.text : "out of memory");
+        exit(1);
+    }
+    fputs(text, stdout);
+    exit(0);
+}
+
+// --- the plugin's side -------------------------------------------------------
+
+void client_begin(struct client *client, int argc, char **argv)
+{
+    carry_forget(&client->surrounding);
+    if (only_help())
+        help(argc, argv);
+}
+
+int client_check(struct client *client, spank_t sp,
+                 const struct options *given, int argc, char **argv,
+                 struct berth_err *err)
+{
+    struct options options = {0};
+    int rc = gather(given, &client->surrounding, &options, err);
+
+    client->wanted = options.image != NULL;
+    if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
+        help(argc, argv);
+    if (rc == 0 && client->wanted)
+        rc = decide_here(&options, argc, argv, err);
+    if (rc == 0 && client->wanted) {
+        show_image(options.image);
+        if (carry_send(sp, &options) != 0)
+            rc = err_set(err, BERTH_ENOMEM, "out of memory");
+    }
+    options_clear(&options);
+    return rc;
+}
+
+void client_clear(struct client *client)
+{
+    options_clear(&client->surrounding);
+    *client = (struct client){0};
+}

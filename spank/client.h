@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// srun, sbatch and salloc: what a command asks for, and an early answer to
+// it. Convenience only: the node decides again from scratch.
+#ifndef BERTH_CLIENT_H
+#define BERTH_CLIENT_H
+
+#include <stdbool.h>
+
+#include <slurm/spank.h>
+
+#include "core/err.h"
+#include "core/options.h"
+
+struct client {
+    struct options surrounding; // what salloc was given, if this is its step
+    bool wanted;                // this command asks for a container
+};
+
+// The user, before Slurm reads its options. Forgets what a surrounding job
+// was given. ARGV are the plugin's words. If the command line asks for what
+// the user may run, and for nothing else, prints that and ends the program:
+// Slurm would miss a program or a script in it.
+void client_begin(struct client *client, int argc, char **argv);
+
+// The user, when Slurm has read its options. Takes GIVEN, the options that
+// the plugin has seen, Slurm's own --container, and the defaults in the
+// environment together, and sends the lot along. 0, or -1 with ERR set: it is
+// refused. Called for each part of a heterogeneous job, whose options Slurm
+// hands on from part to part: they hold for all.
+int client_check(struct client *client, spank_t sp,
+                 const struct options *given, int argc, char **argv,
+                 struct berth_err *err);
+
+void client_clear(struct client *client); // keeps errno
+
+#endif

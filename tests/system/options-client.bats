@@ -1,0 +1,328 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# The options of srun, sbatch and salloc: how they are given and how they
+# travel, what is refused at submission, and what --container=help says.
+
+# shellcheck disable=SC2154  # status, output, stderr are bats's
+load lib
+
+OPTIONS=(container-image container-mounts container-workdir container-env
+    container-mount-home no-container-mount-home container-writable
+    container-readonly container-entrypoint no-container-entrypoint
+    container-network)
+
+# Says where it runs, and what it is given of the options' variables.
+where() { echo "test -e /run/berth/init && echo container || echo host; env | grep SPANK || true"; }
+
+# by CLIENT WORD ...: runs the words as the options of srun, sbatch or salloc
+# with a program that prints "ran".
+by() {
+    local client=$1
+    shift
+    case $client in
+    srun) as_user srun "$@" echo ran ;;
+    sbatch) as_user sbatch --wrap 'echo ran' -o /dev/null "$@" ;;
+    script)
+        # As lines of the script.
+        { echo '#!/bin/sh'; printf '#SBATCH %s\n' "$@"; echo 'echo ran'; } >"$HOME1/job.sh"
+        as_user sbatch -o /dev/null job.sh ;;
+    salloc) as_user salloc -Q "$@" echo ran ;;
+    esac
+}
+next_job() { scontrol show config | sed -n 's/^NEXT_JOB_ID *= //p'; }
+
+# turned_away WORDS OPTION ...: srun, sbatch and salloc each refuse the options
+# with one sentence that has each of WORDS (one a line), and spend no job id.
+turned_away() {
+    local client words next
+    mapfile -t words <<<"$1"
+    shift
+    next=$(next_job)
+    for client in srun sbatch script salloc; do
+        run --separate-stderr by "$client" "$@"
+        refused "${words[@]}"
+    done
+    equal "$(next_job)" "$next"
+}
+
+# batch OPTION ...: what a batch script says of where it runs.
+batch() {
+    { echo '#!/bin/sh'; where; } >"$HOME1/job.sh"
+    rm -f "$HOME1/job.out"
+    as_user sbatch -Q --wait -o job.out "$@" job.sh
+    cat "$HOME1/job.out"
+}
+
+conf() {
+    cat >"${PLUGSTACK_CONF%/*}/berth-test.conf"
+    policy "$ENGINE" conf="${PLUGSTACK_CONF%/*}/berth-test.conf" "$@"
+}
+teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
+
+# --- how they are given ------------------------------------------------------
+
+@test "srun, sbatch and salloc show each option in a line of their help" {
+    local client option
+    for client in srun sbatch salloc; do
+        run as_user "$client" --help
+        for option in "${OPTIONS[@]}"; do
+            contains "$output" "--$option"
+        done
+        lacks "$output" "conflicting"
+        # Beside the option, or below where that is too long: never two lines.
+        ! grep -A3 -e '^ *--\(no-\)\?container-[a-z]' <<<"$output" |
+            grep '^ \{30\}' | awk 'length > 80' | grep . || fail "too long"
+    done
+}
+
+@test "an image by any name of the option runs there, and leaves no trace in the environment" {
+    equal "$(as_user srun --container-image=debian sh -c "$(where)")" container
+    equal "$(as_user srun --container=debian sh -c "$(where)")" container
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=debian srun sh -c "$(where)")" container
+    equal "$(as_user srun sh -c "$(where)")" host
+    equal "$(batch --container-image=debian)" container
+    equal "$(BERTH_CONTAINER_IMAGE=debian batch)" container
+    nothing_left
+}
+
+@test "an image arrives whatever --export and --export-file leave of the environment" {
+    local how
+    printf 'FOO=1\0' >"$HOME1/job.env"
+    for how in --export=NONE --export=HOME --export-file=job.env; do
+        equal "$(batch "$how" --container=debian)" container
+        equal "$(batch "$how" --container-image=debian)" container
+        equal "$(BERTH_CONTAINER_IMAGE=debian batch "$how")" container
+    done
+    for how in --container=debian --container-image=debian; do
+        equal "$(as_user srun --export=NONE "$how" sh -c "$(where)")" container
+    done
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=debian srun --export=NONE sh -c "$(where)")" container
+    rm "$HOME1/job.env"
+    nothing_left
+}
+
+@test "a script's #SBATCH lines hold, and the command line may repeat them" {
+    { echo '#!/bin/sh'; echo '#SBATCH --container-image=debian --container-readonly'; where; } >"$HOME1/job.sh"
+    as_user sbatch -Q --wait -o job.out job.sh
+    equal "$(cat "$HOME1/job.out")" container
+    as_user sbatch -Q --wait -o job.out --container-image=debian --container=debian job.sh
+    equal "$(cat "$HOME1/job.out")" container
+    run --separate-stderr as_user sbatch --container-image=berth/probe job.sh
+    refused "more than one image"
+}
+
+@test "the step of salloc's own shell has what salloc was given" {
+    local option
+    for option in --container=debian --container-image=debian; do
+        run as_user bash -c "{ echo 'test -e /run/berth/init && echo in-''side; exit'; sleep 1; } |
+            script -qec 'salloc -Q $option' /dev/null"
+        contains "$output" in-side
+    done
+    nothing_left
+}
+
+@test "the command line wins over the environment, and the environment over nothing" {
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=berth/probe srun --container=debian sh -c "$(where)")" container
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=berth/probe srun --container-image=debian sh -c "$(where)")" container
+    equal "$(as_user env BERTH_CONTAINER_WRITABLE=yes srun --container=debian --container-readonly sh -c "$(where)")" container
+    equal "$(as_user env BERTH_CONTAINER_WRITABLE=no srun --container=debian sh -c "$(where)")" container
+    # Empty is unset. Without an image the others ask for nothing.
+    equal "$(as_user env BERTH_CONTAINER_IMAGE= BERTH_CONTAINER_WRITABLE=maybe srun sh -c "$(where)")" host
+    run --separate-stderr as_user env BERTH_CONTAINER_WRITABLE=maybe srun --container=debian true
+    refused BERTH_CONTAINER_WRITABLE=maybe "yes or no"
+    nothing_left
+}
+
+@test "what a job was given does not hold for the steps in it, and a user's own variables do" {
+    local variable
+    run as_user salloc -Q --container-image=debian --container-readonly srun sh -c "$(where)"
+    equal "$output" host
+    for variable in SLURM_CONTAINER _SLURM_SPANK_OPTION_berth_container_image \
+        SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_image; do
+        run as_user env "$variable=debian" srun sh -c "$(where)"
+        equal "$output" host
+        run as_user env "$variable=debian" sbatch -Q --wait -o job.out --wrap "$(where)"
+        equal "$(cat "$HOME1/job.out")" host
+    done
+    run as_user env BERTH_CONTAINER_IMAGE=debian salloc -Q srun sh -c "$(where)"
+    equal "$output" container
+    # In a batch script, which is on the host: the option was srun's.
+    { echo '#!/bin/sh'; echo 'export BERTH_CONTAINER_IMAGE=debian'; echo "srun sh -c '$(where)'"; } >"$HOME1/job.sh"
+    as_user sbatch -Q --wait -o job.out job.sh
+    equal "$(cat "$HOME1/job.out")" container
+    nothing_left
+}
+
+@test "squeue and scontrol show the image, however it was given" {
+    start_step --container-image=debian sh -c "$(waiter)"
+    contains "$(scontrol show step "$JOB.0")" Container=debian
+    scancel "$JOB"
+    BERTH_CONTAINER_IMAGE=debian start_step sh -c "$(waiter)"
+    contains "$(scontrol show step "$JOB.0")" "$(printf 'Container=')"
+    scancel "$JOB"
+}
+
+# --- what is refused at submission -------------------------------------------
+
+@test "an option twice with different values, or with its opposite, is refused at submission" {
+    turned_away $'more than one image\ndebian\nberth/probe' --container-image=debian --container-image=berth/probe
+    turned_away 'more than one image' --container=debian --container-image=berth/probe
+    turned_away $'--container-workdir\n/a\n/b' --container=debian --container-workdir=/a --container-workdir=/b
+    turned_away $'--container-readonly\n--container-writable\nexclude' --container=debian --container-readonly --container-writable
+    turned_away $'--container-mount-home\n--no-container-mount-home' --container=debian --container-mount-home --no-container-mount-home
+    turned_away $'--container-entrypoint\n--no-container-entrypoint' --container=debian --container-entrypoint --no-container-entrypoint
+}
+
+@test "an empty value and one that is no text are refused at submission" {
+    local option
+    for option in image mounts workdir env network; do
+        turned_away $'--container-'"$option"$'\nempty' --container=debian "--container-$option="
+    done
+    turned_away $'control character' --container=debian $'--container-env=A\x01B'
+    run --separate-stderr by srun --container=debian --container-workdir="/$(printf 'a%.0s' {1..20000})"
+    refused "make it shorter"
+}
+
+@test "an option without an image is refused at submission, and by the node (threats 1, 2)" {
+    local option words
+    for option in container-mounts=/a container-workdir=/ container-env=A container-mount-home \
+        no-container-mount-home container-readonly container-writable container-network=host \
+        container-entrypoint no-container-entrypoint; do
+        words=$'--'"${option%=*}"$'\nwithout an image'
+        turned_away "$words" "--$option"
+    done
+    run --separate-stderr bypassing env SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_env=A srun echo ran
+    refused --container-env "without an image"
+    run --separate-stderr bypassing env _SLURM_SPANK_OPTION_berth_container_readonly= srun echo ran
+    refused --container-readonly "without an image"
+    nothing_left
+}
+
+@test "options that another client has let through are refused by the node, and nothing runs on the host (threats 1, 2)" {
+    local value
+    for value in '' $'a\x01' "$(printf 'a%.0s' {1..20000})"; do
+        run --separate-stderr bypassing env _SLURM_SPANK_OPTION_berth_container_mounts="$value" \
+            _SLURM_SPANK_OPTION_berth_container_image=debian srun echo ran
+        refused --container-mounts
+        run --separate-stderr bypassing env SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_mounts="$value" \
+            SLURM_CONTAINER=debian srun echo ran
+        refused --container-mounts
+    done
+    run --separate-stderr bypassing env _SLURM_SPANK_OPTION_berth_container_readonly= \
+        SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_writable= SLURM_CONTAINER=debian srun echo ran
+    refused "exclude each other"
+    run --separate-stderr bypassing env _SLURM_SPANK_OPTION_berth_container_image=debian \
+        SLURM_CONTAINER=berth/probe srun echo ran
+    refused "more than one image"
+    # A batch script, whose options are in its environment only.
+    { echo '#!/bin/sh'; echo 'echo ran'; } >"$HOME1/job.sh"
+    run bypassing env SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_image=fedora \
+        sbatch -Q --wait -o job.out job.sh
+    one_sentence "$(cat "$HOME1/job.out")"
+    contains "$(cat "$HOME1/job.out")" fedora
+    nothing_left
+}
+
+@test "what the policy of the submit host refuses is refused there, with the node's sentence" {
+    local said
+    turned_away $'docker.io/library/fedora\n'"$PLUGSTACK_CONF" --container=fedora
+    turned_away $'docker.io/library/fedora\n'"$PLUGSTACK_CONF" --container-image=fedora
+    run --separate-stderr by srun --container=fedora
+    said=${stderr#*error: }
+    run --separate-stderr bypassing srun --container=fedora echo ran
+    contains "$stderr" "$said"
+    run --separate-stderr as_user env BERTH_CONTAINER_IMAGE=fedora srun echo ran
+    refused docker.io/library/fedora
+    # By berth.conf as well.
+    conf <<<'allow = {"debian"}'
+    turned_away $'docker.io/library/fedora\nberth-test.conf' --container=fedora
+    conf <<<'alow = {"debian"}'
+    turned_away $'berth-test.conf line 1\nalow' --container=debian
+}
+
+@test "a submit host that does not know the policy says nothing" {
+    # A file that the user cannot read, or that is not there: the node decides,
+    # whose answer takes a job.
+    local next
+    conf <<<'allow = {"debian"}'
+    chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    next=$(next_job)
+    run --separate-stderr by srun --container=fedora
+    refused
+    [[ $(next_job) != "$next" ]] || fail "the client has decided"
+    rm "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    next=$(next_job)
+    run --separate-stderr by srun --container=fedora
+    refused
+    [[ $(next_job) != "$next" ]] || fail "the client has decided"
+    policy "$ENGINE"
+    next=$(next_job)
+    run --separate-stderr by srun --container=debian
+    refused "allows no image"
+    [[ $(next_job) != "$next" ]] || fail "the client has decided"
+}
+
+@test "what only some partition allows is refused at submission only where no such partition can be meant" {
+    local next
+    conf <<'END'
+allow = {"berth/**"}
+partition "main" { allow += {"debian"} }
+partition "other" { allow = {"fedora"} }
+END
+    turned_away rocky --container=rocky
+    turned_away docker.io/library/fedora --container=fedora --partition=main
+    turned_away docker.io/library/debian --container=debian --partition=other
+    # Either may be the one.
+    next=$(next_job)
+    run by srun --container=fedora
+    [[ $(next_job) != "$next" ]] || fail "the client has decided"
+    next=$(next_job)
+    run by srun --container=fedora --partition=main,other
+    [[ $(next_job) != "$next" || $output == *partition* ]] || fail "the client has decided"
+}
+
+@test "the parts of a heterogeneous step cannot have different containers" {
+    local next
+    next=$(next_job)
+    run --separate-stderr as_user srun --container=debian echo ran : --container=berth/probe /probe hello
+    refused "more than one image"
+    equal "$(next_job)" "$next"
+}
+
+# --- help --------------------------------------------------------------------
+
+@test "--container=help says what may run, in srun, sbatch and salloc, and submits nothing" {
+    local client next option
+    next=$(next_job)
+    for option in --container=help --container-image=help; do
+        for client in srun sbatch salloc; do
+            run --separate-stderr as_user "$client" "$option"
+            equal "$status/$stderr" 0/
+            contains "$output" $'\n    debian\n    berth/**\n'
+            run --separate-stderr by "$client" "$option"
+            equal "$status/$stderr" 0/
+            contains "$output" $'\n    debian\n    berth/**\n'
+        done
+    done
+    equal "$(next_job)" "$next"
+    # It is another program's word here.
+    run --separate-stderr as_user srun echo --container=help
+    equal "$output" --container=help
+}
+
+@test "--container=help fits a terminal" {
+    run as_user srun --container=help
+    equal "$(awk 'length > 80' <<<"$output")" ""
+}
+
+@test "--container=help where nothing is allowed, or known, says so" {
+    conf <<<'# nothing'
+    run --separate-stderr as_user srun --container=help
+    contains "$output" "no image"
+    chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    run --separate-stderr as_user srun --container=help
+    equal "$status/$stderr" 0/
+    contains "$output" "does not know"
+}
