@@ -37,6 +37,9 @@ enum {
     BERTH_MOUNTS_MAX = 64,
     // A path: the kernel's PATH_MAX.
     BERTH_PATH_MAX = 4096,
+    // Devices of the administrator's in one container: a node with eight
+    // InfiniBand adapters has some forty files for them.
+    BERTH_DEVICES_MAX = 256,
     // A list in an answer of the engine, such as an image's environment;
     // real ones have tens of entries.
     BERTH_LIST_MAX = 16384,

@@ -73,11 +73,7 @@ static int plan_ports(const char *text, struct plan *out,
                        text, PLAN_PORTS_MAX);
     for (unsigned port = first; port <= last; port++) {
         char **address = &out->addresses[r->nports];
-        // The engine takes IPv6 addresses without their brackets.
-        const char *from = text + (*text == '[');
-        if (colon &&
-            !(*address = strndup(from, (size_t)(colon - from) -
-                                           (from > text))))
+        if (colon && !(*address = strndup(text, (size_t)(colon - text))))
             return err_set(err, BERTH_ENOMEM, "memory is out");
         out->ports[r->nports++] =
             (struct request_port){*address, (uint16_t)port};
@@ -88,15 +84,13 @@ static int plan_ports(const char *text, struct plan *out,
 
 static bool parse_limit(const char **text, int64_t *out)
 {
-    static const char *const words[] = {"unlimited", "-1"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (strncmp(*text, words[i], strlen(words[i])) == 0) {
-            *text += strlen(words[i]);
-            *out = -1;
-            return true;
-        }
     char *end;
+
+    if (strncmp(*text, "unlimited", 9) == 0) {
+        *text += 9;
+        *out = -1;
+        return true;
+    }
     errno = 0;
     *out = strtoll(*text, &end, 10);
     if (end == *text || **text == '-' || **text == '+' || errno)

@@ -56,6 +56,8 @@ bool mountinfo_parse(char *line, struct mountinfo *out)
     unescape(field[3]);
     unescape(field[4]);
     *out = (struct mountinfo){
+        .id = field[0],
+        .device = field[2],
         .root = field[3],
         .target = field[4],
         .fstype = field[dash + 1],

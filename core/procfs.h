@@ -19,6 +19,8 @@ struct cgroup_line {
 bool cgroup_line_parse(char *line, struct cgroup_line *out);
 
 struct mountinfo {
+    const char *id;     // of the mount
+    const char *device; // of the file system: "MAJOR:MINOR"
     const char *root;   // of the mount, within its file system
     const char *target; // the mount point
     const char *fstype;

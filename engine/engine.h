@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -53,6 +54,8 @@ struct engine_image {
     char **env;
     size_t nvolumes; // the keys of Config.Volumes
     char **volumes;
+    size_t nentry; // Config.Entrypoint
+    char **entry;
 };
 
 // Looks REFERENCE (a whole name as imgref_format writes it) up on the node.
@@ -108,6 +111,10 @@ struct engine_container {
     char pid_mode[256]; // its own: Docker says "", Podman "private"
     char ipc_mode[256]; // its own: Docker "private", Podman "shareable"
     char userns_mode[256];
+    char runtime[256];  // Podman calls its own "oci"
+    uint64_t pids_limit; // 0: none
+    size_t nnetworks; // the keys of NetworkSettings.Networks
+    char **networks;
     size_t nmounts; // Mounts, as the engine lists them
     struct engine_mount *mounts;
     json_t *labels; // an object of strings, owned here

@@ -231,6 +231,12 @@ int parse_image(const char *body,
                   &image.nvolumes,
                   err) < 0)
         goto out;
+    if (copy_strings(json_object_get(config, "Entrypoint"),
+                     "Config.Entrypoint",
+                     &image.entry,
+                     &image.nentry,
+                     err) < 0)
+        goto out;
     *out = image;
     memset(&image, 0, sizeof(image));
     rc = 0;
@@ -335,6 +341,8 @@ static int parse_host_config(json_t *host,
 {
     json_error_t e;
     json_t *devices = NULL, *requests = NULL, *cap_add = NULL;
+    json_t *pids = NULL;
+    const char *runtime = "";
     const char *network, *pid, *ipc, *userns;
     int privileged, readonly_rootfs, auto_remove;
     size_t a, b;
@@ -342,7 +350,8 @@ static int parse_host_config(json_t *host,
     if (json_unpack_ex(host,
                        &e,
                        0,
-                       "{s:b, s:b, s:b, s:s, s:s, s:s, s:s, s?o, s?o, s?o}",
+                       "{s:b, s:b, s:b, s:s, s:s, s:s, s:s, s?s, s?o, s?o, s?o,"
+                       " s?o}",
                        "Privileged",
                        &privileged,
                        "ReadonlyRootfs",
@@ -357,6 +366,10 @@ static int parse_host_config(json_t *host,
                        &ipc,
                        "UsernsMode",
                        &userns,
+                       "Runtime",
+                       &runtime,
+                       "PidsLimit",
+                       &pids,
                        "CapAdd",
                        &cap_add,
                        "Devices",
@@ -377,6 +390,13 @@ static int parse_host_config(json_t *host,
         copy(
             c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode", err) <
             0)
+        return -1;
+    // Docker says null or -1 where there is none.
+    if (pids && !json_is_null(pids) && !json_is_integer(pids))
+        return fail_field(err, "PidsLimit", "is not a number");
+    if (json_integer_value(pids) > 0)
+        c->pids_limit = (uint64_t)json_integer_value(pids);
+    if (copy(c->runtime, sizeof(c->runtime), runtime, "Runtime", err) < 0)
         return -1;
     if (count(cap_add, "CapAdd", &c->ncap_add, err) < 0 ||
         count(devices, "Devices", &a, err) < 0 ||
@@ -458,6 +478,7 @@ int parse_container(const char *body,
     struct engine_container c = {0};
     const char *id, *name, *image;
     json_t *state, *host, *config, *mounts = NULL, *labels = NULL;
+    json_t *network = NULL;
     json_error_t e;
     int rc = -1;
 
@@ -467,7 +488,7 @@ int parse_container(const char *body,
     if (json_unpack_ex(root,
                        &e,
                        0,
-                       "{s:s, s:s, s:s, s:o, s:o, s:o, s?o}",
+                       "{s:s, s:s, s:s, s:o, s:o, s:o, s?o, s?o}",
                        "Id",
                        &id,
                        "Name",
@@ -481,7 +502,9 @@ int parse_container(const char *body,
                        "Config",
                        &config,
                        "Mounts",
-                       &mounts) < 0 ||
+                       &mounts,
+                       "NetworkSettings",
+                       &network) < 0 ||
         json_unpack_ex(config, &e, 0, "{s?o}", "Labels", &labels) < 0) {
         fail_json(err, &e);
         goto out;
@@ -496,6 +519,9 @@ int parse_container(const char *body,
         copy_image_id(c.image, image, "Image", err) < 0 ||
         parse_state(state, &c, err) < 0 ||
         parse_host_config(host, &c, err) < 0 ||
+        copy_keys(json_object_get(network, "Networks"),
+                  "NetworkSettings.Networks", &c.networks, &c.nnetworks,
+                  err) < 0 ||
         parse_mounts(mounts, &c, err) < 0 || parse_labels(labels, &c, err) < 0)
         goto out;
     *out = c;
@@ -559,6 +585,7 @@ void engine_image_clear(struct engine_image *image)
         return;
     free_strings(image->env, image->nenv);
     free_strings(image->volumes, image->nvolumes);
+    free_strings(image->entry, image->nentry);
     memset(image, 0, sizeof(*image));
 }
 
@@ -571,6 +598,7 @@ void engine_container_clear(struct engine_container *c)
         free(c->mounts[i].destination);
     }
     free(c->mounts);
+    free_strings(c->networks, c->nnetworks);
     json_decref(c->labels);
     memset(c, 0, sizeof(*c));
 }

@@ -34,6 +34,15 @@ static bool is_own(const char *mode)
            strcmp(mode, "shareable") == 0;
 }
 
+// The engine's word on the network: one of its own has a name, by which it
+// lists it; what the kernel knows, audit_process looks at.
+static bool network_is(const struct engine_container *c, const char *network)
+{
+    if (!network || strcmp(network, "none") == 0)
+        return strcmp(c->network_mode, network ? network : "host") == 0;
+    return c->nnetworks == 1 && strcmp(c->networks[0], network) == 0;
+}
+
 static int audit_engine(const struct request *r,
                         const struct engine_container *c,
                         struct berth_err *err)
@@ -52,17 +61,22 @@ static int audit_engine(const struct request *r,
         return differs(err, "it does not run");
     if (c->privileged || c->ncap_add > 0)
         return differs(err, "it is privileged");
-    if (!c->readonly_rootfs)
-        return differs(err, "its root file system is writable");
+    if (c->readonly_rootfs == r->writable)
+        return differs(err, "its root file system");
+    if (r->runtime && strcmp(c->runtime, r->runtime) != 0)
+        return differs(err, "its runtime");
+    if (r->pids_limit && c->pids_limit != r->pids_limit)
+        return differs(err, "its limit on processes");
     // DeviceRequests are one with all names in it, Devices are as many. Podman
     // shows neither, and ignores the former where it does not know CDI: what
     // there is then in /dev counts.
     if (r->gpus_by != REQUEST_GPUS_CDI &&
         c->ndevices !=
-            (r->gpus_by == REQUEST_GPUS_NVIDIA ? 1 : r->ngpus))
+            (r->gpus_by == REQUEST_GPUS_NVIDIA ? 1 : r->ngpus) + r->ndevices)
         return differs(err, "its devices");
-    if (strcmp(c->network_mode, "host") != 0 || !is_own(c->pid_mode) ||
-        !is_own(c->ipc_mode))
+    if (!network_is(c, r->network))
+        return differs(err, "its network");
+    if (!is_own(c->pid_mode) || !is_own(c->ipc_mode))
         return differs(err, "its namespaces");
     if (binds != r->nmounts)
         return differs(err, "its mounts");
@@ -178,12 +192,101 @@ static int audit_process(const struct request *r, pid_t pid,
     else if (same_namespace(pid, "pid") || same_namespace(pid, "mnt") ||
              same_namespace(pid, "ipc"))
         differs(err, "its namespaces");
+    else if (same_namespace(pid, "net") != !r->network)
+        differs(err, "its network");
     else
         rc = 0;
     free(status);
     if (fd >= 0)
         close(fd);
     return rc;
+}
+
+// What the kernel's security module calls the process PID, or "".
+static void read_label(pid_t pid, const char *file, char *out, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/attr/%s", (int)pid, file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
+    out[n > 0 ? n : 0] = 0;
+    out[strcspn(out, "\n")] = 0;
+    if (fd >= 0)
+        close(fd);
+}
+
+// "profile (enforce)"
+static bool apparmor_is(const char *label, const char *profile)
+{
+    size_t n = strlen(profile);
+
+    return strncmp(label, profile, n) == 0 &&
+           strcmp(label + n, " (enforce)") == 0;
+}
+
+// "user:role:type:level", of which PART is one with its name in front; a
+// level has colons of its own.
+static bool selinux_is(const char *label, const char *part)
+{
+    static const char *const names[] = {"user:", "role:", "type:", "level:"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t n = strlen(names[i]);
+        const char *value = part + n;
+        if (strncmp(part, names[i], n) == 0)
+            return strncmp(label, value, strlen(value)) == 0 &&
+                   strchr(i < 3 ? ":" : "", label[strlen(value)]);
+        label += strcspn(label, ":");
+        label += *label == ':';
+    }
+    return false;
+}
+
+static int audit_labels(const struct request *r, pid_t pid,
+                        struct berth_err *err)
+{
+    char label[1024];
+
+    if (r->apparmor) {
+        read_label(pid, "apparmor/current", label, sizeof(label));
+        if (!label[0])
+            read_label(pid, "current", label, sizeof(label));
+        if (!apparmor_is(label, r->apparmor))
+            return err_set(err, BERTH_EENGINE,
+                           "the container is not confined by the AppArmor "
+                           "profile %s, as the policy wants it: ask your "
+                           "administrator to load it on this node",
+                           r->apparmor);
+    }
+    if (r->selinux) {
+        read_label(pid, "current", label, sizeof(label));
+        if (!selinux_is(label, r->selinux))
+            return err_set(err, BERTH_EENGINE,
+                           "the container does not have the SELinux label %s "
+                           "that the policy wants: ask your administrator "
+                           "whether the engine and this node have SELinux on",
+                           r->selinux);
+    }
+    return 0;
+}
+
+// A tmpfs of the size that it should have, in whole pages.
+static int audit_size(int root, const char *target, uint64_t bytes,
+                      struct berth_err *err)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+    struct statvfs vfs;
+
+    int fd = (int)syscall(SYS_openat2, root, target, &how, sizeof(how));
+    bool ok = fd >= 0 && fstatvfs(fd, &vfs) == 0 &&
+              vfs.f_blocks * vfs.f_frsize >= bytes &&
+              vfs.f_blocks * vfs.f_frsize - bytes < 65536;
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : differs(err, target);
 }
 
 static int audit_mount(int root, const struct request_mount *m,
@@ -212,16 +315,19 @@ static int audit_mount(int root, const struct request_mount *m,
 }
 
 // Device nodes of the image's own must not work.
-static int audit_root(int root, struct berth_err *err)
+static int audit_root(int root, bool writable, struct berth_err *err)
 {
     struct statvfs vfs;
 
-    return fstatvfs(root, &vfs) < 0 || !(vfs.f_flag & ST_NODEV)
-               ? differs(err, "device nodes of its image would work")
-               : 0;
+    if (fstatvfs(root, &vfs) < 0 || !(vfs.f_flag & ST_NODEV))
+        return differs(err, "device nodes of its image would work");
+    return !(vfs.f_flag & ST_RDONLY) == writable
+               ? 0
+               : differs(err, "its root file system");
 }
 
 int audit_container(const struct request *request,
+                    const struct attach *attach,
                     const struct gpus *gpus,
                     const struct engine_container *container,
                     struct berth_err *err)
@@ -229,17 +335,24 @@ int audit_container(const struct request *request,
     char path[64];
 
     if (audit_engine(request, container, err) < 0 ||
-        audit_process(request, container->pid, err) < 0)
+        audit_process(request, container->pid, err) < 0 ||
+        audit_labels(request, container->pid, err) < 0)
         return -1;
     snprintf(path, sizeof(path), "/proc/%d/root", (int)container->pid);
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", path);
-    int rc = audit_root(root, err);
+    int rc = audit_root(root, request->writable, err);
     for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
-        rc = audit_mount(root, &request->mounts[i], err);
+        if (!attach_covers(attach, request->mounts[i].target))
+            rc = audit_mount(root, &request->mounts[i], err);
+    for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
+        rc = audit_size(root, request->tmpfs[i].target,
+                        request->tmpfs[i].bytes, err);
     if (rc == 0)
-        rc = gpus_audit(gpus, root, err);
+        rc = audit_size(root, "/dev/shm", request->shm_bytes, err);
+    if (rc == 0)
+        rc = gpus_audit(gpus, request->devices, request->ndevices, root, err);
     close(root);
     return rc;
 }

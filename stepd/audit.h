@@ -9,15 +9,19 @@
 #include "core/err.h"
 #include "core/request.h"
 #include "engine/engine.h"
+#include "stepd/attach.h"
 #include "stepd/gpus.h"
 
 // CONTAINER as the engine shows it and its first process as the kernel
 // shows it: image, identity, groups, capabilities, no-new-privileges,
-// seccomp, namespaces, each mount by device and inode and its flags, and
-// its device nodes (stepd/gpus.h).
+// seccomp, security labels, namespaces, network, runtime, limit on processes,
+// each of the engine's mounts by device and inode and its flags, the sizes of
+// file systems in memory, and its device nodes (stepd/gpus.h). What ATTACH has
+// laid over mounts came from no engine.
 // 0, or -1 with ERR set to the first difference (BERTH_EENGINE): the
 // container must be removed. As root, in the init pid namespace.
 int audit_container(const struct request *request,
+                    const struct attach *attach,
                     const struct gpus *gpus,
                     const struct engine_container *container,
                     struct berth_err *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: the facts of a step, of which image and cwd are the user's.
+// Input: the facts of a step, of which options and cwd are the user's.
 
 #include "stepd/container.h"
 
@@ -22,16 +22,19 @@
 #include "core/libpod.h"
 #include "core/limits.h"
 #include "core/overlay.h"
-#include "core/policy.h"
+#include "core/plan.h"
 #include "core/request.h"
 #include "engine/engine.h"
 #include "handover/wire.h"
+#include "stepd/attach.h"
 #include "stepd/audit.h"
+#include "stepd/devices.h"
 #include "stepd/gpus.h"
-#include "stepd/identity.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
+#include "stepd/ruling.h"
 #include "stepd/stage.h"
+#include "stepd/trusted.h"
 #include "stepd/ulimits.h"
 
 // What no container gets, whatever a user or an administrator asks for:
@@ -66,31 +69,28 @@ static const char *const never[] = {
     NULL,
 };
 
-// Always there, of bounded size.
-static const char *const tmpfs_always[] = {"/run", "/tmp", "/var/tmp"};
-
-enum { TMPFS_ALWAYS = sizeof(tmpfs_always) / sizeof(*tmpfs_always) };
-
 // What is needed to make one container, and gone when it is made.
 struct making {
     const struct step *step;
     const struct store_step *store;
     struct journal *journal;
-    struct policy *policy;
+    struct ruling ruling;
     struct engine *engine;
     struct engine_image image;
     struct engine_container seen;
-    struct identity identity;
     struct store_record record;
-    struct request request;
+    struct plan plan;
+    struct request *request; // the plan's, to be filled in
     struct request_mount mounts[BERTH_MOUNTS_MAX];
     char *paths[BERTH_MOUNTS_MAX]; // sources, owned
+    struct attach attach;
     struct request_tmpfs *tmpfs;
     struct request_ulimit ulimits[ULIMITS_MAX];
     struct request_label labels[8];
-    struct store_job allocation;
-    bool allocated; // the prolog told of it
+    struct strv devices;
+    char *seccomp;
     struct gpus gpus;
+    const char *capabilities[16]; // of NVIDIA's driver
     char job[16], uid[16], name[STEP_NAME_MAX];
     char id[65];
     const struct place *place;
@@ -98,57 +98,12 @@ struct making {
     pid_t prime;  // a child (stepd/place.h), or -1
 };
 
-// Without a prolog nothing is known of the job: no GPUs, no cluster.
-static int find_allocation(struct making *m, struct berth_err *err)
-{
-    m->allocated = store_job_read(BERTH_STATEDIR, m->step->node, m->step->job,
-                                  &m->allocation, err) == 0;
-    journal_note(m->journal, "cluster", m->allocation.cluster);
-    journal_note(m->journal, "partition", m->allocation.partition);
-    return m->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
-}
-
-static int decide_step(struct making *m, struct imgref *ref,
-                       struct berth_err *err)
-{
-    char name[IMGREF_TEXT_MAX];
-    const struct step *step = m->step;
-    struct policy_source source = {step->conf, (int)step->conf_line,
-                                   step->conf_cut != 0};
-    struct subject subject = {.uid = step->uid, .gid = step->gid};
-    struct decision decision;
-    struct rules rules;
-
-    if (step->wrong)
-        return err_set(err, BERTH_EINVAL, "%s", step->wrong);
-    m->policy = policy_parse(step->words.n,
-                             (const char *const *)step->words.v,
-                             &source, NULL, NULL, 0, err);
-    if (!m->policy || policy_rules(m->policy, &subject, &rules, err) < 0)
-        return -1;
-    decide(&rules, &step->options, &subject, &decision);
-    if (decision.image.path[0]) {
-        imgref_format(&decision.image, name);
-        journal_note(m->journal, "name", name);
-        journal_note(m->journal, "rule",
-                     decision.rule ? decision.rule->text : "");
-    }
-    if (decision.verdict != VERDICT_ALLOW)
-        err_set(err, decision.code, "%s", decision.reason);
-    *ref = decision.image;
-    int rc = decision.verdict == VERDICT_ALLOW ? 0 : -1;
-    decision_clear(&decision);
-    rules_clear(&rules);
-    return rc;
-}
-
-static int find_image(struct making *m, const struct imgref *ref,
-                      struct berth_err *err)
+static int find_image(struct making *m, struct berth_err *err)
 {
     char name[IMGREF_TEXT_MAX];
 
-    imgref_format(ref, name);
-    m->engine = engine_open(policy_engine(m->policy), err);
+    imgref_format(&m->ruling.decision.image, name);
+    m->engine = engine_open(policy_engine(m->ruling.policy), err);
     if (!m->engine)
         return -1;
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
@@ -168,57 +123,56 @@ static int find_image(struct making *m, const struct imgref *ref,
 
 // Adds a mount whose source is NAME in the store's directory.
 static int add_mount(struct making *m, const char *name, const char *target,
-                     bool readonly, struct berth_err *err)
+                     struct berth_err *err)
 {
+    struct request *r = m->request;
     char *path = NULL;
 
-    if (m->request.nmounts == BERTH_MOUNTS_MAX ||
+    if (r->nmounts == BERTH_MOUNTS_MAX ||
         asprintf(&path, "%s/%s", m->store->path, name) < 0)
-        return err_set(err, BERTH_ENOMEM, "too many mounts");
-    m->paths[m->request.nmounts] = path;
-    m->mounts[m->request.nmounts++] =
-        (struct request_mount){path, target, readonly};
+        return err_set(err, BERTH_EINVAL,
+                       "a container can have %d mounts: ask for fewer",
+                       BERTH_MOUNTS_MAX);
+    m->paths[r->nmounts] = path;
+    m->mounts[r->nmounts++] =
+        (struct request_mount){path, target, true};
     return 0;
 }
 
 static int stage(struct making *m, int fd, const char *name,
-                 const char *target, bool readonly, struct berth_err *err)
+                 const char *target, struct berth_err *err)
 {
-    return stage_bind(fd, m->store->dir, name, readonly, err) < 0
+    return stage_bind(fd, m->store->dir, name, true, err) < 0
                ? -1
-               : add_mount(m, name, target, readonly, err);
+               : add_mount(m, name, target, err);
 }
 
-// Opens PATH with the user's rights and stages it at the same path.
-static int stage_users(struct making *m, const char *path, const char *name,
-                       bool readonly, bool judge, struct berth_err *err)
+// The mounts that the decision has.
+static int stage_decided(struct making *m, struct berth_err *err)
 {
-    struct stage_user user = {m->step->uid, m->step->gid, m->step->gids,
-                              m->step->ngids};
+    const char *socket = policy_engine(m->ruling.policy);
+    const char *all[sizeof(never) / sizeof(*never) + 1];
+    size_t n = 0;
     int rc = -1;
 
-    int fd = stage_open(&user, path, err);
-    if (fd >= 0 && (!judge || stage_judge(fd, path, never, err) == 0))
-        rc = stage(m, fd, name, path, readonly, err);
-    if (fd >= 0)
-        close(fd);
+    // Where the engine's socket is no container looks, either.
+    char *dir = strndup(socket, (size_t)(strrchr(socket, '/') - socket));
+    for (; never[n]; n++)
+        all[n] = never[n];
+    all[n++] = dir && dir[0] ? dir : "/";
+    all[n] = NULL;
+    if (!dir ||
+        attach_stage(&m->ruling.decision, &m->ruling.subject, m->step->script,
+                     all, m->store->dir, &m->attach, err) < 0)
+        goto out;
+    rc = 0;
+    for (size_t i = 0; rc == 0 && i < m->attach.n; i++)
+        if (!m->attach.v[i].nested)
+            rc = add_mount(m, m->attach.v[i].name, m->attach.v[i].target,
+                           err);
+out:
+    free(dir);
     return rc;
-}
-
-// The working directory is mounted where it is. "/" is there anyway.
-static int stage_workdir(struct making *m, struct berth_err *err)
-{
-    if (strcmp(m->step->cwd, "/") == 0)
-        return 0;
-    if (stage_users(m, m->step->cwd, "workdir", false, true, err) == 0)
-        return 0;
-    char why[sizeof(err->text)];
-    memcpy(why, err->text, sizeof(why));
-    return err_set(err,
-                   err->code,
-                   "the working directory cannot be had in a container: %s; "
-                   "start from another directory, or name one with --chdir",
-                   why);
 }
 
 // berth-init comes from where berth is installed, which root chose.
@@ -238,7 +192,7 @@ static int stage_init(struct making *m, struct berth_err *err)
                 path,
                 m->step->node);
     else
-        rc = stage(m, fd, "init", WIRE_INIT_PATH, true, err);
+        rc = stage(m, fd, "init", WIRE_INIT_PATH, err);
     if (fd >= 0)
         close(fd);
     return rc;
@@ -260,7 +214,7 @@ static int stage_empty(struct making *m, const char *name, const char *target,
     if (fd < 0 || fchmod(fd, 0644) < 0)
         err_set(err, BERTH_ESYS, "making %s: %m", name);
     else
-        rc = stage(m, fd, mount, target, true, err);
+        rc = stage(m, fd, mount, target, err);
     if (fd >= 0)
         close(fd);
     return rc;
@@ -273,8 +227,7 @@ static int stage_control(struct making *m, struct berth_err *err)
         return -1;
     int fd = openat(m->store->dir, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     int rc = fd < 0 ? err_set(err, BERTH_ESYS, "control: %m")
-                    : stage(m, fd, "control.mount", WIRE_CONTROL_PATH, true,
-                            err);
+                    : stage(m, fd, "control.mount", WIRE_CONTROL_PATH, err);
     if (fd >= 0)
         close(fd);
     return rc;
@@ -282,47 +235,53 @@ static int stage_control(struct making *m, struct berth_err *err)
 
 static int stage_all(struct making *m, struct berth_err *err)
 {
-    if (stage_workdir(m, err) < 0 || stage_init(m, err) < 0 ||
-        stage_control(m, err) < 0 ||
-        stage_empty(m, "passwd", "/etc/passwd", err) < 0 ||
-        stage_empty(m, "group", "/etc/group", err) < 0)
-        return -1;
-    // Slurm's own copy of the batch script, which the user can read.
-    if (m->step->script &&
-        stage_users(m, m->step->script, "script", true, false, err) < 0)
-        return -1;
-    return 0;
+    return stage_decided(m, err) < 0 || stage_init(m, err) < 0 ||
+                   stage_control(m, err) < 0 ||
+                   stage_empty(m, "passwd", "/etc/passwd", err) < 0 ||
+                   stage_empty(m, "group", "/etc/group", err) < 0
+               ? -1
+               : 0;
 }
 
-static bool has_mount(const struct making *m, const char *target)
+static bool is_taken(const struct making *m, const char *target)
 {
-    for (size_t i = 0; i < m->request.nmounts; i++)
+    const struct request *r = m->request;
+
+    for (size_t i = 0; i < r->nmounts; i++)
         if (strcmp(m->mounts[i].target, target) == 0)
             return true;
-    return false;
+    for (size_t i = 0; i < r->ntmpfs; i++)
+        if (strcmp(m->tmpfs[i].target, target) == 0)
+            return true;
+    return attach_holds(&m->attach, target);
 }
 
-// A tmpfs also for each VOLUME that the image declares: the engine would
-// make an anonymous volume of each, on its disk and without a bound.
+// The plan's, and one for each VOLUME that the image declares: the engine
+// would make an anonymous volume of each, on its disk and without a bound.
 static int choose_tmpfs(struct making *m, uint64_t bytes,
                         struct berth_err *err)
 {
-    m->tmpfs = calloc(TMPFS_ALWAYS + m->image.nvolumes, sizeof(*m->tmpfs));
+    struct request *r = m->request;
+    size_t planned = r->ntmpfs;
+
+    m->tmpfs = calloc(planned + m->image.nvolumes + 1, sizeof(*m->tmpfs));
     if (!m->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-    for (size_t i = 0; i < TMPFS_ALWAYS + m->image.nvolumes; i++) {
-        const char *target = i < TMPFS_ALWAYS
-                                 ? tmpfs_always[i]
-                                 : m->image.volumes[i - TMPFS_ALWAYS];
-        if (!request_target_ok(target))
+    r->ntmpfs = 0;
+    for (size_t i = 0; i < planned + m->image.nvolumes; i++) {
+        struct request_tmpfs one =
+            i < planned ? m->plan.tmpfs[i]
+                        : (struct request_tmpfs){
+                              m->image.volumes[i - planned], bytes};
+        if (!request_target_ok(one.target))
             return err_set(err,
                            BERTH_EINVAL,
                            "the image declares a volume at a place where none "
                            "can be: ask its author to move it");
-        if (!has_mount(m, target))
-            m->tmpfs[m->request.ntmpfs++] =
-                (struct request_tmpfs){target, bytes};
+        if (!is_taken(m, one.target))
+            m->tmpfs[r->ntmpfs++] = one;
     }
+    r->tmpfs = m->tmpfs;
     return 0;
 }
 
@@ -331,7 +290,7 @@ static int choose_tmpfs(struct making *m, uint64_t bytes,
 // as another source. (A tmpfs' options stand behind a colon there.)
 static int check_names(const struct making *m, struct berth_err *err)
 {
-    const struct request *r = &m->request;
+    const struct request *r = m->request;
     const char *bad = NULL;
 
     for (size_t i = 0; i < r->nmounts; i++)
@@ -358,22 +317,22 @@ static void choose_labels(struct making *m)
     snprintf(m->uid, sizeof(m->uid), "%u", step->uid);
     step_name(step->job, step->step, m->name);
     m->labels[n++] = (struct request_label){"berth.cluster",
-                                              m->allocation.cluster};
+                                              m->ruling.allocation.cluster};
     m->labels[n++] = (struct request_label){"berth.node", step->node};
     m->labels[n++] = (struct request_label){"berth.job", m->job};
     m->labels[n++] = (struct request_label){"berth.step", m->name};
     m->labels[n++] = (struct request_label){"berth.uid", m->uid};
     m->labels[n++] =
         (struct request_label){STORE_NONCE_LABEL, m->record.nonce};
-    m->request.nlabels = n;
+    m->request->nlabels = n;
 }
 
 // By CDI, if the administrator says so; NVIDIA's GPUs also if the engine has
 // them so, and Podman has no other means. Only for these it is asked.
 static int request_gpus(struct making *m, struct berth_err *err)
 {
-    const char *cdi = policy_cdi(m->policy);
-    struct request *r = &m->request;
+    const char *cdi = policy_cdi(m->ruling.policy);
+    struct request *r = m->request;
     bool has = false;
 
     if (cdi || !gpus_are_nvidias(&m->gpus))
@@ -387,48 +346,150 @@ static int request_gpus(struct making *m, struct berth_err *err)
     return has ? 0 : gpus_request(&m->gpus, NULL, r, err);
 }
 
-static int choose(struct making *m, struct berth_err *err)
+// The GPUs that Slurm gave the step, if the policy lets it have them: a rule
+// that is being rolled out only warns.
+static int choose_gpus(struct making *m, struct berth_err *err)
 {
-    struct request *r = &m->request;
-    long long half = (long long)sysconf(_SC_PHYS_PAGES) / 2 *
-                     sysconf(_SC_PAGESIZE);
+    const struct rules *rules = &m->ruling.rules;
+    struct decision *decision = &m->ruling.decision;
+    struct request *r = m->request;
+    const size_t most = sizeof(m->capabilities) / sizeof(*m->capabilities);
 
-    if (half <= 0)
+    if (gpus_choose(m->step,
+                    m->ruling.allocated ? &m->ruling.allocation : NULL,
+                    &m->gpus, err) < 0)
+        return -1;
+    if (gpu_set_check(&m->gpus.set, m->gpus.table, m->step->node, rules,
+                      err) < 0) {
+        if (rules->mode == RULE_MODE_ENFORCE || err->code != BERTH_EDENIED)
+            return -1;
+        if (!decision->warning[0])
+            snprintf(decision->warning, sizeof(decision->warning), "%s",
+                     err->text);
+    }
+    for (size_t i = 0; i < rules->gpu_capabilities.n && i < most; i++)
+        m->capabilities[r->ngpu_capabilities++] =
+            rules->gpu_capabilities.v[i]->text;
+    r->gpu_capabilities = m->capabilities;
+    return request_gpus(m, err);
+}
+
+// Gives Podman M->seccomp as a file of this step's.
+static int write_seccomp(struct making *m, struct berth_err *err)
+{
+    size_t len = strlen(m->seccomp);
+    char *path = NULL;
+    int fd = openat(m->store->dir, "seccomp",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    int rc = fd >= 0 && write(fd, m->seccomp, len) == (ssize_t)len &&
+                     asprintf(&path, "%s/seccomp", m->store->path) >= 0
+                 ? 0
+                 : err_set(err, BERTH_ESYS, "writing the seccomp profile: %m");
+
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0) {
+        free(m->seccomp);
+        m->request->seccomp = m->seccomp = path;
+    }
+    return rc;
+}
+
+// The administrator's profile: Docker takes its text, Podman the path of a
+// file, which is here a copy of what was trusted.
+static int choose_seccomp(struct making *m, struct berth_err *err)
+{
+    const char *path = m->ruling.rules.seccomp;
+    char *text = NULL;
+    json_error_t why;
+    size_t len;
+
+    if (!path)
+        return 0;
+    if (trusted_read(path, &text, &len, err) < 0)
+        return err_prefix(err, "seccomp");
+    json_t *profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    free(text);
+    m->seccomp = json_is_object(profile) ? json_dumps(profile, JSON_COMPACT)
+                                         : NULL;
+    json_decref(profile);
+    if (!m->seccomp)
+        return err_set(err, BERTH_EINVAL,
+                       "seccomp: %s is not a JSON object: tell your "
+                       "administrator",
+                       path);
+    m->request->seccomp = m->seccomp;
+    return engine_is_podman(m->engine) ? write_seccomp(m, err) : 0;
+}
+
+// What Podman's interface for Docker's clients would ignore.
+static int check_podman(const struct making *m, struct berth_err *err)
+{
+    if (!engine_is_podman(m->engine) || !m->request->runtime)
+        return 0;
+    return err_set(err, BERTH_EINVAL,
+                   "runtime = \"%s\" cannot be had with Podman, which takes "
+                   "it from containers.conf only: tell your administrator",
+                   m->request->runtime);
+}
+
+static int choose(struct making *m, struct strv *overlay,
+                  struct berth_err *err)
+{
+    struct request *r = m->request;
+    const struct rules *rules = &m->ruling.rules;
+    long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
+                       sysconf(_SC_PAGESIZE);
+
+    if (memory <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    if (gpus_choose(m->step, m->allocated ? &m->allocation : NULL, &m->gpus,
-                    err) < 0 ||
-        request_gpus(m, err) < 0)
+    struct request_mount *mounts = m->mounts;
+    size_t nmounts = r->nmounts;
+    if (plan_make(&m->ruling.decision, &m->ruling.subject, (uint64_t)memory,
+                  &m->plan, err) < 0)
         return -1;
     r->image_id = m->image.id;
-    r->uid = m->step->uid;
-    r->gid = m->step->gid;
-    r->gids = m->step->gids;
-    r->ngids = m->step->ngids;
-    r->mounts = m->mounts;
-    r->ulimits = m->ulimits;
+    r->mounts = mounts;
+    r->nmounts = nmounts;
     r->labels = m->labels;
     r->image_env = m->image.env;
     r->nimage_env = m->image.nenv;
-    r->shm_bytes = (uint64_t)half;
-    r->nulimits = ulimits_choose(m->ulimits);
-    choose_labels(m);
-    if (choose_tmpfs(m, (uint64_t)half, err) < 0 || check_names(m, err) < 0)
+    r->ulimits = m->ulimits;
+    size_t nulimits = ulimits_choose(m->ulimits);
+    if (ulimits_override(m->plan.ulimits, r->nulimits, m->ulimits, nulimits,
+                         overlay, err) < 0)
         return -1;
-    r->tmpfs = m->tmpfs;
+    r->nulimits = nulimits;
+    choose_labels(m);
+    if (choose_gpus(m, err) < 0 ||
+        devices_find(&rules->devices, r, &m->devices, err) < 0 ||
+        choose_seccomp(m, err) < 0 ||
+        choose_tmpfs(m, plan_size(&rules->tmp_size, (uint64_t)memory), err) <
+            0 ||
+        check_names(m, err) < 0 || check_podman(m, err) < 0)
+        return -1;
     return 0;
 }
 
-// HOME is the user's home where it is mounted, else the working directory.
 static int make_overlay(struct making *m, struct strv *out,
                         struct berth_err *err)
 {
-    const char *home = m->identity.home;
+    const struct decision *d = &m->ruling.decision;
     struct overlay overlay = {
         .argv0 = m->step->argv0,
-        .cwd = m->step->cwd,
-        .home = has_mount(m, home) ? home : m->step->cwd,
+        .entry = m->image.entry,
+        .nentry = d->entrypoint ? m->image.nentry : 0,
+        .cwd = d->workdir,
+        .home = m->attach.no_home ? d->workdir : d->home,
+        .env_deny = &m->ruling.rules.env_deny,
+        .env_pass = &m->ruling.rules.env_pass,
         .image_env = m->image.env,
         .nimage_env = m->image.nenv,
+        .env = d->env,
+        .nenv = d->nenv,
+        .env_set = d->env_set,
+        .nenv_set = d->nenv_set,
     };
 
     return overlay_build(&overlay, out, err) < 0
@@ -493,10 +554,10 @@ static void explain(const struct making *m, struct berth_err *err)
                 "%s on node %s has no CDI device %s: ask your administrator "
                 "to write a CDI specification for the node's GPUs (for "
                 "NVIDIA's, nvidia-ctk cdi generate does)",
-                engine, node, m->request.gpus[0]);
+                engine, node, m->request->gpus[0]);
     else if (!strstr(err->text, "could not select device driver"))
         return;
-    else if (m->request.gpus_by == REQUEST_GPUS_NVIDIA)
+    else if (m->request->gpus_by == REQUEST_GPUS_NVIDIA)
         err_set(err, BERTH_EENGINE,
                 "%s on node %s has no driver for NVIDIA's GPUs: ask your "
                 "administrator to install the NVIDIA Container Toolkit there",
@@ -512,7 +573,7 @@ static void explain(const struct making *m, struct berth_err *err)
 static int create(struct making *m, const json_t *body, struct berth_err *err)
 {
     if (!engine_is_podman(m->engine) ||
-        m->request.gpus_by != REQUEST_GPUS_CDI)
+        m->request->gpus_by != REQUEST_GPUS_CDI)
         return engine_container_create(m->engine, m->record.container, body,
                                        m->id, err);
     char *text = libpod_request(body, m->record.container, err);
@@ -522,16 +583,18 @@ static int create(struct making *m, const json_t *body, struct berth_err *err)
     return rc;
 }
 
-static int start(struct making *m, struct berth_err *err)
+static int start(struct making *m, struct strv *overlay,
+                 struct berth_err *err)
 {
     int rc = -1;
 
-    if (store_record_write(m->store, policy_engine(m->policy), &m->record,
-                           err) < 0 ||
-        choose(m, err) < 0)
+    if (store_record_write(m->store, policy_engine(m->ruling.policy),
+                           &m->record, err) < 0 ||
+        choose(m, overlay, err) < 0)
         return -1;
+    journal_note(m->journal, "warning", m->ruling.decision.warning);
     journal_allow(m->journal);
-    json_t *body = request_build(&m->request, err);
+    json_t *body = request_build(m->request, err);
     if (body && create(m, body, err) == 0 &&
         store_record_created(m->store, err) == 0 &&
         (m->prime = place_prime(m->place)) != 0 &&
@@ -569,24 +632,27 @@ int container_create(const struct step *step, const struct place *place,
                        .place = place,
                        .listener = -1,
                        .prime = -1};
-    struct imgref ref;
+    const struct rules *rules = &m.ruling.rules;
     int control = -1, rc = -1;
 
     *out = (struct container){.control = -1};
-    if (find_allocation(&m, err) < 0 || decide_step(&m, &ref, err) < 0 ||
-        find_image(&m, &ref, err) < 0 ||
-        stage_all(&m, err) < 0 || start(&m, err) < 0 ||
-        identity_lookup(step, &m.identity, err) < 0 ||
+    m.request = &m.plan.request;
+    if (ruling_make(step, journal, &m.ruling, err) < 0 ||
+        find_image(&m, err) < 0 || stage_all(&m, err) < 0 ||
+        start(&m, &out->overlay, err) < 0 ||
         make_overlay(&m, &out->overlay, err) < 0 ||
         (control = await_init(&m, err)) < 0 ||
-        (m.request.gpus_by == REQUEST_GPUS_CDI &&
+        (m.request->gpus_by == REQUEST_GPUS_CDI &&
          gpus_inherit(m.seen.pid, m.image.env, m.image.nenv, &out->overlay,
                       err) < 0) ||
-        inside_prepare(m.seen.pid, &m.request, &m.identity, store->dir, err) <
-            0 ||
-        audit_container(&m.request, &m.gpus, &m.seen, err) < 0 ||
+        inside_prepare(m.seen.pid, m.request, &m.attach, &m.ruling.identity,
+                       store->dir, err) < 0 ||
+        audit_container(m.request, &m.attach, &m.gpus, &m.seen, err) < 0 ||
         note_cgroups(&m, err) < 0)
         goto out;
+    out->pids_limit = rules->pids_limit;
+    if (rules->mode == RULE_MODE_WARN)
+        memcpy(out->warning, m.ruling.decision.warning, sizeof(out->warning));
     out->pid = m.seen.pid;
     out->control = control;
     out->gpus = m.gpus;
@@ -607,12 +673,15 @@ out:
     engine_container_clear(&m.seen);
     engine_image_clear(&m.image);
     engine_close(m.engine);
-    policy_free(m.policy);
-    identity_clear(&m.identity);
+    attach_clear(&m.attach);
     gpus_clear(&m.gpus);
-    for (size_t i = 0; i < m.request.nmounts; i++)
+    for (size_t i = 0; i < BERTH_MOUNTS_MAX; i++)
         free(m.paths[i]);
     free(m.tmpfs);
+    free(m.seccomp);
+    strv_clear(&m.devices);
+    plan_clear(&m.plan);
+    ruling_clear(&m.ruling);
     return rc;
 }
 

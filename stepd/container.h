@@ -19,11 +19,12 @@ struct container {
     pid_t pid;           // of berth-init
     int control;         // link to it: closing it ends the container
     struct strv overlay; // of the tasks' environment (handover/wire.h)
+    uint64_t pids_limit; // stepd/place.h
+    char warning[1024];  // for the user, or empty
     struct gpus gpus;    // that are in it
 };
 
-// Decides by the words of plugstack.conf whether STEP may have its
-// container, and makes, starts and audits it. What it makes on the node is
+// Decides by the administrator's files whether STEP may have its container, and makes, starts and audits it. What it makes on the node is
 // in STORE and on record there, also when it fails. JOURNAL learns what was
 // decided. Blocks as long as the engine does. Returns 0 and OUT, or -1 with
 // ERR set to a sentence for the user.

@@ -324,7 +324,9 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 // The nodes of one container's /dev, as they are compared.
 struct audit {
     const struct gpus *gpus;
-    size_t found; // files of the GPUs
+    const char *const *devices; // the administrator's
+    size_t ndevices;
+    size_t found; // files of the GPUs, and devices
     struct berth_err *err;
 };
 
@@ -397,9 +399,26 @@ static bool is_gpus(const struct gpus *gpus, const char *path, dev_t rdev)
     return false;
 }
 
+// Says whether PATH is one of the administrator's devices, and the node's.
+static bool is_administrators(const struct audit *audit, const char *path,
+                              const struct stat *st)
+{
+    struct stat want;
+
+    for (size_t i = 0; i < audit->ndevices; i++)
+        if (strcmp(path, audit->devices[i]) == 0)
+            return stat(path, &want) == 0 && want.st_rdev == st->st_rdev &&
+                   (want.st_mode & S_IFMT) == (st->st_mode & S_IFMT);
+    return false;
+}
+
 static int audit_node(struct audit *audit, const char *path,
                       const struct stat *st)
 {
+    if (is_administrators(audit, path, st)) {
+        audit->found++;
+        return 0;
+    }
     if (S_ISCHR(st->st_mode) && is_gpus(audit->gpus, path, st->st_rdev)) {
         audit->found++;
         return 0;
@@ -449,15 +468,17 @@ static int audit_dir(struct audit *audit, int fd, const char *path, int depth)
     return rc;
 }
 
-int gpus_audit(const struct gpus *gpus, int root, struct berth_err *err)
+int gpus_audit(const struct gpus *gpus, const char *const *devices,
+               size_t ndevices, int root, struct berth_err *err)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT |
                                       RESOLVE_NO_MAGICLINKS |
                                       RESOLVE_NO_SYMLINKS};
-    struct audit audit = {.gpus = gpus, .err = err};
+    struct audit audit = {.gpus = gpus, .devices = devices,
+                          .ndevices = ndevices, .err = err};
     const struct gpu *gpu;
-    size_t wanted = 0;
+    size_t wanted = ndevices;
 
     int dev = (int)syscall(SYS_openat2, root, "/dev", &how, sizeof(how));
     if (audit_dir(&audit, dev, "/dev", 0) < 0)
@@ -467,7 +488,8 @@ int gpus_audit(const struct gpus *gpus, int root, struct berth_err *err)
             wanted += is_first(gpus, gpu, k);
     return audit.found == wanted
                ? 0
-               : differs(err, "it lacks a device of GPU", gpus->names.v[0]);
+               : differs(err, "it lacks a device, of those such as",
+                         gpus->names.n ? gpus->names.v[0] : devices[0]);
 }
 
 void gpus_clear(struct gpus *gpus)

@@ -57,10 +57,11 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
                  struct berth_err *err);
 
 // Compares the device nodes in the /dev of the container whose root ROOT is
-// open on with what there should be: each file of each GPU, the engine's
-// standard ones, and no other but those that NVIDIA's drivers share. 0, or
+// open on with what there should be: each file of each GPU, each of DEVICES,
+// the engine's standard ones, and no other but those that NVIDIA's drivers share. 0, or
 // -1 with ERR set to the first difference.
-int gpus_audit(const struct gpus *gpus, int root, struct berth_err *err);
+int gpus_audit(const struct gpus *gpus, const char *const *devices,
+               size_t ndevices, int root, struct berth_err *err);
 
 void gpus_clear(struct gpus *gpus);
 

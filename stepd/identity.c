@@ -20,7 +20,8 @@ static const char *field(const char *s, const char *otherwise)
     return s && *s && !strpbrk(s, ":\n") ? s : otherwise;
 }
 
-static void add_group(FILE *out, gid_t gid, const char *user, char *buf)
+// Appends the line of group GID, and returns its name, if it has one.
+static char *add_group(FILE *out, gid_t gid, const char *user, char *buf)
 {
     struct group gr, *found = NULL;
     char number[32];
@@ -28,44 +29,59 @@ static void add_group(FILE *out, gid_t gid, const char *user, char *buf)
     snprintf(number, sizeof(number), "group%u", gid);
     if (getgrgid_r(gid, &gr, buf, NSS_BUFFER, &found) != 0)
         found = NULL;
-    fprintf(out, "%s:x:%u:%s\n", field(found ? gr.gr_name : NULL, number),
-            gid, user);
+    const char *name = field(found ? gr.gr_name : NULL, NULL);
+    fprintf(out, "%s:x:%u:%s\n", name ? name : number, gid, user);
+    return name ? strdup(name) : NULL;
+}
+
+static char *make_groups(const struct step *step, const char *user,
+                         struct identity *out, char *buf)
+{
+    char *text = NULL;
+    size_t size;
+
+    out->groups = calloc(step->ngids + 1, sizeof(*out->groups));
+    FILE *f = out->groups ? open_memstream(&text, &size) : NULL;
+    if (!f)
+        return NULL;
+    out->ngroups = step->ngids;
+    out->primary = add_group(f, step->gid, "", buf);
+    for (size_t i = 0; i < step->ngids; i++)
+        if (step->gids[i] != step->gid)
+            out->groups[i] = add_group(f, step->gids[i], user, buf);
+        else if (out->primary)
+            out->groups[i] = strdup(out->primary);
+    if (fclose(f) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 int identity_lookup(const struct step *step, struct identity *out,
                     struct berth_err *err)
 {
     struct passwd pw, *found = NULL;
-    char number[32], *group = NULL, *passwd = NULL, *home = NULL;
-    size_t size;
-    char *buf = malloc(NSS_BUFFER), *user = NULL;
+    char number[32];
+    char *buf = malloc(NSS_BUFFER);
 
+    *out = (struct identity){0};
     snprintf(number, sizeof(number), "user%u", step->uid);
     if (buf && getpwuid_r(step->uid, &pw, buf, NSS_BUFFER, &found) != 0)
         found = NULL;
-    home = strdup(field(found ? pw.pw_dir : NULL, "/"));
-    user = strdup(field(found ? pw.pw_name : NULL, number));
+    const char *home = field(found ? pw.pw_dir : NULL, NULL);
+    const char *user = field(found ? pw.pw_name : NULL, NULL);
+    out->home = home ? strdup(home) : NULL;
+    out->user = user ? strdup(user) : NULL;
+    user = out->user ? out->user : number;
     // The image need not have the user's shell; every image that has a
     // shell has this one.
-    if (home && user &&
-        asprintf(&passwd, "%s:x:%u:%u::%s:/bin/sh\n", user, step->uid,
-                 step->gid, home) < 0)
-        passwd = NULL;
-    FILE *f = open_memstream(&group, &size);
-    if (f && buf && user) {
-        add_group(f, step->gid, "", buf);
-        for (size_t i = 0; i < step->ngids; i++)
-            if (step->gids[i] != step->gid)
-                add_group(f, step->gids[i], user, buf);
-    }
-    if (f && fclose(f) != 0) {
-        free(group);
-        group = NULL;
-    }
-    free(user);
+    if (asprintf(&out->passwd, "%s:x:%u:%u::%s:/bin/sh\n", user, step->uid,
+                 step->gid, out->home ? out->home : "/") < 0)
+        out->passwd = NULL;
+    if (buf)
+        out->group = make_groups(step, user, out, buf);
     free(buf);
-    *out = (struct identity){home, passwd, group};
-    if (!home || !passwd || !group) {
+    if (!out->passwd || !out->group) {
         identity_clear(out);
         return err_set(err, BERTH_ENOMEM, "memory is out");
     }
@@ -74,7 +90,12 @@ int identity_lookup(const struct step *step, struct identity *out,
 
 void identity_clear(struct identity *identity)
 {
+    free(identity->user);
     free(identity->home);
+    free(identity->primary);
+    for (size_t i = 0; i < identity->ngroups; i++)
+        free(identity->groups[i]);
+    free(identity->groups);
     free(identity->passwd);
     free(identity->group);
     *identity = (struct identity){0};

@@ -12,7 +12,11 @@
 #include "core/step.h"
 
 struct identity {
-    char *home;   // the user's, as the node knows it; "/" if it does not
+    char *user;   // as the node knows them: NULL if it does not
+    char *home;
+    char *primary; // group
+    char **groups; // of the step's gids, each or NULL
+    size_t ngroups;
     char *passwd; // lines for /etc/passwd, each with its newline
     char *group;
 };

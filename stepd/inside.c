@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
@@ -17,6 +18,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -95,25 +97,94 @@ static int seal_root(void)
                         sizeof(attr));
 }
 
+static int open_inside(const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+// In a directory that only REQUEST's user may search (NFS with root_squash),
+// root looks as he does.
+static int open_place(const char *path, const struct request *request)
+{
+    int fd = open_inside(path);
+
+    if (fd >= 0 || errno != EACCES)
+        return fd;
+    setgroups(request->ngids, request->gids);
+    setfsgid(request->gid);
+    setfsuid(request->uid);
+    fd = open_inside(path);
+    setfsuid(0);
+    setfsgid(0);
+    setgroups(0, NULL);
+    return fd;
+}
+
+static int lay_over(const struct attach_entry *entry,
+                    const struct request *request)
+{
+    int fd = open_place(entry->target, request);
+
+    return fd < 0 ? -1
+                  : (int)syscall(SYS_move_mount, entry->tree, "", fd, "",
+                                 MOVE_MOUNT_F_EMPTY_PATH |
+                                     MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+// What the child exits with: a mount's number behind these.
+enum { PREPARED = 0, UNPREPARED = 1, NO_PLACE = 2 };
+
 // The child. Nothing of libc that could load or look up anything is called
 // from here on: "/" is the image's.
 static _Noreturn void prepare(int ns, const struct request *request,
-                              int passwd, int group)
+                              const struct attach *mounts, int passwd,
+                              int group)
 {
     if (setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
-        _exit(1);
+        _exit(UNPREPARED);
     for (size_t i = 0; i < request->nmounts; i++)
-        if (seal_mount(&request->mounts[i]) < 0)
-            _exit(1);
+        if (!attach_covers(mounts, request->mounts[i].target) &&
+            seal_mount(&request->mounts[i]) < 0)
+            _exit(UNPREPARED);
+    for (size_t i = 0; i < mounts->n; i++)
+        if (lay_over(&mounts->v[i], request) < 0)
+            _exit(NO_PLACE + (int)i);
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
         append_file(tree, "etc/group", group) < 0)
-        _exit(1);
-    _exit(0);
+        _exit(UNPREPARED);
+    _exit(PREPARED);
+}
+
+static int explain(int status, const struct attach *mounts,
+                   struct berth_err *err)
+{
+    size_t i = WIFEXITED(status) && WEXITSTATUS(status) >= NO_PLACE
+                   ? (size_t)WEXITSTATUS(status) - NO_PLACE
+                   : mounts->n;
+
+    if (i >= mounts->n)
+        return err_set(err, BERTH_ESYS,
+                       "the container cannot be prepared from within");
+    return err_set(err, BERTH_EINVAL,
+                   "nothing can be mounted at %s in the container, because %s "
+                   "no such %s: %s",
+                   mounts->v[i].target,
+                   mounts->v[i].nested ? "the directory that is mounted above "
+                                         "it has"
+                                       : "there is",
+                   mounts->v[i].is_dir ? "directory" : "file",
+                   mounts->v[i].nested ? "make it there first"
+                                       : "tell your administrator");
 }
 
 int inside_prepare(pid_t pid, const struct request *request,
+                   const struct attach *mounts,
                    const struct identity *identity, int dir,
                    struct berth_err *err)
 {
@@ -132,10 +203,9 @@ int inside_prepare(pid_t pid, const struct request *request,
     }
     pid_t child = fork();
     if (child == 0)
-        prepare(ns, request, passwd, group);
+        prepare(ns, request, mounts, passwd, group);
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-        err_set(err, BERTH_ESYS,
-                "the container cannot be prepared from within");
+        explain(status, mounts, err);
         goto out;
     }
     rc = 0;
@@ -228,15 +298,6 @@ static int clone_mount(int from, const char *path, uint64_t flags)
         tree = -1;
     }
     return tree;
-}
-
-static int open_inside(const char *path)
-{
-    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
-
-    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
 // /dev is a file system of the engine's own making, in memory, in which

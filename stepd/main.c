@@ -240,7 +240,7 @@ static int fork_inside(struct stepd *d, pid_t task, struct berth_err *err)
                 "or have no room for another process");
         goto out;
     }
-    rc = place_like(&d->place, in.pid, task, err);
+    rc = place_like(&d->place, in.pid, task, d->container.pids_limit, err);
 out:
     wire_close(&in);
     if (pair[1] >= 0)
@@ -271,11 +271,20 @@ static void refuse(struct stepd *d, int conn, struct berth_err *why)
     why->text[0] = 0;
 }
 
+static void warn(int conn, const char *text)
+{
+    char note[1100];
+    int n = snprintf(note, sizeof(note), "berth: warning: %s", text);
+
+    err_scrub(note);
+    wire_send(conn, WIRE_NOTE, 0, note, (size_t)n, NULL, 0, MSG_DONTWAIT);
+}
+
 // Tells the first task here if the step's GPUs are far from its CPUs. TASK is
 // in its cgroups by now.
 static void advise(struct stepd *d, int conn, pid_t task)
 {
-    char cpus[1024], text[1024], note[1100];
+    char cpus[1024], text[1024];
 
     if (d->container.gpus.set.n == 0 || d->advised)
         return;
@@ -284,8 +293,7 @@ static void advise(struct stepd *d, int conn, pid_t task)
         !gpu_set_is_far(&d->container.gpus.set, d->container.gpus.table,
                         d->step.node, cpus, text, sizeof(text)))
         return;
-    int n = snprintf(note, sizeof(note), "berth: warning: %s", text);
-    wire_send(conn, WIRE_NOTE, 0, note, (size_t)n, NULL, 0, MSG_DONTWAIT);
+    warn(conn, text);
 }
 
 static void hand_over(struct stepd *d, int conn, pid_t task)
@@ -312,6 +320,10 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
         return;
     }
     advise(d, conn, task);
+    // What a rule would have refused, once for the step on this node.
+    if (d->container.warning[0])
+        warn(conn, d->container.warning);
+    d->container.warning[0] = 0;
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
     int fds[] = {link, d->overlay};
     wire_send(conn, WIRE_ACCEPT, 0, NULL, 0, fds, 2, MSG_DONTWAIT);

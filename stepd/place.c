@@ -127,9 +127,10 @@ static int write_pid(const char *dir, const char *path, pid_t pid)
 }
 
 // Moves PID in every hierarchy that LIKE (as in /proc) is in: to where LIKE
-// is, or (ROOT) to the top.
+// is, or (ROOT) to the top; but not (STAY) in that of the number of processes,
+// where it has one of its own.
 static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
-                        bool root, struct berth_err *err)
+                        bool root, bool stay, struct berth_err *err)
 {
     char file[64], *line = NULL;
     size_t cap = 0;
@@ -146,7 +147,8 @@ static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
             goto out;
         }
         const char *dir = hierarchy_dir(place, c.controllers);
-        if (!dir || (root && strcmp(c.path, "/") == 0))
+        if (!dir || (root && strcmp(c.path, "/") == 0) ||
+            (stay && strcmp(c.controllers, "pids") == 0))
             continue;
         if (write_pid(dir, root ? "" : c.path, pid) < 0) {
             err_set(err,
@@ -167,7 +169,7 @@ out:
 
 int place_leave_step(const struct place *place, struct berth_err *err)
 {
-    return join_cgroups(place, getpid(), getpid(), true, err);
+    return join_cgroups(place, getpid(), getpid(), true, false, err);
 }
 
 // Reads the CPUs of the cgroup of the step, of which PATH below DIR is a
@@ -282,14 +284,103 @@ static int copy_oom_score(pid_t pid, pid_t like)
     return rc;
 }
 
+// The directory of PID's cgroup in the hierarchy of CONTROLLERS; false: it
+// has none.
+static bool find_cgroup(const struct place *place, pid_t pid,
+                        const char *controllers, char *out, size_t size)
+{
+    const char *dir = hierarchy_dir(place, controllers);
+    char file[64], *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+    FILE *f = dir ? fopen(file, "re") : NULL;
+    while (f && !found && getline(&line, &cap, f) > 0) {
+        struct cgroup_line c;
+        found = cgroup_line_parse(line, &c) &&
+                strcmp(c.controllers, controllers) == 0 &&
+                (size_t)snprintf(out, size, "%s%s", dir, c.path) < size;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static bool write_file(const char *dir, size_t len, const char *name,
+                       const char *text)
+{
+    char file[8192];
+
+    snprintf(file, sizeof(file), "%.*s/%s", (int)len, dir, name);
+    int fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+// cgroup v2: in what all tasks of LIKE's step are in, which Slurm calls
+// "user". Slurm itself does not use this controller, and has not enabled it.
+static bool bound_step(const struct place *place, pid_t like,
+                       const char *limit)
+{
+    const char *top = hierarchy_dir(place, "");
+    char dir[8000];
+
+    if (!find_cgroup(place, like, "", dir, sizeof(dir)))
+        return false;
+    char *leaf = strrchr(dir, '/');
+    if (strncmp(leaf, "/task_", 6) == 0)
+        *leaf = 0;
+    for (size_t n = strlen(top); dir[n]; n += 1 + strcspn(dir + n + 1, "/"))
+        write_file(dir, n, "cgroup.subtree_control", "+pids");
+    return write_file(dir, strlen(dir), "pids.max", limit);
+}
+
+// cgroup v1: PID's own has the limit.
+static bool is_bounded(const struct place *place, pid_t pid, const char *limit)
+{
+    char dir[8000], file[8192], text[32] = "";
+
+    if (!find_cgroup(place, pid, "pids", dir, sizeof(dir)))
+        return false;
+    snprintf(file, sizeof(file), "%s/pids.max", dir);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = 0;
+    if (fd >= 0)
+        close(fd);
+    text[strcspn(text, "\n")] = 0;
+    return strcmp(text, limit) == 0;
+}
+
+static int bound_processes(const struct place *place, pid_t pid, pid_t like,
+                           uint64_t limit, struct berth_err *err)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
+    return (hierarchy_dir(place, "pids") ? is_bounded(place, pid, text)
+                                         : bound_step(place, like, text))
+               ? 0
+               : err_set(err, BERTH_ESYS,
+                         "the container cannot be kept to %s processes, as "
+                         "pids_limit says: tell your administrator",
+                         text);
+}
+
 int place_like(const struct place *place, pid_t pid, pid_t like,
-               struct berth_err *err)
+               uint64_t pids_limit, struct berth_err *err)
 {
     struct sched_param param;
     cpu_set_t *cpus = NULL;
     int rc = -1, n = 1024;
 
-    if (join_cgroups(place, pid, like, false, err) < 0)
+    if (pids_limit && bound_processes(place, pid, like, pids_limit, err) < 0)
+        return -1;
+    if (join_cgroups(place, pid, like, false, pids_limit != 0, err) < 0)
         return -1;
     // After the cgroups: a move into another cpuset resets the affinity.
     do {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -48,9 +49,12 @@ pid_t place_prime(const struct place *place);
 
 // Gives process PID what the Slurm task (process LIKE) has: its cgroups in
 // every hierarchy, nice value, scheduling policy, CPU affinity and OOM score
-// adjustment. All are read from the kernel, none
-// from the user. 0, or -1 with ERR set: then PID must not run anything.
+// adjustment. All are read from the kernel, none from the user. With a
+// PIDS_LIMIT, all tasks of the step together have no more processes than
+// that: with cgroup v1 PID then stays in the container's own cgroup of that
+// controller, which must have the limit; with v2 the step's receives it. 0,
+// or -1 with ERR set: then PID must not run anything.
 int place_like(const struct place *place, pid_t pid, pid_t like,
-               struct berth_err *err);
+               uint64_t pids_limit, struct berth_err *err);
 
 #endif

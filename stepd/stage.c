@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // Input: paths that a user chose. They are resolved with that user's rights
-// only; root sees descriptors.
+// only; root sees descriptors, and what the kernel says of them.
 
 #include "stepd/stage.h"
 
@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,15 +23,16 @@
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "core/procfs.h"
 
-// An answer of the child: an errno (0: the descriptor is with it).
+// An answer of the child, one for each source.
 struct answer {
-    int error;
+    int error; // errno; 0: the descriptor is with it
+    mode_t type;
 };
 
-static void send_answer(int sock, int error, int fd)
+static void send_answer(int sock, struct answer answer, int fd)
 {
-    struct answer answer = {error};
     struct iovec iov = {&answer, sizeof(answer)};
     union {
         struct cmsghdr h;
@@ -49,10 +52,9 @@ static void send_answer(int sock, int error, int fd)
     sendmsg(sock, &msg, MSG_NOSIGNAL);
 }
 
-// Returns the descriptor, or -1 with errno set.
-static int receive_answer(int sock)
+static void receive_answer(int sock, struct stage_source *source)
 {
-    struct answer answer = {EPROTO};
+    struct answer answer = {EPROTO, 0};
     struct iovec iov = {&answer, sizeof(answer)};
     union {
         struct cmsghdr h;
@@ -62,136 +64,301 @@ static int receive_answer(int sock)
                          .msg_iovlen = 1,
                          .msg_control = &control,
                          .msg_controllen = sizeof(control)};
-    int fd = -1;
 
-    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer)) {
-        errno = EPROTO;
-        return -1;
-    }
+    source->fd = -1;
+    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer))
+        answer.error = EPROTO;
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     if (answer.error == 0 && c && c->cmsg_type == SCM_RIGHTS &&
         c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-    if (fd < 0)
-        errno = answer.error ? answer.error : EPROTO;
-    return fd;
+        memcpy(&source->fd, CMSG_DATA(c), sizeof(source->fd));
+    else if (answer.error == 0)
+        answer.error = EPROTO;
+    source->error = answer.error;
+    source->type = answer.type & S_IFMT;
 }
 
-// The child: becomes the user for good, with nothing of root's open.
-static _Noreturn void open_as(const struct stage_user *user, const char *path,
+// The child, for good: nothing of root's is left to it. What a source is
+// (its type) only the user may be able to ask.
+static _Noreturn void open_as(const struct stage_user *user,
+                              const struct stage_source *sources, size_t n,
                               int sock)
 {
-    if (dup2(sock, 0) < 0 || syscall(SYS_close_range, 1, ~0U, 0) < 0 ||
-        setgroups(user->ngids, user->gids) < 0 ||
+    if (setgroups(user->ngids, user->gids) < 0 ||
         setresgid(user->gid, user->gid, user->gid) < 0 ||
         setresuid(user->uid, user->uid, user->uid) < 0)
         _exit(1);
-    int fd = open(path, O_PATH | O_CLOEXEC);
-    send_answer(0, fd < 0 ? errno : 0, fd);
+    for (size_t i = 0; i < n; i++) {
+        struct answer answer = {0};
+        struct stat st;
+        int fd = open(sources[i].path, O_PATH | O_CLOEXEC);
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+            answer.error = errno;
+        else
+            answer.type = st.st_mode & S_IFMT;
+        send_answer(sock, answer, answer.error ? -1 : fd);
+        if (fd >= 0)
+            close(fd);
+    }
     _exit(0);
 }
 
-int stage_open(const struct stage_user *user, const char *path,
-               struct berth_err *err)
+int stage_open(const struct stage_user *user, unsigned seconds,
+               struct stage_source *sources, size_t n, struct berth_err *err)
 {
-    int pair[2], fd = -1, flags = 0;
+    int pair[2], flags = 0, rc = 0;
 
+    for (size_t i = 0; i < n; i++)
+        sources[i].fd = -1;
+    if (n == 0)
+        return 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_set(err, BERTH_ESYS, "socketpair: %m");
     pid_t pid = fork();
     if (pid == 0)
-        open_as(user, path, pair[1]);
+        open_as(user, sources, n, pair[1]);
     close(pair[1]);
-    struct pollfd p = {.fd = pair[0], .events = POLLIN};
-    if (pid < 0) {
-        err_set(err, BERTH_ESYS, "fork: %m");
-    } else if (poll(&p, 1, BERTH_PROBE_MS) <= 0) {
+    if (pid < 0)
+        rc = err_set(err, BERTH_ESYS, "fork: %m");
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct pollfd p = {.fd = pair[0], .events = POLLIN};
+        if (poll(&p, 1, (int)seconds * 1000) > 0) {
+            receive_answer(pair[0], &sources[i]);
+            continue;
+        }
         kill(pid, SIGKILL);
         flags = WNOHANG;
-        err_set(err,
-                BERTH_ETIMEOUT,
-                "%s did not open within %d seconds: does its file server "
-                "answer?",
-                path,
-                BERTH_PROBE_MS / 1000);
-    } else if ((fd = receive_answer(pair[0])) < 0) {
-        err_set(err,
-                errno == EACCES || errno == EPERM ? BERTH_EDENIED
-                                                  : BERTH_ENOTFOUND,
-                "%s cannot be opened as user %u: %s",
-                path,
-                user->uid,
-                strerror(errno));
+        rc = err_set(err,
+                     BERTH_ETIMEOUT,
+                     "%s did not open within %u seconds: does its file server "
+                     "answer?",
+                     sources[i].path,
+                     seconds);
     }
     close(pair[0]);
     // One that hangs in a file system is left to the end of this process.
     if (pid > 0)
         waitpid(pid, NULL, flags);
-    return fd;
+    if (rc < 0)
+        stage_close(sources, n);
+    return rc;
 }
 
-static bool same(const struct stat *a, const struct stat *b)
+void stage_close(struct stage_source *sources, size_t n)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-// Says whether WHAT is FD, or a directory above it. Errors count as yes.
-static bool at_or_above(const struct stat *what, int fd)
-{
-    struct stat st, up;
-    bool found = true;
-    int dir = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-    // A file has no "..": only itself is compared.
-    for (int depth = 0; dir >= 0 && depth < 4096; depth++) {
-        if (fstat(dir, &st) < 0 || same(&st, what))
-            break;
-        int parent = S_ISDIR(st.st_mode)
-                         ? openat(dir, "..", O_PATH | O_CLOEXEC)
-                         : -1;
-        if (parent < 0 || fstat(parent, &up) < 0 || same(&up, &st)) {
-            found = S_ISDIR(st.st_mode) && parent < 0;
-            if (parent >= 0)
-                close(parent);
-            break;
-        }
-        close(dir);
-        dir = parent;
+    for (size_t i = 0; i < n; i++) {
+        if (sources[i].fd >= 0)
+            close(sources[i].fd);
+        sources[i].fd = -1;
+        free(sources[i].real);
+        sources[i].real = NULL;
     }
-    if (dir >= 0)
-        close(dir);
+}
+
+int stage_explain(const struct stage_user *user,
+                  const struct stage_source *source, struct berth_err *err)
+{
+    return err_set(err,
+                   source->error == EACCES || source->error == EPERM
+                       ? BERTH_EDENIED
+                       : BERTH_ENOTFOUND,
+                   "%s cannot be opened as user %u: %s",
+                   source->path,
+                   user->uid,
+                   strerror(source->error));
+}
+
+// Where something is: in this process's view, and in its file system.
+struct where {
+    char path[4096];
+    char device[32];
+    char inner[8192];
+};
+
+static bool at_or_under(const char *path, const char *dir)
+{
+    size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+static bool overlap(const char *a, const char *b)
+{
+    return at_or_under(a, b) || at_or_under(b, a);
+}
+
+// The number of the mount that FD is in, as text.
+static bool mount_of(int fd, char *id, size_t size)
+{
+    char path[64], line[256];
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    FILE *f = fopen(path, "re");
+    while (f && !found && fgets(line, sizeof(line), f))
+        if (strncmp(line, "mnt_id:", 7) == 0) {
+            char *number = line + 7 + strspn(line + 7, "\t ");
+            number[strcspn(number, "\n")] = 0;
+            found = (size_t)snprintf(id, size, "%s", number) < size;
+        }
+    if (f)
+        fclose(f);
     return found;
 }
 
-int stage_judge(int fd, const char *path, const char *const *never,
-                struct berth_err *err)
+// Takes in MOUNT, in which W->path is.
+static bool place_in(struct where *w, const struct mountinfo *mount)
 {
-    struct stat st, no;
+    const char *rest = w->path;
 
-    if (fstat(fd, &st) < 0)
-        return err_set(err, BERTH_ESYS, "%s: %m", path);
-    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+    if (!at_or_under(w->path, mount->target))
+        return false;
+    if (strcmp(mount->target, "/") != 0)
+        rest += strlen(mount->target);
+    if (strcmp(rest, "/") == 0)
+        rest = "";
+    bool top = strcmp(mount->root, "/") == 0;
+    return (size_t)snprintf(w->inner, sizeof(w->inner), "%s%s",
+                            top && *rest ? "" : mount->root, rest) <
+               sizeof(w->inner) &&
+           (size_t)snprintf(w->device, sizeof(w->device), "%s",
+                            mount->device) < sizeof(w->device);
+}
+
+// Finds out where FD is open. False: nobody can tell, as where its mount has
+// gone.
+static bool locate(int fd, struct where *w)
+{
+    char link[64], id[32], *line = NULL;
+    struct mountinfo mount;
+    size_t cap = 0;
+    bool found = false;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, w->path, sizeof(w->path) - 1);
+    if (n <= 0 || n == (ssize_t)sizeof(w->path) - 1)
+        return false;
+    w->path[n] = 0;
+    if (w->path[0] != '/' || !mount_of(fd, id, sizeof(id)))
+        return false;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    while (f && !found && getline(&line, &cap, f) > 0)
+        if (mountinfo_parse(line, &mount) && strcmp(mount.id, id) == 0)
+            found = place_in(w, &mount);
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// Everything is below "/": only "/" itself is meant there.
+static bool meets(const struct where *what, const struct where *never)
+{
+    bool same_fs = strcmp(what->device, never->device) == 0;
+
+    if (strcmp(never->path, "/") == 0)
+        return strcmp(what->path, "/") == 0 ||
+               (same_fs && strcmp(what->inner, never->inner) == 0);
+    return overlap(what->path, never->path) ||
+           (same_fs && overlap(what->inner, never->inner));
+}
+
+static int judge(struct stage_source *source, const char *const *never,
+                 const struct where *nevers, struct berth_err *err)
+{
+    struct where what;
+
+    if (source->type != S_IFDIR && source->type != S_IFREG)
         return err_set(err,
                        BERTH_EDENIED,
                        "%s is neither a directory nor a file, and cannot be "
                        "mounted into a container",
-                       path);
-    for (; *never; never++) {
-        int dir = open(*never, O_PATH | O_CLOEXEC);
-        bool is = dir >= 0 && fstat(dir, &no) == 0 &&
-                  (at_or_above(&no, fd) || at_or_above(&st, dir));
-        if (dir >= 0)
-            close(dir);
-        // Every path is below "/": only "/" itself is meant there.
-        if (is && (strcmp(*never, "/") != 0 || same(&st, &no)))
+                       source->path);
+    if (!locate(source->fd, &what) || !(source->real = strdup(what.path)))
+        return err_set(err,
+                       BERTH_EDENIED,
+                       "%s cannot be mounted into a container, because it is "
+                       "no longer there",
+                       source->path);
+    for (size_t i = 0; never[i]; i++)
+        if (nevers[i].path[0] && meets(&what, &nevers[i]))
             return err_set(err,
                            BERTH_EDENIED,
                            "%s cannot be mounted into a container, because "
                            "it is, holds or lies in %s, which no container "
                            "gets",
-                           path,
-                           *never);
+                           source->path,
+                           never[i]);
+    return 0;
+}
+
+// Those that this node does not have are passed over.
+static int locate_never(const char *const *never, struct where *out,
+                        struct berth_err *err)
+{
+    for (size_t i = 0; never[i]; i++) {
+        int dir = open(never[i], O_PATH | O_CLOEXEC);
+        if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
+        bool ok = dir >= 0 && locate(dir, &out[i]);
+        if (dir >= 0)
+            close(dir);
+        if (!ok)
+            return err_set(err, BERTH_ESYS,
+                           "it cannot be told where %s is: tell your "
+                           "administrator",
+                           never[i]);
     }
+    return 0;
+}
+
+int stage_judge(struct stage_source *sources, size_t n,
+                const char *const *never, size_t *which,
+                struct berth_err *err)
+{
+    size_t count = 0;
+
+    while (never[count])
+        count++;
+    struct where *nevers = calloc(count + 1, sizeof(*nevers));
+    if (!nevers)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    int rc = locate_never(never, nevers, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (sources[i].fd >= 0 && !sources[i].trusted) {
+            *which = i;
+            rc = judge(&sources[i], never, nevers, err);
+        }
+    free(nevers);
+    return rc;
+}
+
+int stage_copy(int fd, bool readonly, struct berth_err *err)
+{
+    struct mount_attr attr = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                    (readonly ? MOUNT_ATTR_RDONLY : 0),
+        .propagation = 1 << 18, // MS_PRIVATE of mount(2)
+    };
+    int tree = (int)syscall(SYS_open_tree, fd, "",
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                                AT_EMPTY_PATH);
+
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
+                             &attr, sizeof(attr)) == 0)
+        return tree;
+    err_set(err, BERTH_ESYS, "preparing a mount: %m");
+    if (tree >= 0)
+        close(tree);
+    return -1;
+}
+
+int stage_make(int dir, const char *name, bool is_dir, struct berth_err *err)
+{
+    if (is_dir ? mkdirat(dir, name, 0700) < 0
+               : mknodat(dir, name, S_IFREG | 0600, 0) < 0)
+        return err_set(err, BERTH_ESYS, "making %s: %m", name);
     return 0;
 }
 
@@ -199,29 +366,18 @@ int stage_bind(int fd, int dir, const char *name, bool readonly,
                struct berth_err *err)
 {
     struct stat st;
-    struct mount_attr attr = {
-        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                    (readonly ? MOUNT_ATTR_RDONLY : 0),
-        .propagation = 1 << 18, // MS_PRIVATE of mount(2)
-    };
-    int rc = -1, tree = -1;
 
     if (fstat(fd, &st) < 0)
         return err_set(err, BERTH_ESYS, "staging %s: %m", name);
-    if (S_ISDIR(st.st_mode) ? mkdirat(dir, name, 0700) < 0
-                            : mknodat(dir, name, S_IFREG | 0600, 0) < 0)
-        return err_set(err, BERTH_ESYS, "staging %s: %m", name);
-    tree = (int)syscall(SYS_open_tree, fd, "",
-                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    if (tree < 0 ||
-        syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
-                sizeof(attr)) < 0 ||
-        syscall(SYS_move_mount, tree, "", dir, name,
-                MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    if (stage_make(dir, name, S_ISDIR(st.st_mode), err) < 0)
+        return -1;
+    int tree = stage_copy(fd, readonly, err);
+    if (tree < 0)
+        return -1;
+    int rc = (int)syscall(SYS_move_mount, tree, "", dir, name,
+                          MOVE_MOUNT_F_EMPTY_PATH);
+    if (rc < 0)
         err_set(err, BERTH_ESYS, "staging %s: %m", name);
-    else
-        rc = 0;
-    if (tree >= 0)
-        close(tree);
+    close(tree);
     return rc;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Mount sources: opened as the user, judged by what they are, and bound
-// where only root can change them. The engine gets these paths only, and so
-// can't be led elsewhere by a rename or a symbolic link.
+// Mount sources: opened as the user, judged by what they are, and copied as
+// mounts that no path leads to. Nothing here looks into a user's file system
+// as root, which may not be allowed to (NFS with root_squash, FUSE), or wait
+// for ever. A rename or a symbolic link comes too late for what is open.
 #ifndef BERTH_STAGE_H
 #define BERTH_STAGE_H
 
@@ -20,24 +21,50 @@ struct stage_user {
     size_t ngids;
 };
 
-// Opens PATH (O_PATH) with the rights of USER and no others, in a child
-// process: a file server that does not answer costs BERTH_PROBE_MS and an
-// error, not the node. Returns a descriptor, or -1 with ERR set:
-// BERTH_EDENIED (the user may not), BERTH_ENOTFOUND, BERTH_ETIMEOUT.
-int stage_open(const struct stage_user *user, const char *path,
-               struct berth_err *err);
+struct stage_source {
+    const char *path; // absolute
+    bool trusted;     // root named it: not judged
+    int fd;           // out: open on it (O_PATH), or -1
+    int error;        // out: errno where it is not
+    mode_t type;      // out: S_IFDIR, S_IFREG, ...
+    char *real;       // out of stage_judge: the path that it led to
+};
 
-// Says whether what FD is open on may be given to a container: a directory
-// or a regular file, and neither one of the NEVER paths (a NULL at the
-// end), nor within or above one, by device and inode. PATH is what the user
-// calls it. 0, or -1 with ERR set (BERTH_EDENIED).
-int stage_judge(int fd, const char *path, const char *const *never,
+// Opens the N SOURCES with the rights of USER and no others, in one child
+// process. A file server that does not answer costs SECONDS and an error,
+// not the node. 0, and each source has its fd or its error; or -1 with ERR
+// set (BERTH_ETIMEOUT: one does not answer) and nothing open.
+int stage_open(const struct stage_user *user, unsigned seconds,
+               struct stage_source *sources, size_t n, struct berth_err *err);
+
+void stage_close(struct stage_source *sources, size_t n); // all of them
+
+// Says in ERR why SOURCE, which has an error, could not be opened: returns
+// -1 (BERTH_EDENIED: the user may not, BERTH_ENOTFOUND).
+int stage_explain(const struct stage_user *user,
+                  const struct stage_source *source, struct berth_err *err);
+
+// Says whether those of the N SOURCES that are open may be given to a
+// container: each a directory or a regular file, and neither one of the NEVER
+// paths (a NULL at the end), nor within or above one, by the kernel's table
+// of mounts: by path, and by file system and place in it. 0; or -1 with ERR
+// set (BERTH_EDENIED), and WHICH if it is about one of them.
+int stage_judge(struct stage_source *sources, size_t n,
+                const char *const *never, size_t *which,
                 struct berth_err *err);
 
-// Binds what FD is open on, without what is mounted within it, to NAME in
-// the directory DIR: nosuid, nodev, private, and read-only if READONLY.
-// Makes NAME, as a directory or a file as FD is. 0, or -1 with ERR set.
-// As root. Linux 5.12 (mount_setattr).
+// Copies the mount of what FD is open on, without what is mounted within it:
+// nosuid, nodev, private, and read-only if READONLY. Returns a descriptor of
+// the mount, which is nowhere yet, or -1 with ERR set. As root. Linux 5.12
+// (mount_setattr).
+int stage_copy(int fd, bool readonly, struct berth_err *err);
+
+// Makes NAME in the directory DIR, empty, as a directory or as a file.
+// 0, or -1 with ERR set.
+int stage_make(int dir, const char *name, bool is_dir, struct berth_err *err);
+
+// Both: what FD is open on, a file or directory of root's own, is then at
+// NAME in DIR. 0, or -1 with ERR set.
 int stage_bind(int fd, int dir, const char *name, bool readonly,
                struct berth_err *err);
 

@@ -66,7 +66,7 @@ static int stage(struct floor *f, int fd, const char *name, const char *target,
     if (asprintf(&source, "%s/%s", f->store.path, name) < 0)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     f->sources[f->nmounts] = source;
-    f->mounts[f->nmounts++] = (struct request_mount){source, target, readonly};
+    f->mounts[f->nmounts++] =  (struct request_mount){source, target, readonly};
     return rc;
 }
 

@@ -177,16 +177,17 @@ exit_codes() {
     nothing_left
 }
 
-@test "the variables SLURM_* are as bare" {
+@test "the variables SLURM_* are as bare, but for the way to the controller" {
     local both
     both=$(allocation 'for o in "" --container=debian; do
             srun -N2 -n4 --cpus-per-task=2 $o sh -c "env | sed s/^/\$SLURM_PROCID:/"; echo ----
         done')
     vars() { grep -E '^[0-9]+:(SLURM|SRUN|CUDA|GPU|ROCR|TMPDIR)' | grep -vE \
-        ':(SLURM_CONTAINER|SLURM_TASK_PID|SLURM_STEP_?ID|SLURM_[A-Z_]*PORTS?|SRUN_CONTAINER)=' |
+        ':(SLURM_CONF|SLURM_CONTAINER|SLURM_TASK_PID|SLURM_STEP_?ID|SLURM_[A-Z_]*PORTS?|SRUN_CONTAINER)=' |
         sort; }
     equal "$(awk '/^----/ { n++ } n == 1' <<<"$both" | vars)" "$(awk '/^----/ { n++ } n < 1' <<<"$both" | vars)"
     contains "$both" SLURM_JOB_ID=
+    equal "$(grep -c ':SLURM_CONF=' <<<"$both")" 4
     lacks "$both" BERTH_STEP
 }
 

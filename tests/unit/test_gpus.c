@@ -893,7 +893,7 @@ static void check_audit(const struct gpus *gpus, const char *root,
 
     int fd = open(root, O_PATH | O_DIRECTORY);
     assert_true(fd >= 0);
-    int rc = gpus_audit(gpus, fd, &err);
+    int rc = gpus_audit(gpus, NULL, 0, fd, &err);
     close(fd);
     if (!says && rc < 0)
         fail_msg("%s", err.text);

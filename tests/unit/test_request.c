@@ -98,7 +98,8 @@ static void targets_that_no_mount_gets_are_known(void **state)
 
 static void two_mounts_at_one_place_are_refused(void **state)
 {
-    struct request_mount twice[] = {{"/a", "/x", false}, {"/b", "/x", false}};
+    struct request_mount twice[] = {{"/a", "/x", false},
+                                    {"/b", "/x", false}};
     struct request r = typical();
     struct berth_err err;
 

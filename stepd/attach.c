@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: a decision, in which sources are paths of a user's choice.
+
+#include "stepd/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stepd/stage.h"
+
+// What is being staged: the sources are those of the decision's mounts, in
+// their order, and then the script.
+struct staging {
+    const struct decision *decision;
+    const struct subject *subject;
+    struct stage_user user;
+    struct stage_source sources[BERTH_MOUNTS_MAX];
+    const struct decision_mount *mounts[BERTH_MOUNTS_MAX]; // NULL: script
+    size_t n;
+};
+
+static bool is_workdir(const struct staging *s, const struct decision_mount *m)
+{
+    return m && m->npatterns == 0 && strcmp(m->source, s->subject->cwd) == 0;
+}
+
+static bool is_home(const struct staging *s, const struct decision_mount *m)
+{
+    return m && m->npatterns == 0 && s->subject->home &&
+           strcmp(m->source, s->subject->home) == 0;
+}
+
+static int gather(struct staging *s, const char *script,
+                  struct berth_err *err)
+{
+    const struct decision *d = s->decision;
+
+    for (size_t i = 0; i <= d->nmounts; i++) {
+        const struct decision_mount *m = i < d->nmounts ? &d->mounts[i] : NULL;
+        if (m ? !m->source : !script)
+            continue;
+        if (s->n == BERTH_MOUNTS_MAX)
+            return err_set(err, BERTH_EINVAL,
+                           "a container can have %d mounts: ask for fewer",
+                           BERTH_MOUNTS_MAX);
+        s->mounts[s->n] = m;
+        s->sources[s->n++] = (struct stage_source){
+            .path = m ? m->source : script, .trusted = !m, .fd = -1};
+    }
+    return 0;
+}
+
+// Says in whose place ERR stands.
+static int explain(const struct staging *s, const struct decision_mount *m,
+                   struct berth_err *err)
+{
+    char why[sizeof(err->text)];
+
+    if (!is_workdir(s, m))
+        return -1;
+    memcpy(why, err->text, sizeof(why));
+    return err_set(err, err->code,
+                   "the working directory cannot be had in a container: %s; "
+                   "start from another directory, or name one with --chdir",
+                   why);
+}
+
+// Those that could not be opened.
+static int check_opened(struct staging *s, struct attach *out,
+                        struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        bool absent = source->error == ENOENT || source->error == ENOTDIR;
+        if (!source->error)
+            continue;
+        if (!absent || !m || !m->optional) {
+            stage_explain(&s->user, source, err);
+            return explain(s, m, err);
+        }
+        out->no_home |= is_home(s, m);
+    }
+    return 0;
+}
+
+// What a source led to must be what the rule allows, as well as its name.
+static int check_real(const struct staging *s, struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct decision_mount *m = s->mounts[i];
+        const char *real = s->sources[i].real;
+        char quote[2][ERR_QUOTE_MAX];
+        if (!m || !real || decide_source_ok(m, real))
+            continue;
+        err_quote(m->source, quote[0], sizeof(quote[0]));
+        err_quote(real, quote[1], sizeof(quote[1]));
+        return err_set(err, BERTH_EDENIED,
+                       "%s leads to %s, which mounts_allowed of %s does not "
+                       "let you mount: name a directory that it does, or ask "
+                       "your administrator",
+                       quote[0], quote[1], s->decision->rules->file);
+    }
+    return 0;
+}
+
+// Says whether PATH is in the directory DIR, and is not that itself.
+static bool is_in(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+// Puts the next entry to its place: no target holds a shorter one.
+static struct attach_entry *insert(struct attach *out, char *target)
+{
+    size_t at = out->n++;
+
+    for (; at > 0 && strlen(out->v[at - 1].target) > strlen(target); at--)
+        out->v[at] = out->v[at - 1];
+    out->v[at] = (struct attach_entry){.target = target, .tree = -1};
+    return &out->v[at];
+}
+
+static int copy(const struct staging *s, struct attach *out,
+                struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        if (source->fd < 0)
+            continue;
+        char *target = strdup(m ? m->target : source->path);
+        if (!target)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+        struct attach_entry *entry = insert(out, target);
+        entry->is_dir = source->type == S_IFDIR;
+        entry->tree = stage_copy(source->fd, !m || m->readonly, err);
+        if (entry->tree < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int make_places(struct attach *out, int dir, struct berth_err *err)
+{
+    for (size_t i = 0; i < out->n; i++) {
+        struct attach_entry *entry = &out->v[i];
+        entry->nested = attach_holds(out, entry->target);
+        snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
+        if (!entry->nested &&
+            stage_make(dir, entry->name, entry->is_dir, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_tmpfs(const struct decision *d, const struct attach *mounts,
+                       struct berth_err *err)
+{
+    for (size_t i = 0; i < d->nmounts; i++)
+        if (!d->mounts[i].source && attach_holds(mounts, d->mounts[i].target))
+            return err_set(err, BERTH_EINVAL,
+                           "tmpfs:%s lies in a directory that is mounted "
+                           "itself, which cannot be: choose another place",
+                           d->mounts[i].target);
+    return 0;
+}
+
+int attach_stage(const struct decision *decision,
+                 const struct subject *subject, const char *script,
+                 const char *const *never, int dir, struct attach *out,
+                 struct berth_err *err)
+{
+    struct staging *s = calloc(1, sizeof(*s));
+    int rc = -1;
+
+    *out = (struct attach){0};
+    if (!s)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    s->decision = decision;
+    s->subject = subject;
+    s->user = (struct stage_user){subject->uid, subject->gid, subject->gids,
+                                  subject->ngids};
+    if (gather(s, script, err) < 0 ||
+        stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
+                   err) < 0)
+        goto out;
+    if (check_opened(s, out, err) == 0) {
+        size_t i = s->n;
+        if (stage_judge(s->sources, s->n, never, &i, err) < 0)
+            explain(s, i < s->n ? s->mounts[i] : NULL, err);
+        else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
+                 make_places(out, dir, err) == 0)
+            rc = check_tmpfs(decision, out, err);
+    }
+    stage_close(s->sources, s->n);
+out:
+    free(s);
+    return rc;
+}
+
+bool attach_covers(const struct attach *mounts, const char *target)
+{
+    for (size_t i = 0; i < mounts->n; i++)
+        if (strcmp(target, mounts->v[i].target) == 0)
+            return true;
+    return false;
+}
+
+bool attach_holds(const struct attach *mounts, const char *target)
+{
+    for (size_t i = 0; i < mounts->n; i++)
+        if (is_in(target, mounts->v[i].target))
+            return true;
+    return false;
+}
+
+void attach_clear(struct attach *mounts)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < mounts->n; i++) {
+        if (mounts->v[i].tree >= 0)
+            close(mounts->v[i].tree);
+        free(mounts->v[i].target);
+    }
+    *mounts = (struct attach){0};
+    errno = saved;
+}

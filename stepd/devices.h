@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Devices that the administrator gives to containers, by the patterns of his
+// device sets.
+#ifndef BERTH_DEVICES_H
+#define BERTH_DEVICES_H
+
+#include "core/err.h"
+#include "core/request.h"
+#include "core/rules.h"
+#include "core/strv.h"
+
+// Finds the device files of this node that PATTERNS ("/dev/infiniband/\*")
+// match, and asks for them in REQUEST, which borrows from OUT, but for those
+// that are among its GPUs. A node that has none of them is fine. 0, or -1
+// with ERR set: there are too many. strv_clear(OUT) in either case.
+int devices_find(const struct rule_list *patterns, struct request *request,
+                 struct strv *out, struct berth_err *err);
+
+#endif
