@@ -154,6 +154,27 @@ static const struct rule *find_rule(const struct rule_list *list,
     return NULL;
 }
 
+// A tag that is denied can't be had by its digest either, and which digest
+// that is nobody knows here: any may be it, whatever tag is beside it, but for
+// one that ALLOWED names itself.
+static const struct rule *find_deny(const struct rule_list *deny,
+                                    const struct imgref *ref,
+                                    const struct rule *allowed)
+{
+    const struct rule *found = find_rule(deny, ref);
+
+    if (found || !*ref->digest ||
+        (allowed && *allowed->pattern->parts.digest))
+        return found;
+    for (size_t i = 0; i < deny->n && !found; i++) {
+        struct imgpat open = *deny->v[i]->pattern;
+        open.parts.tag[0] = 0;
+        if (!*open.parts.digest && imgpat_match(&open, ref))
+            found = deny->v[i];
+    }
+    return found;
+}
+
 // The number of characters to insert, leave out or change until A is B;
 // more than NEAR_MAX is NEAR_MAX + 1.
 static size_t distance(const char *a, const char *b)
@@ -294,8 +315,10 @@ static int decide_image(struct decision *out, const struct options *options)
         return malformed(out, "%s", err.text);
     imgref_format(&out->image, image);
     err_scrub(image);
-    const struct rule *deny = find_rule(&rules->deny, &out->image);
-    out->rule = deny ? deny : find_rule(&rules->allow, &out->image);
+    out->rule = find_rule(&rules->allow, &out->image);
+    const struct rule *deny = find_deny(&rules->deny, &out->image, out->rule);
+    if (deny)
+        out->rule = deny;
     if (deny)
         return denied(out,
                       "image %s is denied by %s (%s): choose another or ask "
@@ -756,7 +779,7 @@ static int add_home(struct mounting *m)
         (rules->home != RULE_MOUNT_DEFAULT ||
          m->options->mount_home == CHOICE_NO))
         return 0;
-    if (!home || !mount_target_ok(home))
+    if (!home || !mount_target_is_free(home))
         return !asked && rules->home == RULE_MOUNT_DEFAULT
                    ? 0
                    : malformed(m->out,

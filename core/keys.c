@@ -244,12 +244,20 @@ static int parse_network(struct value *value, struct berth_err *err)
                                "engine's");
 }
 
+// An IPv6 address stands in brackets, as its colons are not the port's.
 static bool is_address(const char *text)
 {
     unsigned char buf[sizeof(struct in6_addr)];
+    char bare[INET6_ADDRSTRLEN] = "";
+    size_t len = strlen(text);
 
-    return inet_pton(AF_INET, text, buf) == 1 ||
-           inet_pton(AF_INET6, text, buf) == 1;
+    if (inet_pton(AF_INET, text, buf) == 1)
+        return true;
+    if (len < 3 || len - 2 >= sizeof(bare) || text[0] != '[' ||
+        text[len - 1] != ']')
+        return false;
+    memcpy(bare, text + 1, len - 2);
+    return inet_pton(AF_INET6, bare, buf) == 1;
 }
 
 static int parse_publish(struct value *value, struct berth_err *err)

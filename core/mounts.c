@@ -17,7 +17,7 @@
 #include "core/limits.h"
 #include "core/utf8.h"
 
-#define HOW "write SRC:DST[:ro|rw]"
+#define HOW "write SRC[:DST][:ro|rw]"
 
 static int no_memory(struct berth_err *err)
 {
@@ -193,6 +193,12 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
     }
     if (flag)
         *flag++ = 0;
+    // Places are absolute, so this can only be the flag.
+    if (out->target && !flag &&
+        (!strcmp(out->target, "ro") || !strcmp(out->target, "rw"))) {
+        flag = out->target;
+        out->target = NULL;
+    }
     if (flag && strchr(flag, ':'))
         return err_set(err, BERTH_EINVAL, "it has more than two ':', and a "
                                           "path with one cannot be written: "
@@ -301,7 +307,7 @@ static int check_path(const char *path, bool home, bool globs,
         return err_set(err, BERTH_EINVAL,
                        "%s is no absolute path without empty components, "
                        "\".\" and \"..\", and below /: write "
-                       "SOURCE[:TARGET[:ro|rw]]", path);
+                       "SOURCE[:TARGET][:ro|rw]", path);
     if (!globs && strchr(path, '*'))
         return err_set(err, BERTH_EINVAL, "a '*' stands only in sources of "
                                           "mounts_allowed: name one path");

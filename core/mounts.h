@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// How mounts are written: "SRC:DST[:ro|rw],..." behind --container-mounts,
-// by users, and "SOURCE[:TARGET[:ro|rw]]" in berth.conf(5), with globs and
+// How mounts are written: "SRC[:DST][:ro|rw],..." behind --container-mounts,
+// by users, and "SOURCE[:TARGET][:ro|rw]" in berth.conf(5), with globs and
 // variables, by the administrator. There is no way to write a ':' or ','
 // that is part of a path.
 #ifndef BERTH_MOUNTS_H

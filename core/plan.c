@@ -73,7 +73,11 @@ static int plan_ports(const char *text, struct plan *out,
                        text, PLAN_PORTS_MAX);
     for (unsigned port = first; port <= last; port++) {
         char **address = &out->addresses[r->nports];
-        if (colon && !(*address = strndup(text, (size_t)(colon - text))))
+        // The engine takes IPv6 addresses without their brackets.
+        const char *from = text + (*text == '[');
+        if (colon &&
+            !(*address = strndup(from, (size_t)(colon - from) -
+                                           (from > text))))
             return err_set(err, BERTH_ENOMEM, "memory is out");
         out->ports[r->nports++] =
             (struct request_port){*address, (uint16_t)port};
@@ -84,13 +88,15 @@ static int plan_ports(const char *text, struct plan *out,
 
 static bool parse_limit(const char **text, int64_t *out)
 {
-    char *end;
+    static const char *const words[] = {"unlimited", "-1"};
 
-    if (strncmp(*text, "unlimited", 9) == 0) {
-        *text += 9;
-        *out = -1;
-        return true;
-    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (strncmp(*text, words[i], strlen(words[i])) == 0) {
+            *text += strlen(words[i]);
+            *out = -1;
+            return true;
+        }
+    char *end;
     errno = 0;
     *out = strtoll(*text, &end, 10);
     if (end == *text || **text == '-' || **text == '+' || errno)

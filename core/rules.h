@@ -63,7 +63,7 @@ struct rules {
     struct rule min_uid_rule, min_gid_rule;
     struct rule_list deny_users;  // names or numbers
     struct rule_list deny_groups; // supplementary groups left behind
-    // mounts: "SOURCE[:TARGET[:ro|rw]]" with %u %U %g %h %j
+    // mounts: "SOURCE[:TARGET][:ro|rw]" with %u %U %g %h %j
     struct rule_list mounts_always, mounts_default, mounts_allowed;
     unsigned probe_seconds;
     enum rule_mount home, workdir;

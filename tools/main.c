@@ -85,13 +85,17 @@ static struct option *make_long(const struct text_option *texts)
 }
 
 // What a user's own words are refused for is a denial, as it is by srun.
-static int take_option(struct words *words, int c, struct berth_err *err)
+// Returns RC; or EXIT_REFUSED, with the first reason in ERR.
+static int take_option(struct words *words, int c, int rc,
+                       struct berth_err *err)
 {
     const char *name = c == OPTION_BASE
                            ? "container"
                            : option_table[c - OPTION_BASE - 1].name;
 
-    return options_set(&words->options, name, optarg, err);
+    return rc == 0 && options_set(&words->options, name, optarg, err) < 0
+               ? EXIT_REFUSED
+               : rc;
 }
 
 // 0; EXIT_REFUSED with ERR set; or EXIT_TROUBLE, and that is said.
@@ -114,7 +118,7 @@ static int read_words(int argc, char **argv, struct words *words,
     struct option *all = make_long(texts);
     int c, rc = all ? 0 : trouble("memory is out");
 
-    while (rc == 0 && (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
+    while (rc != EXIT_TROUBLE && (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
         if (c == 'h') {
             fputs(usage, stdout);
             free(all);
@@ -127,8 +131,8 @@ static int read_words(int argc, char **argv, struct words *words,
             words->json = true;
         } else if (c < TEXT_OPTIONS) {
             *texts[c - 1].to = optarg;
-        } else if (take_option(words, c, err) < 0) {
-            rc = EXIT_REFUSED;
+        } else {
+            rc = take_option(words, c, rc, err);
         }
     }
     free(all);

@@ -241,13 +241,16 @@ json_t *report_error(const struct berth_err *err)
 json_t *report_decision(const struct decision *decision,
                         const struct subject *subject, struct berth_err *err)
 {
+    char image[IMGREF_TEXT_MAX];
     json_t *report, *parts;
 
     if (decision->verdict != VERDICT_ALLOW) {
         report = denial(decision->reason);
         parts = json_array();
-        if (decision->rule)
-            add_text(parts, "image", decision->rule->text, decision->rule);
+        if (decision->rule) {
+            imgref_format(&decision->image, image);
+            add_text(parts, "image", image, decision->rule);
+        }
         json_object_set_new(report, "parts", parts);
         return report;
     }

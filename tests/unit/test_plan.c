@@ -62,7 +62,7 @@ static void limits_that_are_none_are_refused(void **state)
 {
     static const char *const bad[] = {
         "nofile",      "nofile=",      "nofile=x",   "nofile=1:",
-        "nofile=1:2:3", "nofile=-1",   "nofile=1 ",  "nofile=unlimitedx",
+        "nofile=1:2:3", "nofile=-2",   "nofile=1 ",  "nofile=unlimitedx",
         "nofile=99999999999999999999",
     };
     struct berth_err err;
@@ -82,11 +82,11 @@ static void limits_that_are_none_are_refused(void **state)
 static void what_the_decision_says_is_in_the_request(void **state)
 {
     const struct rule limits[] = {{.text = "nofile=10:20"},
-                                  {.text = "core=0"},
+                                  {.text = "core=-1"},
                                   {.text = "stack=5:unlimited"}};
     const struct rule *const v[] = {&limits[0], &limits[1], &limits[2]};
     char *publish[] = {(char *)"127.0.0.1:80-81", (char *)"90",
-                       (char *)"::1:91"};
+                       (char *)"[::1]:91"};
     gid_t gids[] = {7, 8};
     struct decision_mount mounts[] = {
         {.source = (char *)"/a", .target = (char *)"/tmp"},
@@ -134,7 +134,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     assert_string_equal(r->ulimits[0].name, "nofile");
     assert_int_equal(r->ulimits[0].soft, 10);
     assert_int_equal(r->ulimits[0].hard, 20);
-    assert_int_equal(r->ulimits[1].hard, 0);
+    assert_int_equal(r->ulimits[1].hard, -1);
     assert_int_equal(r->ulimits[2].hard, -1);
     plan_clear(&plan);
 }
