@@ -28,7 +28,7 @@ LOOK='there=$(cd /dev/berth-quickstart 2>/dev/null && echo gpu*)
 # Nothing is left but what the prolog knows of the GPUs.
 nothing_of_step() {
     poll "$SOON" no_jobs
-    rm -f "$STATE"/*/gpus.json
+    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}/berth-gpus.conf"
     nothing_left
 }
 
@@ -72,7 +72,7 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
 @test "each task's GPU and variables are as bare, however tasks and GPUs are bound" {
     local bind bare
     # Slurm 22.05 has no --tres-per-task.
-    local -a binds=(--gpu-bind=map_gpu:1,0 --gpu-bind=mask_gpu:0x2,0x1 --gpu-bind=single:1
+    local -a binds=("--gpu-bind=map_gpu:1,0" "--gpu-bind=mask_gpu:0x2,0x1" --gpu-bind=single:1
         --gpu-bind=per_task:1 --gpu-bind=none --gpu-bind=closest --gpus-per-task=1)
     ! srun --help | grep -q -- --tres-per-task || binds+=(--tres-per-task=gres/gpu:1)
     for bind in "${binds[@]}"; do
@@ -293,6 +293,41 @@ lacks_cdi() {
     contains "$stderr" "Slurm has no device file for GPU 0 of node n1"
 }
 
+# rules LINE...: berth.conf has these, beside what is always allowed.
+rules() {
+    local conf=${PLUGSTACK_CONF%/*}/berth-gpus.conf
+    { echo 'allow = {debian}'; printf '%s\n' "$@"; } >"$conf"
+    policy "$ENGINE" conf="$conf"
+}
+
+@test "the administrator's rules say which GPUs a container may have" {
+    local conf=${PLUGSTACK_CONF%/*}/berth-gpus.conf
+    rules 'gpus = no'
+    run --separate-stderr look --gres=gpu:1
+    equal "$output" ""
+    one_sentence "$stderr"
+    contains "$stderr" "GPUs cannot be had in a container, by $conf line 2"
+    equal "$(look)" "0: there= opens= cuda= nvidia=void"
+    # Of one user, by the same overrides as all else.
+    rules 'gpus = no' 'user "berth1" {' 'gpus = yes' 'gpu_max = 1' '}'
+    run look --gres=gpu:1
+    [[ $output =~ ^'0: there=gpu'[01]' ' ]] || fail "$output"
+    run --separate-stderr look -w n1 --gres=gpu:2
+    one_sentence "$stderr"
+    contains "$stderr" "no more than 1 of node n1's GPUs, and this step has 2"
+    rules 'gpu_types = {a100, h100}'
+    run --separate-stderr look -w n1 --gres=gpu:1
+    contains "$stderr" "(type fake) cannot be had in a container: $conf line 2 allows a100, h100"
+    rules 'gpu_types = {fake}' 'gpu_indices = {"0"}'
+    run --separate-stderr look -w n1 --gres=gpu:2
+    contains "$stderr" "GPU 1 of node n1 cannot be had in a container: $conf line 3"
+    # A rule that only warns.
+    rules 'gpus = no' 'mode = warn'
+    run --separate-stderr look -w n1 --gres=gpu:2
+    equal "$output" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+    contains "$stderr" "GPUs cannot be had in a container"
+}
+
 @test "a GPU that is asked for by CDI brings what its specification says" {
     local out
     cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
@@ -349,7 +384,7 @@ lacks_cdi() {
     sed -i 's|"deviceNodes": \[.*\]}}|"deviceNodes": []}}|' /run/cdi/berth-test.json
     run --separate-stderr look --gres=gpu:1
     equal "$output" ""
-    contains "$stderr" "(it lacks a device of GPU berth.example/gpu="
+    contains "$stderr" "(it lacks a device, of those such as berth.example/gpu="
     nothing_of_step
 }
 
@@ -384,7 +419,7 @@ lacks_cdi() {
 teardown() {
     tidy
     # A test may have changed what is in there.
-    rm -f "$STATE"/*/gpus.json
+    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}/berth-gpus.conf"
     [[ -e /run/cdi/berth-test.json ]] || return 0
     rm /run/cdi/berth-test.json
     rmdir --ignore-fail-on-non-empty /run/cdi
