@@ -280,6 +280,7 @@ static const struct {
     {"missing title", "a title in double quotes was expected behind it"},
     {"no such option", "there is no such key here: berth.conf(5) has those "
                        "that there are"},
+    {"premature end of file", NULL},
     {"unexpected token", "it stands where it was not expected: write "
                          "KEY = VALUE or KEY = {\"VALUE\", \"VALUE\"}"},
 };
@@ -297,6 +298,12 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
     for (size_t i = 0; i < sizeof(sentences) / sizeof(*sentences); i++) {
         if (strncmp(fmt, sentences[i].theirs, strlen(sentences[i].theirs)))
             continue;
+        if (!sentences[i].ours) {
+            err_set(parsing->err, BERTH_EINVAL, "%s line %d: the file ends "
+                                                "where something was expected",
+                    parsing->file, cfg->line);
+            return;
+        }
         err_quote(va_arg(ap, const char *), word, sizeof(word));
         err_set(parsing->err, BERTH_EINVAL, "%s line %d: \"%s\": %s",
                 parsing->file, cfg->line, word, sentences[i].ours);

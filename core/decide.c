@@ -176,48 +176,29 @@ static const struct rule *find_deny(const struct rule_list *deny,
 }
 
 // The number of characters to insert, leave out or change until A is B;
-// more than NEAR_MAX is NEAR_MAX + 1.
-static size_t distance(const char *a, const char *b)
+// MOST + 1 where it is more than MOST.
+static unsigned distance(const char *a, const char *b, unsigned most)
 {
-    size_t rows[2][IMGREF_TEXT_MAX];
-
     while (*a && *a == *b) {
         a++;
         b++;
     }
-    size_t n = strlen(a), m = strlen(b);
-    if (n > m + NEAR_MAX || m > n + NEAR_MAX)
-        return NEAR_MAX + 1;
-    for (size_t j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        const size_t *above = rows[(i - 1) % 2];
-        size_t *row = rows[i % 2], least = row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
-            if (above[j] + 1 < row[j])
-                row[j] = above[j] + 1;
-            if (row[j - 1] + 1 < row[j])
-                row[j] = row[j - 1] + 1;
-            if (row[j] < least)
-                least = row[j];
-        }
-        if (least > NEAR_MAX)
-            return NEAR_MAX + 1;
+    if (!*a && !*b)
+        return 0;
+    if (most == 0)
+        return 1;
+    unsigned least = most;
+    if (*a && *b)
+        least = distance(a + 1, b + 1, most - 1);
+    if (*a && least > 0) {
+        unsigned n = distance(a + 1, b, most - 1);
+        least = n < least ? n : least;
     }
-    return rows[n % 2][m] > NEAR_MAX ? NEAR_MAX + 1 : rows[n % 2][m];
-}
-
-// Writes the reference as far as PARTS has one: with the tag if that has.
-static void format_like(const struct imgref *parts, const struct imgref *ref,
-                        char buf[IMGREF_TEXT_MAX])
-{
-    struct imgref like = *ref;
-
-    like.digest[0] = 0;
-    if (!parts->tag[0])
-        like.tag[0] = 0;
-    imgref_format(&like, buf);
+    if (*b && least > 0) {
+        unsigned n = distance(a, b + 1, most - 1);
+        least = n < least ? n : least;
+    }
+    return least + 1;
 }
 
 // The allowed image that REF is nearest to, if that can be a typing error:
@@ -226,18 +207,20 @@ static const struct rule *nearest(const struct rule_list *allow,
                                   const struct imgref *ref)
 {
     const struct rule *found = NULL;
-    size_t least = NEAR_MAX + 1, name = strlen(ref->path);
-    char typed[IMGREF_TEXT_MAX], allowed[IMGREF_TEXT_MAX];
+    unsigned least = NEAR_MAX + 1;
+    size_t name = strlen(ref->path);
 
     if (!strncmp(ref->path, "library/", 8))
         name -= 8;
     for (size_t i = 0; i < allow->n; i++) {
         const struct imgref *parts = &allow->v[i]->pattern->parts;
-        if (strchr(allow->v[i]->text, '*') || parts->digest[0])
+        if (parts->digest[0] || strchr(allow->v[i]->text, '*'))
             continue;
-        format_like(parts, ref, typed);
-        format_like(parts, parts, allowed);
-        size_t n = distance(typed, allowed);
+        unsigned n = distance(ref->path, parts->path, NEAR_MAX);
+        if (n <= NEAR_MAX)
+            n += distance(ref->domain, parts->domain, NEAR_MAX);
+        if (n <= NEAR_MAX && parts->tag[0])
+            n += distance(ref->tag, parts->tag, NEAR_MAX);
         if (n > 0 && n < least && 3 * n <= name) {
             least = n;
             found = allow->v[i];

@@ -181,7 +181,7 @@ static int parse_env_glob(struct value *value, struct berth_err *err)
 {
     const char *text = value->rule.text;
 
-    return strlen(text) < GLOB_MAX && !strpbrk(text, "=?[ \t\n")
+    return *text && strlen(text) < GLOB_MAX && !strpbrk(text, "=?[ \t\n")
                ? 0
                : expected(err, "the name of a variable, in which * stands for "
                                "any characters,");

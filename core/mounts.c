@@ -103,7 +103,7 @@ bool mount_source_matches(const char *pattern, const char *path)
     // "/a/**" matches "/a" as it does "/a/b".
     if (n < 3 || strcmp(pattern + n - 3, "/**") != 0)
         return false;
-    snprintf(below, sizeof(below), "%s/-", path);
+    snprintf(below, sizeof(below), "%s/-", len > 1 ? path : "");
     return glob_match(pattern, below, "/");
 }
 
@@ -181,6 +181,13 @@ struct parts {
     enum mount_flag flag;
 };
 
+static enum mount_flag flag_of(const char *text)
+{
+    return !strcmp(text, "ro") ? MOUNT_RO : !strcmp(text, "rw") ? MOUNT_RW
+                                                                : MOUNT_UNSAID;
+}
+
+// A target has a slash, so that no flag can be taken for one.
 static int cut(char *text, struct parts *out, struct berth_err *err)
 {
     char *flag = NULL;
@@ -191,11 +198,9 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
         *out->target++ = 0;
         flag = strchr(out->target, ':');
     }
-    if (flag)
+    if (flag) {
         *flag++ = 0;
-    // Places are absolute, so this can only be the flag.
-    if (out->target && !flag &&
-        (!strcmp(out->target, "ro") || !strcmp(out->target, "rw"))) {
+    } else if (out->target && flag_of(out->target) != MOUNT_UNSAID) {
         flag = out->target;
         out->target = NULL;
     }
@@ -207,11 +212,8 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
         return err_set(err, BERTH_EINVAL, "a path in it is empty: " HOW);
     if (!flag)
         return 0;
-    if (!strcmp(flag, "ro"))
-        out->flag = MOUNT_RO;
-    else if (!strcmp(flag, "rw"))
-        out->flag = MOUNT_RW;
-    else
+    out->flag = flag_of(flag);
+    if (out->flag == MOUNT_UNSAID)
         return err_set(err, BERTH_EINVAL, "\"%s\" is no flag that berth "
                                           "knows: write ro or rw", flag);
     return 0;

@@ -301,8 +301,10 @@ static int check_value(const struct key *key, struct value *value,
     if (strlen(value->rule.text) >= VALUE_MAX)
         return err_set(err, BERTH_EINVAL, "at most %d bytes were expected",
                        VALUE_MAX - 1);
-    if (strchr(value->rule.text, '\n') && strcmp(key->name, "help_text") != 0)
-        return err_set(err, BERTH_EINVAL, "one line was expected");
+    if (strpbrk(value->rule.text, "\t\r\n") &&
+        strcmp(key->name, "help_text") != 0)
+        return err_set(err, BERTH_EINVAL, "one line without tabs was "
+                                          "expected");
     return key->parse(value, err);
 }
 
@@ -425,6 +427,18 @@ static int add_conf(struct policy *policy, const char *file, const char *text,
                : check_conf(policy, err);
 }
 
+static int no_conf(const struct policy *policy, struct berth_err *err)
+{
+    char where[WHERE_MAX];
+
+    describe(policy->words_file, policy->words_line, where, sizeof(where));
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "%s: the file that conf= names is not there, and no "
+                   "container can be had without it",
+                   where);
+}
+
 struct policy *policy_parse(size_t argc, const char *const *argv,
                             const struct policy_source *source,
                             const char *conf_file, const char *conf_text,
@@ -440,11 +454,7 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
     if (rc == 0 && conf_text)
         rc = add_conf(policy, conf_file, conf_text, conf_len, err);
     else if (rc == 0 && policy->has_conf)
-        rc = err_set(err,
-                     BERTH_EINVAL,
-                     "%s: the file that conf= names is not there, and no "
-                     "container can be had without it",
-                     policy->words_file);
+        rc = no_conf(policy, err);
     if (rc < 0) {
         policy_free(policy);
         return NULL;

@@ -1,0 +1,766 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The whole way from a policy's text to the decision.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/decide.h"
+#include "core/policy.h"
+
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+#define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define MAX_OPTIONS 4
+
+static const gid_t gids[] = {100, 2001, 998, 0};
+static const char *const groups[] = {"users", "chem", "docker", NULL};
+static const struct subject alice = {.uid = 1001, .gid = 100, .gids = gids,
+                                     .ngids = 4, .user = "alice",
+                                     .group = "users", .groups = groups,
+                                     .home = "/home/alice",
+                                     .partition = "main", .job = 12,
+                                     .cwd = "/home/alice/work"};
+
+static struct judged {
+    struct policy *policy;
+    struct rules rules;
+    struct options options;
+    struct decision decision;
+} now;
+
+// WORDS are options, "container-mounts=/a" or "container-writable".
+static void judge(const char *conf, const struct subject *subject,
+                  const char *const *words)
+{
+    struct berth_err err = {0};
+
+    now = (struct judged){0};
+    now.policy = policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf),
+                              &err);
+    if (!now.policy || policy_rules(now.policy, subject, &now.rules, &err) < 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < MAX_OPTIONS && words[i]; i++) {
+        char name[64] = "";
+        const char *eq = strchr(words[i], '=');
+        memcpy(name, words[i], eq ? (size_t)(eq - words[i])
+                                  : strlen(words[i]));
+        if (options_set(&now.options, name, eq ? eq + 1 : NULL, &err) < 0)
+            fail_msg("%s", err.text);
+    }
+    memset(&now.decision, 0x5a, sizeof(now.decision));
+    decide(&now.rules, &now.options, subject, &now.decision);
+}
+
+static void done(void)
+{
+    errno = ENOTTY;
+    decision_clear(&now.decision);
+    rules_clear(&now.rules);
+    options_clear(&now.options);
+    policy_free(now.policy);
+    assert_int_equal(errno, ENOTTY);
+}
+
+// What is decided, as text.
+static const char *told(void)
+{
+    static char buf[8192];
+    const struct decision *d = &now.decision;
+    FILE *out = fmemopen(buf, sizeof(buf), "w");
+
+    if (d->verdict != VERDICT_ALLOW)
+        fail_msg("%s", d->reason);
+    assert_string_equal(d->reason, "");
+    assert_int_equal(d->code, BERTH_OK);
+    for (size_t i = 0; i < d->nmounts; i++) {
+        const struct decision_mount *m = &d->mounts[i];
+        fprintf(out, "%s:%s:%s%s", m->source ? m->source : "tmpfs", m->target,
+                m->readonly ? "ro" : "rw", m->optional ? "?" : "");
+        for (size_t j = 0; j < m->npatterns; j++)
+            fprintf(out, "%s%s", j ? "|" : " ~ ", m->patterns[j]);
+        if (m->rule)
+            fprintf(out, " @%d", m->rule->line);
+        fputs("\n", out);
+    }
+    fprintf(out, "in %s, HOME %s\n", d->workdir, d->home);
+    fclose(out);
+    return buf;
+}
+
+static const struct {
+    const char *conf;
+    const char *options[MAX_OPTIONS];
+    enum berth_errc code;
+    const char *reason;
+} refused[] = {
+    // Images.
+    {"", {"container=debian"}, BERTH_EDENIED,
+     "image docker.io/library/debian:latest is not allowed: b.conf allows no "
+     "image on this node, ask your administrator for an allow= there"},
+    {"allow=debian", {NULL}, BERTH_EINVAL,
+     "the image reference is empty: name an image, such as debian or "
+     "registry.example.org/team/app:1.2"},
+    {"allow=debian", {"container=Debian"}, BERTH_EINVAL,
+     "the image reference \"Debian\" has uppercase letters: write \"debian\""},
+    {"\nallow={\"debian\", \"alpine:3.*\"}", {"container=fedora"},
+     BERTH_EDENIED,
+     "image docker.io/library/fedora:latest is not allowed by b.conf line 2, "
+     "which allows debian, alpine:3.*: choose one of these or ask your "
+     "administrator"},
+    {"allow=\"**\"\ndeny={\"evil.io/**\"}", {"container=evil.io/x"},
+     BERTH_EDENIED,
+     "image evil.io/x:latest is denied by b.conf line 2 (evil.io/**): choose "
+     "another or ask your administrator"},
+    {"allow={debian, fedora}", {"container=debain"}, BERTH_EDENIED,
+     "image docker.io/library/debain:latest is not allowed by b.conf line 1, "
+     "which allows debian, fedora: did you mean debian?"},
+    {"allow={\"debian:12\"}", {"container=debian:13"}, BERTH_EDENIED,
+     "image docker.io/library/debian:13 is not allowed by b.conf line 1, "
+     "which allows debian:12: did you mean debian:12?"},
+    {"allow={\"debian*\", abc}", {"container=dbian"}, BERTH_EDENIED,
+     "image docker.io/library/dbian:latest is not allowed by b.conf line 1, "
+     "which allows debian*, abc: choose one of these or ask your "
+     "administrator"},
+    {"allow={abc, xy}", {"container=xz"}, BERTH_EDENIED,
+     "image docker.io/library/xz:latest is not allowed by b.conf line 1, "
+     "which allows abc, xy: choose one of these or ask your administrator"},
+    {"allow={\"debian@sha256:" X64 "\"}", {"container=debian"}, BERTH_EDENIED,
+     "image docker.io/library/debian:latest is not allowed by b.conf line 1, "
+     "which allows debian@sha256:" X64 ": choose one of these or ask your "
+     "administrator"},
+    // Who asks. What of him is denied is so in every mode.
+    {"allow=debian\nmode=warn\nmin_uid=2000", {"container=debian"},
+     BERTH_EDENIED,
+     "a job of uid 1001 can have no container: b.conf line 3 wants 2000 at "
+     "least (min_uid): submit it as another user"},
+    {"allow=debian\nmin_gid=101", {"container=debian"}, BERTH_EDENIED,
+     "a job of gid 100 can have no container: b.conf line 2 wants 101 at "
+     "least (min_gid): submit it with another group (--gid, newgrp)"},
+    {"allow=debian\nmode=audit\ndeny_users={bob,\n alice}",
+     {"container=debian"}, BERTH_EDENIED,
+     "user alice can have no container, by b.conf line 4 (deny_users): ask "
+     "your administrator"},
+    {"allow=debian\ndeny_users={1001}", {"container=debian"}, BERTH_EDENIED,
+     "user 1001 can have no container, by b.conf line 2 (deny_users): ask "
+     "your administrator"},
+    // Options.
+    {"allow=debian\noptions={image,\nworkdir}",
+     {"container=debian", "container-mounts=/a"}, BERTH_EDENIED,
+     "--container-mounts cannot be used here: b.conf line 2 allows only "
+     "image, workdir (options): leave it out or ask your administrator"},
+    {"allow=debian\noptions={mounts}", {"container=debian"}, BERTH_EDENIED,
+     "--container-image cannot be used here: b.conf line 2 allows only mounts "
+     "(options): leave it out or ask your administrator"},
+    {"allow=debian\noptions={}", {"container=debian"}, BERTH_EDENIED,
+     "--container-image cannot be used here: b.conf allows no option "
+     "(options): leave it out or ask your administrator"},
+    {"allow=debian\noptions={image}",
+     {"container=debian", "no-container-mount-home"}, BERTH_EDENIED,
+     "--no-container-mount-home cannot be used here: b.conf line 2 allows "
+     "only image (options): leave it out or ask your administrator"},
+    {"allow=debian\noptions={image}", {"container=debian",
+     "container-readonly"}, BERTH_EDENIED,
+     "--container-readonly cannot be used here: b.conf line 2 allows only "
+     "image (options): leave it out or ask your administrator"},
+    // Mounts.
+    {"allow=debian", {"container=debian", "container-mounts=/a::"},
+     BERTH_EINVAL,
+     "--container-mounts=/a::: a path in it is empty: write "
+     "SRC[:DST][:ro|rw]"},
+    {"allow=debian", {"container=debian", "container-mounts=/data"},
+     BERTH_EDENIED,
+     "/data cannot be mounted: b.conf allows no mounts (mounts_allowed): "
+     "leave it out or ask your administrator"},
+    {"allow=debian\nmounts_allowed={\"/data/*\", \"/x/%u:rw\"}",
+     {"container=debian", "container-mounts=/data"}, BERTH_EDENIED,
+     "/data cannot be mounted: b.conf line 2 allows only /data/*, /x/%u:rw "
+     "(mounts_allowed): choose one of these or ask your administrator"},
+    {"allow=debian\nmounts_allowed={\"/data/*\"}",
+     {"container=debian", "container-mounts=/data/x:rw"}, BERTH_EDENIED,
+     "/data/x can only be had read-only, by b.conf line 2 (/data/*): ask for "
+     "it with :ro"},
+    {"allow=debian\nmounts_allowed={\"/data/*:/data\"}",
+     {"container=debian", "container-mounts=/data/x"}, BERTH_EDENIED,
+     "/data/x can only be mounted where b.conf line 2 says (/data/*:/data): "
+     "name that place"},
+    {"allow=debian\nmounts_allowed={\"/x/%u\"}",
+     {"container=debian", "container-mounts=/x/bob"}, BERTH_EDENIED,
+     "/x/bob cannot be mounted: b.conf line 2 allows only /x/%u "
+     "(mounts_allowed): choose one of these or ask your administrator"},
+    {"allow=debian\nmounts_allowed={\"/**\"}\nmode=warn",
+     {"container=debian", "container-mounts=/a:/etc/ld.so.preload"},
+     BERTH_EINVAL,
+     "--container-mounts can put nothing at /etc/ld.so.preload in a "
+     "container: choose another place"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/proc/self"}, BERTH_EINVAL,
+     "--container-mounts can put nothing at /proc/self in a container: "
+     "choose another place"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/"}, BERTH_EINVAL,
+     "--container-mounts can put nothing at / in a container: choose another "
+     "place"},
+    {"allow=debian", {"container=debian", "container-mounts=tmpfs:/usr"},
+     BERTH_EINVAL,
+     "--container-mounts can put nothing at /usr in a container: choose "
+     "another place"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/x,/b:/x/"}, BERTH_EINVAL,
+     "--container-mounts has two mounts at /x: leave one out"},
+    {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x\"",
+     {"container=debian", "container-mounts=/a:/x"}, BERTH_EINVAL,
+     "--container-mounts can put nothing at /x, where /s is mounted in every "
+     "container, by b.conf line 3: choose another place"},
+    {"allow=debian\nmounts_allowed={\"/**:rw\"}\nmounts_always=\"/s:/x\"",
+     {"container=debian", "container-mounts=/s:/x:rw"}, BERTH_EINVAL,
+     "--container-mounts can put nothing at /x, where /s is mounted in every "
+     "container, by b.conf line 3: choose another place"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/home/alice/work"},
+     BERTH_EINVAL,
+     "--container-mounts can put nothing at /home/alice/work, since the "
+     "working directory is mounted there: choose another place"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/home/alice"}, BERTH_EINVAL,
+     "there can be no mount at /home/alice/work, which is within the mount at "
+     "/home/alice: choose another place for one of them"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/x,/b:/x/y"}, BERTH_EINVAL,
+     "there can be no mount at /x/y, which is within the mount at /x: choose "
+     "another place for one of them"},
+    {"allow=debian\nmounts_allowed={\"/**\"}",
+     {"container=debian", "container-mounts=/a:/x,tmpfs:/x/y"}, BERTH_EINVAL,
+     "there can be no mount at /x/y, which is within the mount at /x: choose "
+     "another place for one of them"},
+    {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x/y\"",
+     {"container=debian", "container-mounts=/a:/x"}, BERTH_EINVAL,
+     "there can be no mount at /x/y, which is within the mount at /x: choose "
+     "another place for one of them"},
+    // Home and working directory.
+    {"allow=debian\nhome=never",
+     {"container=debian", "container-mount-home"}, BERTH_EDENIED,
+     "--container-mount-home cannot be had, by b.conf line 2 (home): leave it "
+     "out or ask your administrator"},
+    {"allow=debian", {"container=debian", "container-workdir=work"},
+     BERTH_EINVAL,
+     "--container-workdir=work: tasks can start in an absolute path without "
+     "empty components, \".\" and \"..\", and not in /proc, /sys, /dev or "
+     "/run/berth"},
+    {"allow=debian",
+     {"container=debian", "container-workdir=/proc/self/fd/9"}, BERTH_EINVAL,
+     "--container-workdir=/proc/self/fd/9: tasks can start in an absolute "
+     "path without empty components, \".\" and \"..\", and not in /proc, "
+     "/sys, /dev or /run/berth"},
+    {"allow=debian", {"container=debian", "container-workdir=/a/../proc"},
+     BERTH_EINVAL,
+     "--container-workdir=/a/../proc: tasks can start in an absolute path "
+     "without empty components, \".\" and \"..\", and not in /proc, /sys, "
+     "/dev or /run/berth"},
+    {"allow=debian\nworkdir=never\nmounts_allowed={}",
+     {"container=debian", "container-mounts=."}, BERTH_EDENIED,
+     "/home/alice/work cannot be mounted: b.conf allows no mounts "
+     "(mounts_allowed): leave it out or ask your administrator"},
+    // Environment.
+    {"allow=debian", {"container=debian", "container-env=A,,B"}, BERTH_EINVAL,
+     "--container-env takes names of variables, with a comma between two, and "
+     "\"\" is none: write NAME and give it its value with export"},
+    {"allow=debian", {"container=debian", "container-env=A=b"}, BERTH_EINVAL,
+     "--container-env takes names of variables, with a comma between two, and "
+     "\"A=b\" is none: write NAME and give it its value with export"},
+    {"allow=debian", {"container=debian", "container-env=A,DBUS_X"},
+     BERTH_EDENIED,
+     "--container-env cannot name DBUS_X, which berth's default keeps out of "
+     "containers (env_deny): leave it out"},
+    {"allow=debian\nenv_deny+={\"*TOKEN*\"}",
+     {"container=debian", "container-env=MY_TOKEN_2"}, BERTH_EDENIED,
+     "--container-env cannot name MY_TOKEN_2, which b.conf line 2 keeps out "
+     "of containers (env_deny): leave it out"},
+    // The rest.
+    {"allow=debian", {"container=debian", "container-writable"},
+     BERTH_EDENIED,
+     "--container-writable cannot be had, by berth's default (writable): "
+     "leave it out, and write to /tmp or to a mount"},
+    {"allow=debian\nwritable=never",
+     {"container=debian", "container-writable"}, BERTH_EDENIED,
+     "--container-writable cannot be had, by b.conf line 2 (writable): leave "
+     "it out, and write to /tmp or to a mount"},
+    {"allow=debian", {"container=debian", "container-network=none"},
+     BERTH_EDENIED,
+     "--container-network=none cannot be had: berth's default allows only "
+     "host (networks): choose one of these or ask your administrator"},
+    {"allow=debian\nnetworks={none,mpi}",
+     {"container=debian", "container-network=host"}, BERTH_EDENIED,
+     "--container-network=host cannot be had: b.conf line 2 allows only none, "
+     "mpi (networks): choose one of these or ask your administrator"},
+    {"allow=debian\nnetworks={}",
+     {"container=debian", "container-network=host"}, BERTH_EDENIED,
+     "--container-network=host cannot be had: b.conf allows no network "
+     "(networks): leave it out"},
+    {"allow=debian\nmode=warn",
+     {"container=debian", "container-network=container:abc"}, BERTH_EINVAL,
+     "--container-network=container:abc is no name of a network: write host, "
+     "none, or one of the engine's"},
+    {"allow=debian", {"container=debian", "container-network=-x"},
+     BERTH_EINVAL,
+     "--container-network=-x is no name of a network: write host, none, or "
+     "one of the engine's"},
+};
+
+static void refuses_with_a_reason_and_what_to_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        judge(refused[i].conf, &alice, refused[i].options);
+        if (now.decision.verdict == VERDICT_ALLOW)
+            fail_msg("allowed, and not: %s", refused[i].reason);
+        assert_string_equal(now.decision.reason, refused[i].reason);
+        assert_int_equal(now.decision.code, refused[i].code);
+        done();
+    }
+}
+
+static void root_has_no_container_unless_the_policy_says_so(void **state)
+{
+    struct subject root = {.user = "root", .cwd = "/w"};
+    static const char *const words[MAX_OPTIONS] = {"container=debian"};
+
+    (void)state;
+    judge("allow=debian", &root, words);
+    assert_string_equal(now.decision.reason,
+                        "a job of uid 0 can have no container: berth's "
+                        "default wants 1 at least (min_uid): submit it as "
+                        "another user");
+    done();
+    judge("allow=debian\nmin_uid=0", &root, words);
+    assert_string_equal(now.decision.reason,
+                        "a job of gid 0 can have no container: berth's "
+                        "default wants 1 at least (min_gid): submit it with "
+                        "another group (--gid, newgrp)");
+    done();
+    judge("allow=debian\nmin_uid=0\nmin_gid=0", &root, words);
+    assert_int_equal(now.decision.verdict, VERDICT_ALLOW);
+    done();
+}
+
+static void what_the_policy_cannot_name_is_refused(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {"container=debian"};
+    struct subject nobody = {.uid = 7, .gid = 7, .cwd = "/w"};
+
+    (void)state;
+    judge("allow=debian\nmounts_always=\"/s/%u\"", &nobody, words);
+    assert_string_equal(now.decision.reason,
+                        "the mount /s/%u of b.conf line 2 cannot be had: the "
+                        "user's name (%u) is unknown here, or cannot be part "
+                        "of it: ask your administrator");
+    done();
+    judge("allow=debian\nmounts_default=\"/s/%u\"", &nobody, words);
+    assert_string_equal(told(), "/w:/w:rw\nin /w, HOME /w\n");
+    done();
+    judge("allow=debian\nhome=always", &nobody, words);
+    assert_string_equal(now.decision.reason,
+                        "your home directory cannot be had in a container: "
+                        "the node knows none that can be mounted, ask your "
+                        "administrator");
+    done();
+    judge("allow=debian\nhome=default", &nobody, words);
+    assert_int_equal(now.decision.nmounts, 1);
+    done();
+    judge("allow=debian\nenv_set=\"A=%g\"", &nobody, words);
+    assert_string_equal(now.decision.reason,
+                        "the variable A=%g of b.conf line 2 cannot be set "
+                        "(env_set): the group's name (%g) is unknown here, "
+                        "or cannot be part of it: ask your administrator");
+    done();
+    // A variable that leads to a place that no mount can have.
+    struct subject odd = {.uid = 7, .gid = 7, .cwd = "/w", .home = "/proc"};
+    judge("allow=debian\nmounts_always=\"/s:%h\"", &odd, words);
+    assert_string_equal(now.decision.reason,
+                        "the mount /s:%h of b.conf line 2 cannot be had: "
+                        "nothing can be mounted at /proc: ask your "
+                        "administrator");
+    done();
+    nobody.cwd = "/proc/1";
+    judge("allow=debian", &nobody, words);
+    assert_string_equal(now.decision.reason,
+                        "the working directory cannot be had in a container: "
+                        "/proc/1 is a place which no container gets; start "
+                        "from another directory, or name one with --chdir");
+    done();
+}
+
+static const struct {
+    const char *conf;
+    const char *options[MAX_OPTIONS]; // beside the image
+    const char *told;
+} allowed[] = {
+    {"", {NULL},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // The user's mounts.
+    {"mounts_allowed={\"/data/*\"}", {"container-mounts=/data/x"},
+     "/data/x:/data/x:ro ~ /data/* @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"mounts_allowed={\"/data/*\", \"/data/**:rw\",\n\"/x:rw\", \"/y/%g:/z\"}",
+     {"container-mounts=/data/x:/a"},
+     "/data/x:/a:rw ~ /data/**|/x @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"mounts_allowed={\"/data/*\", \"/data/**:rw\",\n\"/x:rw\", \"/y/%g:/z\"}",
+     {"container-mounts=/data/x:/z:ro,/x:/y:rw"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/x:/y:rw ~ /data/**|/x @3\n"
+     "/data/x:/z:ro ~ /data/*|/data/**|/x|/y/users @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"mounts_allowed={\"/home/%u/**:rw\"}", {"container-mounts=data:/d"},
+     "/home/alice/work/data:/d:rw ~ /home/alice/** @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // A rule whose variable has no value matches nothing.
+    {"workdir=never\nmounts_allowed={\"%h/**\", \"/a\"}",
+     {"container-mounts=/a"},
+     "/a:/a:ro ~ /home/alice/**|/a @3\nin /, HOME /\n"},
+    {"", {"container-mounts=tmpfs:/fast"},
+     "tmpfs:/fast:rw\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // One within another, where it is anyway.
+    {"mounts_allowed={\"/d/**:rw\"}",
+     {"container-mounts=/d/a/b:/x/b:ro,/d/a:/x"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/d/a:/x:rw ~ /d/** @2\n"
+     "/d/a/b:/x/b:ro ~ /d/** @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"mounts_allowed={\"/d/**:rw\"}",
+     {"container-mounts=/d/a:/x/y,tmpfs:/x"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "tmpfs:/x:rw\n"
+     "/d/a:/x/y:rw ~ /d/** @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // The administrator's mounts.
+    {"mounts_always={\"/s\", \"/l/%u:/l:rw\", \"tmpfs:/t\"}\n"
+     "mounts_default={\"/s2:/s\", \"/d:/data\"}",
+     {NULL},
+     "/d:/data:ro? @3\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/l/alice:/l:rw @2\n"
+     "/s:/s:ro @2\n"
+     "tmpfs:/t:rw @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // The later of two at the same place.
+    {"mounts_always={\"/s:/x\",\n\"/s2:/x:rw\"}", {NULL},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/s2:/x:rw @3\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // What is there can be asked for as well.
+    {"mounts_always={\"/s:/x\"}", {"container-mounts=/s:/x,/s:/x:ro"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/s:/x:ro @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // Declined by a mount of the user's at the same place, or above.
+    {"mounts_default=\"/d:/data\"\nmounts_allowed={\"/e\"}",
+     {"container-mounts=/e:/data"},
+     "/e:/data:ro ~ /e @3\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"mounts_default=\"/d:/data/d\"\nmounts_allowed={\"/e\"}",
+     {"container-mounts=/e:/data"},
+     "/e:/data:ro ~ /e @3\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // A default that hides the working directory is passed over.
+    {"mounts_default=\"/scratch/%u:/home:rw\"", {NULL},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // Both are the administrator's.
+    {"mounts_always={\"/s:/x\", \"/s2:/x/y\"}", {NULL},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/s:/x:ro @2\n"
+     "/s2:/x/y:ro @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // Home.
+    {"", {"container-mount-home"},
+     "/home/alice:/home/alice:rw\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"home=default", {NULL},
+     "/home/alice:/home/alice:rw? @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"home=default", {"no-container-mount-home"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"home=always", {"no-container-mount-home"},
+     "/home/alice:/home/alice:rw @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"home=always\nworkdir=never", {NULL},
+     "/home/alice:/home/alice:rw @2\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"home=never", {"no-container-mount-home"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"home=default\nmounts_allowed=\"/h\"\nworkdir=never",
+     {"container-mounts=/h:/home/alice"},
+     "/h:/home/alice:ro ~ /h @3\n"
+     "in /, HOME /home/alice\n"},
+    // The working directory.
+    {"workdir=never", {NULL}, "in /, HOME /\n"},
+    {"workdir=allowed", {NULL}, "in /, HOME /\n"},
+    {"workdir=allowed", {"container-mounts=."},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"", {"container-mounts=/home/alice/work:ro"},
+     "/home/alice/work:/home/alice/work:ro\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"workdir=default", {"container-workdir=/opt"}, "in /opt, HOME /opt\n"},
+    {"workdir=default", {"container-workdir=/home/alice/work/x"},
+     "/home/alice/work:/home/alice/work:rw @2\n"
+     "in /home/alice/work/x, HOME /home/alice/work/x\n"},
+    {"workdir=always", {"container-workdir=/"},
+     "/home/alice/work:/home/alice/work:rw @2\nin /, HOME /\n"},
+    {"workdir=default\nmounts_allowed=\"/a\"",
+     {"container-mounts=/a:/home/alice/work"},
+     "/a:/home/alice/work:ro ~ /a @3\nin /, HOME /\n"},
+    // It is there in a mount of what is above it.
+    {"workdir=never\nmounts_allowed=\"/home/*\"",
+     {"container-mounts=/home/alice"},
+     "/home/alice:/home/alice:ro ~ /home/* @3\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"workdir=never\nmounts_allowed=\"/home/*\"",
+     {"container-mounts=/home/alice:/home"},
+     "/home/alice:/home:ro ~ /home/* @3\nin /, HOME /\n"},
+};
+
+static void what_is_mounted_and_where_tasks_start(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(allowed); i++) {
+        const char *words[MAX_OPTIONS] = {"container=debian",
+                                          allowed[i].options[0],
+                                          allowed[i].options[1],
+                                          allowed[i].options[2]};
+        char conf[1024];
+        snprintf(conf, sizeof(conf), "allow=debian\n%s", allowed[i].conf);
+        judge(conf, &alice, words);
+        if (strcmp(told(), allowed[i].told) != 0)
+            fail_msg("%s\n%s\nand not\n%s", allowed[i].conf, told(),
+                     allowed[i].told);
+        done();
+    }
+}
+
+static void the_root_directory_needs_no_mount(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {"container=debian"};
+    struct subject subject = alice;
+
+    (void)state;
+    subject.cwd = "/";
+    judge("allow=debian", &subject, words);
+    assert_string_equal(told(), "in /, HOME /\n");
+    done();
+    subject.cwd = NULL;
+    judge("allow=debian", &subject, words);
+    assert_string_equal(told(), "in /, HOME /\n");
+    done();
+}
+
+static void what_a_source_leads_to_must_match_as_well(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {
+        "container=debian", "container-mounts=/scratch/alice/link:/a"};
+
+    (void)state;
+    judge("allow=debian\nmounts_allowed={\"/scratch/%u/**:rw\", "
+          "\"/mnt/s/%u/**:rw\", \"/data/*\", \"/opt:/b:rw\"}\n"
+          "mounts_always=\"/etc/site:/etc/site\"",
+          &alice, words);
+    told();
+    const struct decision_mount *m = now.decision.mounts;
+    assert_string_equal(m->target, "/a");
+    assert_true(decide_source_ok(m, "/scratch/alice/link"));
+    assert_true(decide_source_ok(m, "/mnt/s/alice/x/y"));
+    assert_true(decide_source_ok(m, "/mnt/s/alice"));
+    // Its rule says ro, and this mount is rw; the other's target is not this.
+    assert_false(decide_source_ok(m, "/data/x"));
+    assert_false(decide_source_ok(m, "/opt"));
+    assert_false(decide_source_ok(m, "/scratch/bob/x"));
+    assert_false(decide_source_ok(m, "/etc"));
+    assert_false(decide_source_ok(m, "/"));
+    m++;
+    assert_string_equal(m->target, "/etc/site");
+    assert_true(decide_source_ok(m, "/anything"));
+    done();
+}
+
+static void a_mode_that_warns_lets_pass_and_says_why(void **state)
+{
+    static const struct {
+        const char *conf;
+        const char *options[MAX_OPTIONS];
+        const char *warning;
+    } cases[] = {
+        {"allow=debian", {"container=debian"}, ""},
+        {"allow=debian", {"container=fedora"},
+         "image docker.io/library/fedora:latest is not allowed by b.conf line "
+         "1, which allows debian: choose one of these or ask your "
+         "administrator"},
+        {"", {"container=fedora"},
+         "image docker.io/library/fedora:latest is not allowed: b.conf allows "
+         "no image on this node, ask your administrator for an allow= there"},
+        {"allow=debian\ndeny=debian", {"container=debian"},
+         "image docker.io/library/debian:latest is denied by b.conf line 2 "
+         "(debian): choose another or ask your administrator"},
+        {"allow=debian", {"container=debian", "container-mounts=/a:rw"},
+         "/a cannot be mounted: b.conf allows no mounts (mounts_allowed): "
+         "leave it out or ask your administrator"},
+        {"allow=debian\noptions={image}",
+         {"container=debian", "container-workdir=/x"},
+         "--container-workdir cannot be used here: b.conf line 2 allows only "
+         "image (options): leave it out or ask your administrator"},
+        {"allow=debian\nhome=never",
+         {"container=debian", "container-mount-home"},
+         "--container-mount-home cannot be had, by b.conf line 2 (home): leave "
+         "it out or ask your administrator"},
+        // The first of several.
+        {"allow=debian", {"container=debian", "container-writable",
+                          "container-network=none"},
+         "--container-writable cannot be had, by berth's default (writable): "
+         "leave it out, and write to /tmp or to a mount"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int audit = 0; audit < 2; audit++) {
+            char conf[256];
+            snprintf(conf, sizeof(conf), "%s\nmode=%s", cases[i].conf,
+                     audit ? "audit" : "warn");
+            judge(conf, &alice, cases[i].options);
+            told();
+            assert_string_equal(now.decision.warning, cases[i].warning);
+            done();
+        }
+    judge("mode=warn", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-mounts=/a,/b:rw",
+                                      "container-mount-home",
+                                      "container-writable"});
+    assert_string_equal(told(), "/a:/a:ro\n/b:/b:rw\n"
+                                "/home/alice:/home/alice:rw\n"
+                                "/home/alice/work:/home/alice/work:rw\n"
+                                "in /home/alice/work, HOME /home/alice\n");
+    assert_true(now.decision.writable);
+    assert_null(now.decision.rule);
+    done();
+}
+
+static void the_rest_is_as_the_rules_and_the_user_say(void **state)
+{
+    (void)state;
+    judge("allow=debian", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian"});
+    const struct decision *d = &now.decision;
+    assert_string_equal(d->rule->text, "debian");
+    assert_int_equal(d->rule->line, 1);
+    assert_string_equal(d->image.path, "library/debian");
+    assert_false(d->writable);
+    assert_false(d->entrypoint);
+    assert_string_equal(d->network, "host");
+    assert_int_equal(d->npublish, 0);
+    assert_int_equal(d->nenv, 0);
+    assert_int_equal(d->nenv_set, 0);
+    // "docker" is left behind, and a group without a name is not.
+    assert_int_equal(d->ngids, 3);
+    assert_int_equal(d->gids[0], 100);
+    assert_int_equal(d->gids[1], 2001);
+    assert_int_equal(d->gids[2], 0);
+    done();
+
+    judge("allow=debian\nwritable=default\nnetworks={mpi, none, host}\n"
+          "publish={\"80\", \"127.0.0.1:8000-8001\"}\n"
+          "env_set={\"A=%u 100%%\", \"B=\"}\ndeny_groups={chem, 0}",
+          &alice,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-env=X,Y_1",
+                                      "container-entrypoint"});
+    told();
+    assert_true(d->writable);
+    assert_true(d->entrypoint);
+    assert_string_equal(d->network, "mpi");
+    assert_int_equal(d->npublish, 2);
+    assert_string_equal(d->publish[1], "127.0.0.1:8000-8001");
+    assert_int_equal(d->nenv, 2);
+    assert_string_equal(d->env[0], "X");
+    assert_string_equal(d->env[1], "Y_1");
+    assert_int_equal(d->nenv_set, 2);
+    assert_string_equal(d->env_set[0], "A=alice 100%");
+    assert_string_equal(d->env_set[1], "B=");
+    assert_int_equal(d->ngids, 2);
+    assert_int_equal(d->gids[1], 998);
+    done();
+
+    judge("allow=debian\nwritable=default\nnetworks={mpi, none, host}\n"
+          "publish={\"80\"}",
+          &alice,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-network=none",
+                                      "container-readonly",
+                                      "no-container-entrypoint"});
+    told();
+    assert_false(d->writable);
+    assert_false(d->entrypoint);
+    assert_string_equal(d->network, "none");
+    assert_int_equal(d->npublish, 0);
+    done();
+
+    judge("allow=debian\nwritable=allowed\nnetworks={}", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-writable"});
+    assert_true(d->writable);
+    assert_string_equal(d->network, "none");
+    done();
+}
+
+static void without_rules_there_is_a_denial(void **state)
+{
+    struct options options = {.image = (char *)"debian"};
+    struct decision decision = {.verdict = VERDICT_ALLOW};
+
+    (void)state;
+    decide(NULL, &options, &alice, &decision);
+    assert_int_equal(decision.verdict, VERDICT_DENY);
+    assert_int_equal(decision.code, BERTH_EDENIED);
+    assert_string_equal(decision.reason, "");
+    decision_clear(&decision);
+    struct rules zeroed = {0};
+    decide(&zeroed, &options, &alice, &decision);
+    assert_int_equal(decision.verdict, VERDICT_DENY);
+    decision_clear(&decision);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_with_a_reason_and_what_to_do),
+        cmocka_unit_test(root_has_no_container_unless_the_policy_says_so),
+        cmocka_unit_test(what_the_policy_cannot_name_is_refused),
+        cmocka_unit_test(what_is_mounted_and_where_tasks_start),
+        cmocka_unit_test(the_root_directory_needs_no_mount),
+        cmocka_unit_test(what_a_source_leads_to_must_match_as_well),
+        cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
+        cmocka_unit_test(the_rest_is_as_the_rules_and_the_user_say),
+        cmocka_unit_test(without_rules_there_is_a_denial),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
