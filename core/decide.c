@@ -212,6 +212,8 @@ static const struct rule *nearest(const struct rule_list *allow,
 
     if (!strncmp(ref->path, "library/", 8))
         name -= 8;
+    if (ref->digest[0])
+        return NULL; // nobody types one
     for (size_t i = 0; i < allow->n; i++) {
         const struct imgref *parts = &allow->v[i]->pattern->parts;
         if (parts->digest[0] || strchr(allow->v[i]->text, '*'))
