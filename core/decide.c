@@ -358,6 +358,16 @@ static int decide_identity(struct decision *out, const struct subject *subject)
     return 0;
 }
 
+int decide_who(const struct rules *rules, const struct subject *subject,
+               struct berth_err *err)
+{
+    struct decision out = {.rules = rules};
+
+    if (decide_identity(&out, subject) == 0)
+        return 0;
+    return err_set(err, out.code, "%s", out.reason);
+}
+
 static bool has(const struct rule_list *list, const char *text)
 {
     for (size_t i = 0; i < list->n; i++)

@@ -86,6 +86,10 @@ struct decision {
 void decide(const struct rules *rules, const struct options *options,
             const struct subject *subject, struct decision *out);
 
+// Says whether SUBJECT can have a container at all: 0, or -1 with ERR set.
+int decide_who(const struct rules *rules, const struct subject *subject,
+               struct berth_err *err);
+
 void decision_clear(struct decision *decision); // keeps errno
 
 // Says whether REAL, to which the source of MOUNT led, is one that the rules

@@ -3,65 +3,89 @@
 
 #include "core/help.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/err.h"
+#include "core/mounts.h"
+#include "core/options.h"
 
 enum { WIDTH = 79 };
 
-static void print_list(FILE *f, const char *title,
-                       const struct rule_list *list)
+// Prints one of several words behind a text: within lines that are not too
+// long. COLUMN is where the last one ended.
+static void print_word(FILE *f, size_t *column, const char *word, bool last)
 {
-    if (list->n == 0)
-        return;
-    fprintf(f, "%s:\n", title);
-    for (size_t i = 0; i < list->n; i++)
-        fprintf(f, "    %s\n", list->v[i]->text);
+    size_t len = strlen(word) + 2;
+
+    if (*column + len > WIDTH) {
+        fprintf(f, "\n   ");
+        *column = 3;
+    }
+    fprintf(f, " %s%s", word, last ? "\n" : ",");
+    *column += len;
 }
 
-// Prints WORDS, N of them, behind TITLE, in lines that are not too long.
 static void print_words(FILE *f, const char *title, const char *const *words,
                         size_t n)
 {
     size_t column = strlen(title) + 1;
 
-    if (n == 0)
-        return;
-    fprintf(f, "%s:", title);
-    for (size_t i = 0; i < n; i++) {
-        size_t len = strlen(words[i]) + 2;
-        if (column + len > WIDTH) {
-            fprintf(f, "\n   ");
-            column = 3;
-        }
-        fprintf(f, " %s%s", words[i], i + 1 < n ? "," : "\n");
-        column += len;
-    }
+    if (n > 0)
+        fprintf(f, "%s:", title);
+    for (size_t i = 0; i < n; i++)
+        print_word(f, &column, words[i], i + 1 == n);
 }
 
-static void print_texts(FILE *f, const char *title,
-                        const struct rule_list *list)
+static void print_list(FILE *f, const char *title,
+                       const struct rule_list *list)
 {
-    const char **words = calloc(list->n + 1, sizeof(*words));
-
-    for (size_t i = 0; words && i < list->n; i++)
-        words[i] = list->v[i]->text;
-    print_words(f, title, words, words ? list->n : 0);
-    free(words);
+    if (list->n > 0)
+        fprintf(f, "%s:\n", title);
+    for (size_t i = 0; i < list->n; i++)
+        fprintf(f, "    %s\n", list->v[i]->text);
 }
 
-static void print_images(FILE *f, const struct rules *rules)
+// Prints a rule's mount with the user's own paths in it, or as it is written
+// where these are not known.
+static void print_mount(FILE *f, const char *text,
+                        const struct subject *subject)
 {
-    if (rules->allow.n == 0)
-        fprintf(f, "You may run no image here: ask your administrator.\n");
-    print_list(f, "Images that you may run (--container=IMAGE)",
-               &rules->allow);
-    print_list(f, "Images that you may not run, even so", &rules->deny);
+    struct mount mount = {0};
+    char *source = NULL, *target = NULL;
+
+    if (mount_rule_parse(text, true, &mount, NULL) == 0 && mount.source)
+        source = variables_to_path(mount.source, subject, NULL);
+    if (mount.target)
+        target = variables_to_path(mount.target, subject, NULL);
+    if (source && (target || !mount.target))
+        fprintf(f,
+                "    %s%s%s%s\n",
+                source,
+                target ? ":" : "",
+                target ? target : "",
+                mount.flag == MOUNT_RW ? " (can be written)" : "");
+    else
+        fprintf(f, "    %s\n", text);
+    free(source);
+    free(target);
+    mount_clear(&mount);
 }
 
-static void print_mounts(FILE *f, const struct rules *rules)
+static void print_mount_list(FILE *f, const char *title,
+                             const struct rule_list *list,
+                             const struct subject *subject)
+{
+    if (list->n > 0)
+        fprintf(f, "%s:\n", title);
+    for (size_t i = 0; i < list->n; i++)
+        print_mount(f, list->v[i]->text, subject);
+}
+
+static void print_mounts(FILE *f, const struct rules *rules,
+                         const struct subject *subject)
 {
     static const char *const home[] = {
         [RULE_MOUNT_NEVER] = "is not mounted",
@@ -77,44 +101,78 @@ static void print_mounts(FILE *f, const struct rules *rules)
         [RULE_MOUNT_ALWAYS] = "is mounted",
     };
 
-    print_list(f,
-               "Files that you may mount (--container-mounts="
-               "SRC[:DST[:ro|rw]],...)",
-               &rules->mounts_allowed);
-    print_list(f, "Mounted unless you mount something else there",
-               &rules->mounts_default);
-    print_list(f, "Mounted in any case", &rules->mounts_always);
+    print_mount_list(f,
+                     "You may mount (--container-mounts=SRC:DST[:ro|rw],...)",
+                     &rules->mounts_allowed,
+                     subject);
+    print_mount_list(f,
+                     "Mounted unless you mount something else there",
+                     &rules->mounts_default,
+                     subject);
+    print_mount_list(f, "Mounted in any case", &rules->mounts_always, subject);
     fprintf(f, "Your home directory %s.\n", home[rules->home]);
     fprintf(f, "The working directory %s.\n", workdir[rules->workdir]);
 }
 
-static void print_rest(FILE *f, const struct rules *rules)
+static bool may_use(const struct rules *rules, const char *key)
+{
+    for (size_t i = 0; i < rules->options.n; i++)
+        if (strcmp(rules->options.v[i]->text, key) == 0)
+            return true;
+    return false;
+}
+
+static void print_options(FILE *f, const struct rules *rules)
 {
     static const char *const writable[] = {
         [RULE_WRITABLE_NEVER] = "are read-only",
         [RULE_WRITABLE_ALLOWED] = "are read-only without --container-writable",
-        [RULE_WRITABLE_DEFAULT] = "can be written, and forget it at the end",
+        [RULE_WRITABLE_DEFAULT] = "can be written to, until the step ends",
     };
+    const char *missing[32];
+    char names[32][32];
+    size_t n = 0;
 
-    fprintf(f, "The image's own files %s.\n", writable[rules->writable]);
-    print_texts(f, "Networks (--container-network=NAME), the first by default",
-                &rules->networks);
+    fprintf(f, "The image's files %s.\n", writable[rules->writable]);
+    if (rules->networks.n > 1)
+        print_list(f,
+                   "Networks (--container-network=NAME; the first is the "
+                   "default)",
+                   &rules->networks);
+    for (const struct option_info *o = option_table; o->name && n < 32; o++)
+        if (!may_use(rules, o->key)) {
+            snprintf(names[n], sizeof(names[n]), "--%s", o->name);
+            missing[n] = names[n];
+            n++;
+        }
+    print_words(f, "Options that cannot be used here", missing, n);
 }
 
 char *help_make(const struct rules *rules, const struct subject *subject,
                 const char *const *partitions, size_t n)
 {
+    struct berth_err err;
     char *text = NULL;
     size_t len = 0;
 
-    (void)subject;
     FILE *f = open_memstream(&text, &len);
     if (!f)
         return NULL;
-    print_images(f, rules);
-    print_mounts(f, rules);
-    print_rest(f, rules);
-    print_words(f, "Other rules may hold in these partitions", partitions, n);
+    if (decide_who(rules, subject, &err) < 0) {
+        fprintf(f, "%s.\n", err.text);
+    } else if (rules->allow.n == 0) {
+        fprintf(f, "You may run no image here: ask your administrator.\n");
+    } else {
+        print_list(f, "You may run (--container=IMAGE)", &rules->allow);
+        print_list(f, "But you may not run", &rules->deny);
+        print_mounts(f, rules, subject);
+        print_options(f, rules);
+        if (rules->mode == RULE_MODE_WARN)
+            fprintf(f,
+                    "These rules are on trial: what they refuse gets a "
+                    "warning, and runs.\n");
+    }
+    print_words(f, "Other rules may hold in the partitions", partitions, n);
     if (rules->help_text)
         fprintf(f, "\n%s\n", rules->help_text);
     bool failed = ferror(f);

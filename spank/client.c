@@ -231,9 +231,10 @@ static void find_cwd(char cwd[PATH_MAX])
 static void find_partitions(struct host *host)
 {
     const char *given = slurm_option("partition"), *name = NULL;
+    bool step = spank_context() == S_CTX_LOCAL && getenv("SLURM_JOB_ID");
     char *rest;
 
-    if (given && !getenv("SLURM_JOB_ID")) {
+    if (given && !step) {
         host->partitions = rest = strdup(given);
         while (rest && host->npartitions < PARTITIONS_MAX &&
                (name = strsep(&rest, ",")))
@@ -314,8 +315,9 @@ static int decide_here(const struct options *options, int argc, char **argv,
 
     if (!host)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    // root may submit for anybody.
-    if (getuid() == 0 || host_read(host, argc, argv, err) == 0)
+    // root may submit for anybody, and another cluster has another policy.
+    if (getuid() == 0 || slurm_option("clusters") ||
+        host_read(host, argc, argv, err) == 0)
         rc = 0;
     for (size_t i = 0; host->policy && i < host->npartitions; i++) {
         host->subject.partition = host->names[i];
@@ -380,13 +382,12 @@ static _Noreturn void help(int argc, char **argv)
                "cluster's nodes:\nask your administrator.\n");
         exit(0);
     }
-    host->subject.partition =
-        host->npartitions == 1 ? host->names[0] : NULL;
+    host->subject.partition = host->names[0];
+    host->subject.job = 0; // which it will be is of no use to the user
     if (policy_rules(host->policy, &host->subject, &rules, &err) < 0)
         goto out;
-    text = help_make(&rules, &host->subject,
-                     host->npartitions > 1 ? host->names + 1 : NULL,
-                     host->npartitions - 1);
+    text = help_make(&rules, &host->subject, host->names + 1,
+                     host->names[0] ? 0 : host->npartitions - 1);
 out:
     if (!text) {
         slurm_error("berth: %s", err.code ? err.text : "out of memory");

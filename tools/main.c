@@ -182,9 +182,7 @@ static int read_conf(const struct words *words, const struct strv *plugin,
                              &given);
     if (trusted_read(*path, text, len, err) == 0)
         return 0;
-    return err->code == BERTH_ENOTFOUND && !given
-               ? 0
-               : err_prefix(err, "containers are refused");
+    return err->code == BERTH_ENOTFOUND && !given ? 0 : -1;
 }
 
 // 0 and OUT; EXIT_REFUSED with ERR set: the policy is in error; or

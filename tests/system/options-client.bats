@@ -57,7 +57,7 @@ batch() {
 
 conf() {
     cat >"${PLUGSTACK_CONF%/*}/berth-test.conf"
-    policy "$ENGINE" conf="${PLUGSTACK_CONF%/*}/berth-test.conf" "$@"
+    policy "$ENGINE" conf="${PLUGSTACK_CONF%/*}/berth-test.conf"
 }
 teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 
@@ -291,6 +291,98 @@ END
     equal "$(next_job)" "$next"
 }
 
+# travels KEY OPTION ...: the option reaches the node from srun, sbatch, a
+# script, and an environment with little else, where a policy that the client
+# cannot read forbids it by its name.
+travels() {
+    local name=$1
+    shift
+    run --separate-stderr as_user srun --export=NONE --container=debian "$@" echo ran
+    refused "$name cannot be used here"
+    as_user sbatch -Q --wait --export=NONE -o job.out --container-image=debian "$@" --wrap 'echo ran' || true
+    contains "$(cat "$HOME1/job.out")" "$name cannot be used here"
+    { echo '#!/bin/sh'; printf '#SBATCH %s\n' --container=debian "$@"; echo 'echo ran'; } >"$HOME1/job.sh"
+    as_user sbatch -Q --wait -o job.out job.sh || true
+    contains "$(cat "$HOME1/job.out")" "$name cannot be used here"
+    lacks "$(cat "$HOME1/job.out")" ran
+}
+
+# twin VARIABLE=VALUE NAME: the same for the variable of an option.
+twin() {
+    run --separate-stderr as_user env "$1" srun --export=NONE --container=debian echo ran
+    refused "$2 cannot be used here"
+    as_user env "$1" sbatch -Q --wait --export=NONE -o job.out --container=debian --wrap 'echo ran' || true
+    contains "$(cat "$HOME1/job.out")" "$2 cannot be used here"
+    lacks "$(cat "$HOME1/job.out")" ran
+}
+
+@test "each option reaches the node, from srun, sbatch and a script, whatever is exported" {
+    conf <<<'allow = {"debian"} options = {"image"}'
+    chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    travels --container-mounts --container-mounts=/tmp:/data
+    travels --container-workdir --container-workdir=/tmp
+    travels --container-env --container-env=LANG,TERM
+    travels --container-mount-home --container-mount-home
+    travels --no-container-mount-home --no-container-mount-home
+    travels --container-writable --container-writable
+    travels --container-readonly --container-readonly
+    travels --container-entrypoint --container-entrypoint
+    travels --no-container-entrypoint --no-container-entrypoint
+    travels --container-network --container-network=host
+    nothing_left
+}
+
+@test "each variable of an option reaches the node, whatever is exported" {
+    conf <<<'allow = {"debian"} options = {"image"}'
+    chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    twin BERTH_CONTAINER_MOUNTS=/tmp:/data --container-mounts
+    twin BERTH_CONTAINER_WORKDIR=/tmp --container-workdir
+    twin BERTH_CONTAINER_ENV=LANG --container-env
+    twin BERTH_CONTAINER_MOUNT_HOME=yes --container-mount-home
+    twin BERTH_CONTAINER_MOUNT_HOME=no --no-container-mount-home
+    twin BERTH_CONTAINER_WRITABLE=yes --container-writable
+    twin BERTH_CONTAINER_WRITABLE=no --container-readonly
+    twin BERTH_CONTAINER_ENTRYPOINT=yes --container-entrypoint
+    twin BERTH_CONTAINER_ENTRYPOINT=no --no-container-entrypoint
+    twin BERTH_CONTAINER_NETWORK=host --container-network
+    # The command line wins: of two opposites only one arrives.
+    conf <<<'allow = {"debian"} writable = allowed'
+    chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
+    equal "$(as_user env BERTH_CONTAINER_WRITABLE=yes srun --container=debian --container-readonly \
+        sh -c 'touch /x 2>&1 | grep -o Read-only')" Read-only
+    equal "$(as_user env BERTH_CONTAINER_WRITABLE=no srun --container=debian --container-writable \
+        sh -c 'touch /x 2>&1 | grep -o Permission')" Permission
+    equal "$(as_user env BERTH_CONTAINER_WORKDIR=/nowhere srun --container=debian --container-workdir=/usr pwd)" /usr
+    nothing_left
+}
+
+@test "what each option is refused for, srun, sbatch and salloc say before there is a job" {
+    conf <<<'allow = {"debian"} mounts_allowed = {"/data/%u/**"}'
+    turned_away $'/etc' --container=debian --container-mounts=/etc:/data
+    turned_away $'rx' --container=debian --container-mounts=/data/berth1:/data:rx
+    turned_away $'/proc' --container=debian --container-workdir=/proc/self
+    turned_away $'A=B' --container=debian --container-env=A=B
+    turned_away $'--container-writable' --container=debian --container-writable
+    turned_away $'bridge\nhost' --container=debian --container-network=bridge
+    turned_away $'.sqsh' --container=/images/debian.sqsh
+    # Nor what a variable says.
+    run --separate-stderr as_user env BERTH_CONTAINER_MOUNTS=/etc:/data srun --container=debian echo ran
+    refused /etc
+}
+
+@test "a name that nearly is an allowed one is told from it at submission" {
+    policy allow=debian allow=berth/probe "$ENGINE"
+    turned_away $'did you mean debian' --container=debain
+    turned_away $'did you mean berth/probe' --container-image=bert/probe
+}
+
+@test "a directory that the job will start in counts, and not that of the client (--chdir)" {
+    conf <<<'allow = {"debian"} mounts_allowed = {"/srv/*"}'
+    turned_away /var/lib/data --container=debian --container-mounts=./data --chdir=/var/lib
+    run by srun --container=debian --container-mounts=./data:/data --chdir=/srv
+    lacks "$output" "not allowed"
+}
+
 # --- help --------------------------------------------------------------------
 
 @test "--container=help says what may run, in srun, sbatch and salloc, and submits nothing" {
@@ -318,9 +410,10 @@ END
 }
 
 @test "--container=help where nothing is allowed, or known, says so" {
-    conf <<<'# nothing'
+    conf <<<'help_text = "Ask at the harbour office."'
     run --separate-stderr as_user srun --container=help
     contains "$output" "no image"
+    contains "$output" "Ask at the harbour office."
     chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
     run --separate-stderr as_user srun --container=help
     equal "$status/$stderr" 0/

@@ -182,14 +182,33 @@ static void tells_what_makes_the_same_options_again(void **state)
     options_clear(&copy);
 }
 
-// srun's help has 26 columns in front of each.
+static void an_option_wants_an_image(void **state)
+{
+    struct options options = {0};
+    struct berth_err err;
+
+    (void)state;
+    assert_int_equal(options_check(&options, &err), 0);
+    for (size_t i = 1; option_table[i].name; i++) {
+        const struct option_info *o = &option_table[i];
+        assert_int_equal(options_set(&options, o->name, "/x", NULL), 0);
+        assert_int_equal(options_check(&options, &err), -1);
+        assert_int_equal(err.code, BERTH_EINVAL);
+        assert_non_null(strstr(err.text, o->name));
+        assert_int_equal(options_set(&options, "container", "a", NULL), 0);
+        assert_int_equal(options_check(&options, &err), 0);
+        options_clear(&options);
+    }
+}
+
+// Of the 80 columns of srun's help, 50 are for this.
 static void each_option_has_its_line_of_help(void **state)
 {
     (void)state;
     for (const struct option_info *o = option_table; o->name; o++) {
         assert_non_null(strstr(o->name, "container"));
         assert_non_null(o->key);
-        assert_in_range(strlen(o->help), 20, 70);
+        assert_in_range(strlen(o->help), 20, 50);
         assert_null(strpbrk(o->help, "\n\t"));
         if (o->env)
             assert_ptr_equal(strstr(o->env, "BERTH_CONTAINER_"), o->env);
@@ -205,6 +224,7 @@ int main(void)
         cmocka_unit_test(refuses_values_that_are_too_long),
         cmocka_unit_test(refuses_what_contradicts_itself),
         cmocka_unit_test(tells_what_makes_the_same_options_again),
+        cmocka_unit_test(an_option_wants_an_image),
         cmocka_unit_test(each_option_has_its_line_of_help),
     };
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/help.h"
+#include "core/policy.h"
+
+static const struct subject alice = {
+    .uid = 1000,
+    .gid = 100,
+    .user = "alice",
+    .group = "users",
+    .home = "/home/alice",
+};
+
+// What help_make says to alice of a berth.conf.
+static char *help(const char *conf, const char *const *partitions, size_t n)
+{
+    struct rules rules;
+    struct berth_err err;
+
+    struct policy *policy = policy_parse(0, NULL, NULL, "berth.conf", conf,
+                                         strlen(conf), &err);
+    if (!policy)
+        fail_msg("%s", err.text);
+    assert_int_equal(policy_rules(policy, &alice, &rules, &err), 0);
+    char *text = help_make(&rules, &alice, partitions, n);
+    assert_non_null(text);
+    rules_clear(&rules);
+    policy_free(policy);
+    return text;
+}
+
+static void expect(const char *conf, const char *text)
+{
+    char *got = help(conf, NULL, 0);
+
+    assert_string_equal(got, text);
+    free(got);
+}
+
+static void a_user_who_may_run_nothing_hears_so(void **state)
+{
+    (void)state;
+    expect("", "You may run no image here: ask your administrator.\n");
+    expect("help_text = \"Ask at the harbour office.\"",
+           "You may run no image here: ask your administrator.\n"
+           "\n"
+           "Ask at the harbour office.\n");
+    expect("allow = {\"debian\"}\ndeny_users = {\"alice\"}",
+           "user alice can have no container, by berth.conf line 2 "
+           "(deny_users): ask your administrator.\n");
+}
+
+static void a_short_policy_makes_a_short_help(void **state)
+{
+    (void)state;
+    expect("allow = {\"debian\"}",
+           "You may run (--container=IMAGE):\n"
+           "    debian\n"
+           "Your home directory is mounted with --container-mount-home.\n"
+           "The working directory is mounted.\n"
+           "The image's files are read-only.\n");
+}
+
+static void each_part_has_its_lines(void **state)
+{
+    (void)state;
+    expect("allow = {\"debian\", \"site/**\"}\n"
+           "deny = {\"site/old\"}\n"
+           "mounts_allowed = {\"/data/**\", \"/scratch/%u/**:/scratch:rw\"}\n"
+           "mounts_default = {\"/opt/site:/opt:ro\"}\n"
+           "mounts_always = {\"/spool/%j:/spool:rw\"}\n"
+           "home = never\n"
+           "workdir = allowed\n"
+           "writable = allowed\n"
+           "networks = {\"none\", \"host\"}\n"
+           "options = {\"image\", \"mounts\", \"writable\", \"network\"}\n"
+           "mode = warn\n",
+           "You may run (--container=IMAGE):\n"
+           "    debian\n"
+           "    site/**\n"
+           "But you may not run:\n"
+           "    site/old\n"
+           "You may mount (--container-mounts=SRC:DST[:ro|rw],...):\n"
+           "    /data/**\n"
+           "    /scratch/alice/**:/scratch (can be written)\n"
+           "Mounted unless you mount something else there:\n"
+           "    /opt/site:/opt\n"
+           "Mounted in any case:\n"
+           "    /spool/%j:/spool:rw\n"
+           "Your home directory is not mounted.\n"
+           "The working directory is mounted if --container-mounts has it.\n"
+           "The image's files are read-only without --container-writable.\n"
+           "Networks (--container-network=NAME; the first is the default):\n"
+           "    none\n"
+           "    host\n"
+           "Options that cannot be used here: --container-workdir, "
+           "--container-env,\n"
+           "    --container-mount-home, --no-container-mount-home, "
+           "--container-entrypoint,\n"
+           "    --no-container-entrypoint\n"
+           "These rules are on trial: what they refuse gets a warning, and "
+           "runs.\n");
+}
+
+static void partitions_with_other_rules_are_named(void **state)
+{
+    static const char *const partitions[] = {"gpu", "debug"};
+    char *text = help("", partitions, 2);
+
+    (void)state;
+    assert_string_equal(text,
+                        "You may run no image here: ask your administrator.\n"
+                        "Other rules may hold in the partitions: gpu, "
+                        "debug\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_user_who_may_run_nothing_hears_so),
+        cmocka_unit_test(a_short_policy_makes_a_short_help),
+        cmocka_unit_test(each_part_has_its_lines),
+        cmocka_unit_test(partitions_with_other_rules_are_named),
+    };
+
+    return cmocka_run_group_tests_name("help", tests, NULL, NULL);
+}
