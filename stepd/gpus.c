@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -387,6 +388,25 @@ static bool is_shared(const struct gpus *gpus, const char *path, dev_t rdev)
     return false;
 }
 
+bool gpus_have_drm(const struct gpus *gpus, const char *sys, const char *path)
+{
+    static const char dri[] = "/dev/dri/";
+    char link[4096], target[4096];
+    const struct gpu *gpu;
+
+    if (strncmp(path, dri, strlen(dri)) != 0 ||
+        (size_t)snprintf(link, sizeof(link), "%s/class/drm/%s/device", sys,
+                         path + strlen(dri)) >= sizeof(link))
+        return false;
+    ssize_t n = readlink(link, target, sizeof(target) - 1);
+    target[n > 0 ? n : 0] = 0;
+    const char *busid = strrchr(target, '/');
+    for (unsigned i = 0; busid && (gpu = next_gpu(gpus, &i));)
+        if (gpu->busid[0] && strcasecmp(busid + 1, gpu->busid) == 0)
+            return true;
+    return false;
+}
+
 // Says whether PATH is RDEV and one of the GPUs' own.
 static bool is_gpus(const struct gpus *gpus, const char *path, dev_t rdev)
 {
@@ -425,6 +445,10 @@ static int audit_node(struct audit *audit, const char *path,
     }
     if (S_ISCHR(st->st_mode) && (is_standard(path, st->st_rdev) ||
                                  is_shared(audit->gpus, path, st->st_rdev)))
+        return 0;
+    // CDI specifications have these as well.
+    if (S_ISCHR(st->st_mode) && gpus_have_drm(audit->gpus, "/sys", path) &&
+        is_nodes(path, st->st_rdev))
         return 0;
     return differs(audit->err, "it has a device", path);
 }

@@ -58,10 +58,15 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 
 // Compares the device nodes in the /dev of the container whose root ROOT is
 // open on with what there should be: each file of each GPU, each of DEVICES,
-// the engine's standard ones, and no other but those that NVIDIA's drivers share. 0, or
-// -1 with ERR set to the first difference.
+// the engine's standard ones, and no other but those that NVIDIA's GPUs share
+// and the GPUs' own graphics devices. 0, or -1 with ERR set to the first
+// difference.
 int gpus_audit(const struct gpus *gpus, const char *const *devices,
                size_t ndevices, int root, struct berth_err *err);
+
+// Says whether PATH ("/dev/dri/renderD128") is a graphics device of one of
+// the GPUs, by the links in SYS ("/sys").
+bool gpus_have_drm(const struct gpus *gpus, const char *sys, const char *path);
 
 void gpus_clear(struct gpus *gpus);
 

@@ -886,6 +886,39 @@ static void without_a_good_table_no_gpu(void **state)
     check_choice(0, "0", "0", -1, "does not know the GPUs");
 }
 
+static void a_gpu_s_graphics_devices_are_its_own(void **state)
+{
+    static const char *const not_its[] = {
+        "/dev/dri/card2", "/dev/dri/renderD129", "/dev/dri/none", "/dev/dri/",
+        "/dev/dri", "/dev/card1", "/dev/dri/../card1", "",
+    };
+    struct gpus gpus = {.table = table};
+
+    (void)state;
+    fill_dgx2();
+    make_dirs("./sys/class/drm/card1");
+    make_dirs("./sys/class/drm/renderD128");
+    make_dirs("./sys/class/drm/card2");
+    make_dirs("./sys/class/drm/renderD129");
+    assert_int_equal(symlink("../../../0000:E7:00.0",
+                             "sys/class/drm/card1/device"), 0);
+    assert_int_equal(symlink("../../../0000:e7:00.0",
+                             "sys/class/drm/renderD128/device"), 0);
+    assert_int_equal(symlink("../../../0000:34:00.0",
+                             "sys/class/drm/card2/device"), 0);
+    assert_int_equal(symlink("0000:e7:00.0", // no path
+                             "sys/class/drm/renderD129/device"), 0);
+    assert_int_equal(gpu_list_parse("0", &gpus.set, NULL), 0); // e7:00.0
+    assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
+    assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/renderD128"));
+    for (size_t i = 0; i < COUNT(not_its); i++)
+        if (gpus_have_drm(&gpus, "sys", not_its[i]))
+            fail_msg("%s", not_its[i]);
+    gpus.set.has[0] = false;
+    gpus.set.n = 0;
+    assert_false(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
+}
+
 static void check_audit(const struct gpus *gpus, const char *root,
                         const char *says)
 {
@@ -954,6 +987,7 @@ int main(void)
         TEST(the_record_bounds_what_a_step_gets),
         TEST(shares_of_gpus_are_refused_by_name),
         TEST(without_a_good_table_no_gpu),
+        TEST(a_gpu_s_graphics_devices_are_its_own),
         TEST(the_audit_sees_devices_too_many_and_too_few),
     };
 
