@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/limits.h"
+#include "core/mounts.h"
 #include "core/plan.h"
 #include "handover/wire.h"
 
@@ -184,6 +185,17 @@ static void name_rest(json_t *host, const struct rules *rules)
                                            rules->seccomp));
 }
 
+// Says whether mount I lies within another one, which has its place.
+static bool is_nested(const struct decision *decision, size_t i)
+{
+    const struct decision_mount *m = decision->mounts;
+
+    for (size_t k = 0; k < decision->nmounts; k++)
+        if (k != i && m[k].source && path_is_within(m[i].target, m[k].target))
+            return true;
+    return false;
+}
+
 static json_t *build_request(const struct decision *decision,
                              const struct subject *subject,
                              struct berth_err *err)
@@ -201,11 +213,13 @@ static json_t *build_request(const struct decision *decision,
     r->image_id = id;
     for (size_t i = 0; i < decision->nmounts && i < BERTH_MOUNTS_MAX; i++) {
         const struct decision_mount *m = &decision->mounts[i];
-        json_t *name = m->source ? json_sprintf("<%s, staged>", m->source)
-                                 : NULL;
+        // berth-stepd lays the source over it (stepd/attach.h).
+        json_t *name = m->source && !is_nested(decision, i)
+                           ? json_sprintf("<empty, to be %s>", m->source)
+                           : NULL;
         if (name && json_array_append_new(names, name) == 0)
             mounts[r->nmounts++] = (struct request_mount){
-                json_string_value(name), m->target, m->readonly};
+                json_string_value(name), m->target, true};
     }
     for (size_t i = 0; i < OWN_MOUNTS; i++)
         mounts[r->nmounts++] = own_mounts[i];
