@@ -247,12 +247,14 @@ static void find_partitions(struct host *host)
         host->names[host->npartitions++] = name;
 }
 
+// The groups are those that Slurm's controller will look up for the job, and
+// not those of this process.
 static int find_subject(struct host *host, struct berth_err *err)
 {
     struct subject *subject = &host->subject;
     const struct passwd *passwd = getpwuid(getuid());
     const char *job = getenv("SLURM_JOB_ID");
-    int n = getgroups(0, NULL);
+    int n = 0;
 
     subject->uid = getuid();
     subject->gid = getgid();
@@ -263,16 +265,19 @@ static int find_subject(struct host *host, struct berth_err *err)
     subject->job = job ? (uint32_t)strtoul(job, NULL, 10) : UINT32_MAX;
     find_cwd(host->cwd);
     subject->cwd = host->cwd;
-    host->gids = calloc(n > 0 ? (size_t)n : 1, sizeof(*host->gids));
-    host->groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*host->groups));
+    if (subject->user)
+        getgrouplist(subject->user, subject->gid, NULL, &n);
+    host->gids = calloc((size_t)n + 1, sizeof(*host->gids));
+    host->groups = calloc((size_t)n + 1, sizeof(*host->groups));
     if (!host->gids || !host->groups)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    n = getgroups(n, host->gids);
-    for (int i = 0; i < n; i++)
+    if (n > 0 &&
+        getgrouplist(subject->user, subject->gid, host->gids, &n) > 0)
+        subject->ngids = (size_t)n;
+    for (size_t i = 0; i < subject->ngids; i++)
         host->groups[i] = group_name(host->gids[i]);
     subject->gids = host->gids;
     subject->groups = (const char *const *)host->groups;
-    subject->ngids = n > 0 ? (size_t)n : 0;
     return 0;
 }
 
@@ -342,13 +347,16 @@ static int decide_here(const struct options *options, int argc, char **argv,
 // --- help --------------------------------------------------------------------
 
 // Says whether the words of this program's command line are options and
-// nothing else, and one of them is --container=help.
-static bool only_help(void)
+// nothing else, and one of them is --container=help. PARTITION receives a new
+// string or NULL: Slurm has not read that one yet either.
+static bool only_help(char **partition)
 {
+    static const char prefix[] = "--partition=";
     char words[COMMAND_MAX];
     size_t len = 0;
     bool help = false;
 
+    *partition = NULL;
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, words, sizeof(words) - 1);
     if (fd >= 0)
@@ -363,12 +371,15 @@ static bool only_help(void)
             return false;
         help = help || strcmp(word, "--container=help") == 0 ||
                strcmp(word, "--container-image=help") == 0;
+        if (strncmp(word, prefix, sizeof(prefix) - 1) == 0 && !*partition)
+            *partition = strdup(word + sizeof(prefix) - 1);
     }
     return help;
 }
 
-// Prints what the user may run and mount, and ends the program.
-static _Noreturn void help(int argc, char **argv)
+// Prints what the user may run and mount, in PARTITION if that is not NULL,
+// and ends the program.
+static _Noreturn void help(const char *partition, int argc, char **argv)
 {
     struct host *host = calloc(1, sizeof(*host));
     struct berth_err err = {0};
@@ -382,12 +393,12 @@ static _Noreturn void help(int argc, char **argv)
                "cluster's nodes:\nask your administrator.\n");
         exit(0);
     }
-    host->subject.partition = host->names[0];
+    host->subject.partition = partition ? partition : host->names[0];
     host->subject.job = 0; // which it will be is of no use to the user
     if (policy_rules(host->policy, &host->subject, &rules, &err) < 0)
         goto out;
     text = help_make(&rules, &host->subject, host->names + 1,
-                     host->names[0] ? 0 : host->npartitions - 1);
+                     host->subject.partition ? 0 : host->npartitions - 1);
 out:
     if (!text) {
         slurm_error("berth: %s", err.code ? err.text : "out of memory");
@@ -401,9 +412,12 @@ out:
 
 void client_begin(struct client *client, int argc, char **argv)
 {
+    char *partition;
+
     carry_forget(&client->surrounding);
-    if (only_help())
-        help(argc, argv);
+    if (only_help(&partition))
+        help(partition, argc, argv);
+    free(partition);
 }
 
 int client_check(struct client *client, spank_t sp,
@@ -415,7 +429,7 @@ int client_check(struct client *client, spank_t sp,
 
     client->wanted = options.image != NULL;
     if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
-        help(argc, argv);
+        help(NULL, argc, argv);
     if (rc == 0 && client->wanted)
         rc = decide_here(&options, argc, argv, err);
     if (rc == 0 && client->wanted) {

@@ -409,6 +409,26 @@ twin() {
     equal "$(awk 'length > 80' <<<"$output")" ""
 }
 
+@test "--container=help is about the partition that is given, and names those with other rules" {
+    conf <<'END'
+allow = {"debian"}
+mounts_allowed = {"/data/%u/**"}
+partition "main" { allow += {"berth/**"} }
+END
+    run --separate-stderr as_user srun --container=help
+    contains "$output" /data/berth1/
+    contains "$output" "partitions: main"
+    lacks "$output" berth/
+    for words in --partition=main "-p main"; do
+        # shellcheck disable=SC2086  # words
+        run --separate-stderr by srun $words --container=help
+        contains "$output" 'berth/**'
+        lacks "$output" partitions
+    done
+    run --separate-stderr as_user sbatch --partition=main --container=help
+    contains "$output" 'berth/**'
+}
+
 @test "--container=help where nothing is allowed, or known, says so" {
     conf <<<'help_text = "Ask at the harbour office."'
     run --separate-stderr as_user srun --container=help
