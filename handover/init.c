@@ -17,6 +17,7 @@
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
 #include "handover/signals.h"
+#include "handover/tree.h"
 #include "handover/wire.h"
 
 #include <dirent.h>
@@ -41,7 +42,6 @@
 
 enum {
     TASKS_MAX = 4096,  // BERTH_TASKS_MAX
-    PROCS_MAX = 65536, // processes of one container that are looked at
 };
 
 // One live task. Nothing is kept of a task that has ended.
@@ -226,6 +226,24 @@ static void set_limits(const struct wire_run *run)
     }
 }
 
+// --mem-bind. To take memory from near by is what the kernel does anyway.
+static void bind_memory(const struct wire_run *run)
+{
+    bool anywhere = true;
+
+    for (int i = 0; i < WIRE_NODES; i++)
+        anywhere = anywhere && run->nodes[i] == 0;
+    if (run->mempolicy == 0 ||
+        syscall(SYS_set_mempolicy, run->mempolicy, run->nodes,
+                WIRE_NODES * 64) == 0 ||
+        anywhere)
+        return;
+    give_up(WIRE_EXIT_BERTH,
+            "the task's memory cannot be bound in this container, because its "
+            "engine forbids the system call set_mempolicy: leave --mem-bind "
+            "out, or ask your administrator to allow it");
+}
+
 static void become(const struct wire_run *run, char **vec, const char *cwd)
     __attribute__((noreturn));
 
@@ -238,6 +256,7 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
                 cwd,
                 strerror(errno));
     set_limits(run);
+    bind_memory(run);
     for (int n = 1; n <= SIGNALS_MAX; n++)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;
@@ -337,124 +356,6 @@ static void add_task(int link)
     tasks[ntasks++] = (struct task){pid, link, done[0]};
 }
 
-struct proc {
-    pid_t pid;
-    pid_t parent;
-    pid_t session;
-    bool doomed;
-};
-
-// Reads /proc into PROCS; returns how many there are: 0 without a /proc.
-static int list_procs(struct proc *procs)
-{
-    DIR *dir = opendir("/proc");
-    struct dirent *d;
-    int n = 0;
-
-    while (dir && n < PROCS_MAX && (d = readdir(dir))) {
-        char path[32], text[512];
-        char *p;
-        ssize_t len;
-        int fd;
-        int pid = atoi(d->d_name);
-
-        if (pid <= 1)
-            continue;
-        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-        if (fd >= 0)
-            close(fd);
-        text[len > 0 ? len : 0] = '\0';
-        // pid (any name) state parent group session
-        p = strrchr(text, ')');
-        procs[n] = (struct proc){.pid = pid};
-        if (p &&
-            sscanf(p, ") %*c %d %*d %d", &procs[n].parent, &procs[n].session) ==
-                2)
-            n++;
-    }
-    if (dir)
-        closedir(dir);
-    return n;
-}
-
-// PROCS is in ascending order, as /proc lists it.
-static bool is_doomed(const struct proc *procs, int n, pid_t pid)
-{
-    int low = 0;
-
-    while (low < n) {
-        int mid = low + (n - low) / 2;
-
-        if (procs[mid].pid == pid)
-            return procs[mid].doomed;
-        if (procs[mid].pid < pid)
-            low = mid + 1;
-        else
-            n = mid;
-    }
-    return false;
-}
-
-// Marks ROOT, its descendants and what is in a session that one of them
-// leads. Returns how many that are.
-static int doom_tree(struct proc *procs, int n, pid_t root)
-{
-    int total = 0;
-    int before;
-
-    do {
-        before = total;
-        for (int i = 0; i < n; i++) {
-            struct proc *p = &procs[i];
-
-            if (p->doomed ||
-                (p->pid != root && !is_doomed(procs, n, p->parent) &&
-                 !is_doomed(procs, n, p->session)))
-                continue;
-            p->doomed = true;
-            total++;
-        }
-    } while (total > before);
-    return total;
-}
-
-// Kills the process ROOT, a child of ours that has not been waited for, and
-// all that comes from it. The tree is stopped first, until it no longer
-// grows, so that nothing escapes by forking. What can't be found (without a
-// /proc, or re-parented earlier) goes when the container does.
-static void kill_tree(pid_t root)
-{
-    size_t size = sizeof(struct proc) * PROCS_MAX;
-    struct proc *procs = mmap(
-        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int n = 0;
-
-    kill(root, SIGSTOP);
-    if (procs != MAP_FAILED) {
-        int total = 0;
-        int before;
-
-        for (int round = 0; round < 100; round++) {
-            before = total;
-            n = list_procs(procs);
-            total = doom_tree(procs, n, root);
-            if (total == before)
-                break;
-            for (int i = 0; i < n; i++)
-                if (procs[i].doomed)
-                    kill(procs[i].pid, SIGSTOP);
-        }
-    }
-    for (int i = 0; i < n; i++)
-        if (procs[i].doomed)
-            kill(procs[i].pid, SIGKILL);
-    kill(root, SIGKILL);
-    if (procs != MAP_FAILED)
-        munmap(procs, size);
-}
-
 // ---- events -----------------------------------------------------------
 
 // Buries whoever is dead: tasks with a DONE, orphans without a word.
@@ -492,11 +393,13 @@ static void on_link(int i)
     if (got == 1 && in.msg.type == WIRE_SIGNAL) {
         if (in.msg.value >= 1 && in.msg.value <= SIGNALS_MAX)
             kill(tasks[i].pid, in.msg.value);
+        else if (in.msg.value <= -1 && in.msg.value >= -SIGNALS_MAX)
+            tree_signal_group(tasks[i].pid, -in.msg.value);
         return;
     }
     if (got == 1)
         wire_close(&in);
-    kill_tree(tasks[i].pid);
+    tree_kill(tasks[i].pid);
     drop_task(i);
 }
 
@@ -552,7 +455,7 @@ static void serve(int control, int signals)
         if (fds[2 + 2 * i].revents & POLLIN)
             on_link(i);
         else if (fds[2 + 2 * i].revents) {
-            kill_tree(tasks[i].pid);
+            tree_kill(tasks[i].pid);
             drop_task(i);
         }
     }

@@ -114,8 +114,9 @@ static int connect_step(void)
 }
 
 // Waits until the container is up. Signals do to berth-task meanwhile what
-// they would do to the program. Returns the task link, and the overlay.
-static int await_container(int step, int *overlay)
+// they would do to the program. Returns the task link, the overlay,
+// and whether this is a batch script.
+static int await_container(int step, int *overlay, bool *batch)
 {
     for (;;) {
         struct wire_in in;
@@ -135,6 +136,7 @@ static int await_container(int step, int *overlay)
                                                          : WIRE_EXIT_BERTH);
         case WIRE_ACCEPT:
             *overlay = in.fds[1];
+            *batch = in.msg.value == 1;
             return in.fds[0];
         default:
             no_container("berth-stepd is of another version");
@@ -263,6 +265,17 @@ static void image_add(struct image *image, const char *string)
     }
 }
 
+// How Slurm has bound this process's memory. A kernel without NUMA knows of
+// nothing.
+static void get_mempolicy(struct wire_run *run)
+{
+    int mode = 0;
+
+    if (syscall(SYS_get_mempolicy, &mode, run->nodes, WIRE_NODES * 64, NULL,
+                0) == 0)
+        run->mempolicy = (uint32_t)mode;
+}
+
 // Sends RUN and the image of START. RUN has what main found out about this
 // process when it was started.
 static void hand_over(int link, struct wire_run *run,
@@ -278,6 +291,7 @@ static void hand_over(int link, struct wire_run *run,
     for (uint32_t i = 0; i < run->envc; i++)
         run->size += strlen(start->env[i]) + 1;
     run->mask = umask(0);
+    get_mempolicy(run);
     for (uint32_t i = 0; i < run->nkeep; i++)
         fds[4 + i] = run->keep[i];
 
@@ -332,6 +346,34 @@ static void end_as(int status)
     _exit(WEXITSTATUS(status));
 }
 
+// Slurm signals the process group of a batch script (scancel --full). A child,
+// in that group, sees what comes to it and passes it on to the others of the
+// program's group: the program itself has it from its stand-in.
+static void stand_in_for_group(int link, int signals)
+{
+    struct pollfd fds = {signals, POLLIN, 0};
+    struct signalfd_siginfo info;
+    pid_t parent = getpid();
+
+    if (fork() != 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+    for (;;) {
+        poll(&fds, 1, -1);
+        if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            wire_send(link,
+                      WIRE_SIGNAL,
+                      -(int32_t)info.ssi_signo,
+                      NULL,
+                      0,
+                      NULL,
+                      0,
+                      0);
+    }
+}
+
 // Passes signals on until the program has ended. A stopped program is
 // stopped, and SIGCONT is passed on like any other signal; berth-task itself
 // goes on, since nobody could wake it when another process of the container
@@ -371,11 +413,12 @@ int main(int argc, char **argv)
     struct wire_run run = {.ignored = signals_ignored()};
     struct start start;
     int step, link, fd, signals;
+    bool batch;
 
     open_standard();
     run.nkeep = find_kept(run.keep);
     step = connect_step();
-    link = await_container(step, &fd);
+    link = await_container(step, &fd, &batch);
 
     run.blocked = signals_block(SIGNALS_ALL);
     signals = signals_fd(SIGNALS_ALL);
@@ -386,5 +429,7 @@ int main(int argc, char **argv)
     run.tty = release_terminal();
     hand_over(link, &run, &start);
     keep_only(link, signals);
+    if (batch)
+        stand_in_for_group(0, 1);
     stand_in(0, 1);
 }

@@ -56,13 +56,15 @@ enum wire_type {
     WIRE_NOTE = 1,   // stepd -> task: text for the task's stderr
     WIRE_REFUSE = 2, // stepd -> task: value is the exit status, text says
                      // why (empty: another task of this node has said it)
-    WIRE_ACCEPT = 3, // stepd -> task: fds = task link, overlay
+    WIRE_ACCEPT = 3, // stepd -> task: fds = task link, overlay; value 1: it
+                     // is a batch script, whose process group Slurm signals
     WIRE_HELLO = 4,  // init -> stepd: I am up
     WIRE_FORK = 5,   // stepd -> init: fds = task link
     WIRE_BORN = 6,   // the task's process -> stepd, with SCM_CREDENTIALS
     WIRE_RUN = 7,    // task -> the process: a struct wire_run, and fds =
                      // image, then the program's descriptors
-    WIRE_SIGNAL = 8, // task -> init: value is the signal's number
+    WIRE_SIGNAL = 8, // task -> init: value is the signal's number; below 0,
+                     // for the others of the program's process group
     WIRE_DONE = 9,   // init -> task: value is the wait status, whole
 };
 
@@ -79,6 +81,7 @@ enum {
     WIRE_KEEP_MAX = 64,   // descriptors of a task beyond 0, 1 and 2 (PMI)
     WIRE_FDS_MAX = 1 + 3 + WIRE_KEEP_MAX,
     WIRE_LIMITS = 16, // RLIM_NLIMITS
+    WIRE_NODES = 16,  // words of 64 NUMA nodes: the kernel has 1024 at most
     // execve's own limit for arguments and environment is 6 MiB.
     WIRE_IMAGE_MAX = 8 * 1024 * 1024,
     // berth-stepd's changes: tens of variables.
@@ -104,7 +107,7 @@ struct wire_run {
     uint32_t mask;  // umask
     uint32_t tty;   // 1: descriptor 0 is to be the controlling terminal
     uint32_t nkeep; // descriptors beyond 0, 1, 2 that follow them in fds
-    uint32_t zero;
+    uint32_t mempolicy; // of set_mempolicy(2); 0: none
     // By RLIMIT_*: what Slurm gave the task. The kernel lets the process
     // lower its own, and the engine gave it those of slurmd, which bound
     // every task.
@@ -112,6 +115,7 @@ struct wire_run {
         uint64_t soft;
         uint64_t hard;
     } limits[WIRE_LIMITS];
+    uint64_t nodes[WIRE_NODES];  // that it is about
     int32_t keep[WIRE_KEEP_MAX]; // the number each of them has in the task,
                                  // ascending from 3
 };

@@ -420,6 +420,39 @@ void client_begin(struct client *client, int argc, char **argv)
     free(partition);
 }
 
+// Slurm has room for one image in a heterogeneous job. The first part's is
+// that of those that follow; one that a later part is the first to name would
+// be all parts' or none's.
+static int same_image(struct client *client, const char *image,
+                      struct berth_err *err)
+{
+    bool same = !image == !client->first &&
+                (!image || strcmp(image, client->first) == 0);
+
+    if (!client->later && image && !(client->first = strdup(image)))
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    if (client->later && !same)
+        return err_set(err, BERTH_EINVAL,
+                       "all components of a heterogeneous job or step share "
+                       "one image, and here they differ: give the first the "
+                       "image, or start a step for each with --het-group");
+    client->later = true;
+    return 0;
+}
+
+// The display is on the submit host, and what opens it in a file of the
+// node's that is not in the container.
+static int no_x11(struct berth_err *err)
+{
+    const char *x11 = slurm_option("x11");
+
+    return x11 && strcmp(x11, "unset") != 0
+               ? err_set(err, BERTH_EINVAL,
+                         "X11 forwarding does not reach into a container: "
+                         "leave --x11 out, or --container")
+               : 0;
+}
+
 int client_check(struct client *client, spank_t sp,
                  const struct options *given, int argc, char **argv,
                  struct berth_err *err)
@@ -430,6 +463,10 @@ int client_check(struct client *client, spank_t sp,
     client->wanted = options.image != NULL;
     if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
         help(NULL, argc, argv);
+    if (rc == 0)
+        rc = same_image(client, options.image, err);
+    if (rc == 0 && client->wanted)
+        rc = no_x11(err);
     if (rc == 0 && client->wanted)
         rc = decide_here(&options, argc, argv, err);
     if (rc == 0 && client->wanted) {
@@ -444,5 +481,6 @@ int client_check(struct client *client, spank_t sp,
 void client_clear(struct client *client)
 {
     options_clear(&client->surrounding);
+    free(client->first);
     *client = (struct client){0};
 }

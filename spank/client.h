@@ -16,6 +16,8 @@
 struct client {
     struct options surrounding; // what salloc was given, if this is its step
     bool wanted;                // this command asks for a container
+    bool later;  // this is not the first part of a heterogeneous job
+    char *first; // the image of that, or NULL
 };
 
 // The user, before Slurm reads its options. Forgets what a surrounding job
@@ -28,7 +30,8 @@ void client_begin(struct client *client, int argc, char **argv);
 // the plugin has seen, Slurm's own --container, and the defaults in the
 // environment together, and sends the lot along. 0, or -1 with ERR set: it is
 // refused. Called for each part of a heterogeneous job, whose options Slurm
-// hands on from part to part: they hold for all.
+// hands on from part to part: they hold for all. Its own --container it hands
+// on to the tasks, but not to the next part, which must have the same.
 int client_check(struct client *client, spank_t sp,
                  const struct options *given, int argc, char **argv,
                  struct berth_err *err);

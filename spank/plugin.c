@@ -174,10 +174,10 @@ EXPORT int slurm_spank_task_post_fork(spank_t sp, int argc, char **argv)
 // The task's own process: the user.
 EXPORT int slurm_spank_task_init(spank_t sp, int argc, char **argv)
 {
-    (void)sp;
     (void)argc;
     (void)argv;
-    return plugin.remote ? remote_check_task(plugin.remote) : ESPANK_SUCCESS;
+    return plugin.remote ? remote_start_task(plugin.remote, sp)
+                         : ESPANK_SUCCESS;
 }
 
 // All contexts; in slurmstepd as root.

@@ -6,6 +6,8 @@
 // than these and Slurm's GPUs. slurmstepd has threads: between fork and exec
 // only calls that are safe there.
 
+#include <slurm/slurm_version.h>
+
 #include "spank/remote.h"
 
 #include <errno.h>
@@ -39,10 +41,14 @@ static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
 // after one that died: both are a matter of milliseconds.
 enum { READY_MS = 20000, SWEEP_MS = 30000, GROUPS_PER_FACT = 1000 };
 
+// Slurm can put a program in front of a task's since 23.11.
+#define PREPEND (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
+
 struct remote {
     int link;          // to berth-stepd; -1 if there is none
     char **argv;       // the step's, in slurmstepd
     char *argv0;       // what stood in its first place, and will again
+    char *program;     // that, with the name that --bcast gives it
     bool prepared;     // each task's argv[1] is its program
     bool stray;        // tasks have arrays of their own (core/multiprog.h),
                        // and the client has not prepared them
@@ -220,7 +226,8 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            (bad->code ? tell(link, "wrong", bad->text)
                       : options_each(options, tell_option, &link) == 0) &&
            tell(link, "cwd", cwd) &&
-           tell(link, "argv0", remote->prepared ? "" : remote->argv0) &&
+           tell(link, "argv0",
+                PREPEND || remote->prepared ? "" : remote->program) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
            tell_gpus(link, sp, step) && tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
@@ -252,6 +259,22 @@ static void hear_ready(struct remote *remote, spank_t sp, bool told)
     remote->link = -1;
 }
 
+// With `srun --bcast=DIRECTORY/`, slurmstepd completes the program's name when
+// it starts it.
+static char *program_name(const char *argv0, uint32_t job, uint32_t step,
+                          const char *node)
+{
+    size_t len = strlen(argv0);
+    char *name = NULL;
+
+    if (len == 0 || argv0[len - 1] != '/')
+        return strdup(argv0);
+    return asprintf(&name, "%sslurm_bcast_%u.%u_%s", argv0, job, step, node) <
+                   0
+               ? NULL
+               : name;
+}
+
 struct remote *remote_begin(spank_t sp)
 {
     const char *node = getenv("SLURMD_NODENAME"); // slurmstepd's own
@@ -264,7 +287,8 @@ struct remote *remote_begin(spank_t sp)
         spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS ||
         spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
         spank_get_item(sp, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS ||
-        argc < 1) {
+        argc < 1 ||
+        !(remote->program = program_name(argv[0], job, step, node))) {
         slurm_error("berth: Slurm does not say what this step is: tell your "
                     "administrator");
         free(remote);
@@ -277,8 +301,8 @@ struct remote *remote_begin(spank_t sp)
     bool multiprog = argc > 1 && multiprog_is(argv[1]);
     remote->prepared = multiprog && multiprog_runs(argv[1], task_program);
     remote->stray = multiprog && !remote->prepared;
-    // slurmstepd will free what stands here: remote_end puts it back.
-    argv[0] = (char *)task_program;
+    argv[0] = PREPEND ? remote->program : (char *)task_program;
+    // slurmstepd will free what stood there: remote_end puts it back.
     remote->link = start_stepd(remote);
     return remote;
 }
@@ -309,7 +333,9 @@ int remote_wrap(int argc, char **argv, char **saved)
 
     // srun has put the file's text in place of its own second word: that is
     // how it can be told from a program and its argument.
-    FILE *f = argc > 1 && multiprog_is(argv[1]) ? fopen(argv[0], "re") : NULL;
+    FILE *f = !PREPEND && argc > 1 && multiprog_is(argv[1])
+                  ? fopen(argv[0], "re")
+                  : NULL;
     if (f && (text = malloc(len + 2)))
         same = fread(text, 1, len + 1, f) == len &&
                memcmp(text, argv[1], len) == 0;
@@ -336,8 +362,20 @@ void remote_task(struct remote *remote, pid_t pid)
         send(remote->link, packet, (size_t)n, MSG_NOSIGNAL);
 }
 
-int remote_check_task(const struct remote *remote)
+int remote_start_task(const struct remote *remote, spank_t sp)
 {
+#if PREPEND
+    const char *argv[] = {task_program, NULL};
+
+    // A client of an older Slurm has prepared the tasks of --multi-prog.
+    if (remote->prepared ||
+        spank_prepend_task_argv(sp, 1, argv) == ESPANK_SUCCESS)
+        return 0;
+    slurm_error("berth: Slurm does not let this task start in a container: "
+                "tell your administrator");
+    return -1;
+#else
+    (void)sp;
     if (!remote->stray)
         return 0;
     slurm_error("berth: --multi-prog takes a container only from a host that "
@@ -345,6 +383,7 @@ int remote_check_task(const struct remote *remote)
                 "of its own, or tell your administrator",
                 remote->node);
     return -1;
+#endif
 }
 
 // What a berth-stepd that was killed has left, berth-epilog removes.
@@ -381,5 +420,6 @@ void remote_end(struct remote *remote)
         if (dead)
             sweep(remote);
     }
+    free(remote->program);
     free(remote);
 }

@@ -38,7 +38,7 @@ void remote_task(struct remote *remote, pid_t pid);
 
 // The user, in the task's own process, before it execs. 0, or -1 (after an
 // error message) if this task would not become berth-task.
-int remote_check_task(const struct remote *remote);
+int remote_start_task(const struct remote *remote, spank_t sp);
 
 // Root. The step is over: berth-stepd hears so, ends the container and
 // cleans up. Slurm need not wait for that: the next step can start

@@ -326,7 +326,7 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
     d->container.warning[0] = 0;
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
     int fds[] = {link, d->overlay};
-    wire_send(conn, WIRE_ACCEPT, 0, NULL, 0, fds, 2, MSG_DONTWAIT);
+    wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2, MSG_DONTWAIT);
     close(link);
 }
 

@@ -20,7 +20,12 @@ sit_down() {
     mux set-option -g status off
     enter "cd '$BATS_TEST_TMPDIR'; stty -g >before"
 }
-get_up() { mux kill-server 2>/dev/null || true; }
+get_up() {
+    local pid
+    pid=$(mux display-message -p '#{pid}' 2>/dev/null) || return 0
+    mux kill-server
+    poll 5 gone "$pid"
+}
 teardown() {
     get_up
     tidy
@@ -49,6 +54,7 @@ after_it() {
 # What is done at the keys, bare and in a container: both must show alike all
 # that has two spaces in front.
 at_the_keys() {
+    set -e
     sit_down
     enter "\$QUICKSTART run -- env PS1='inner> ' srun --pty $* bash --norc --noprofile; echo \"  ended \$?\""
     sees 'inner>'
@@ -71,7 +77,9 @@ at_the_keys() {
     poll "$SOON" sleeps 4721
     keys 'C-\'
     enter 'echo "  status $?"'
-    enter 'while read -r line; do echo "  read $line"; done; echo "  end"'
+    enter 'echo "  reading"; while read -r line; do echo "  read $line"; done; echo "  end"'
+    sees '  reading'
+    sleep 0.2
     keys -l 'from the keys'
     keys Enter C-d
     sees '  end'

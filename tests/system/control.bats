@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# What Slurm does to a step while it runs, and what it makes of its end: as
+# with a bare one.
+
+# shellcheck disable=SC2154  # status is bats's
+load lib
+
+# A program that says which signals it gets, and its child, which says so too.
+signalled_program() {
+    cat >"$HOME1/signals.sh" <<'END'
+use strict;
+use warnings;
+$| = 1;
+# The child first: its parent is asked to be ready only when it is.
+pipe my $up, my $child_up;
+my $who = fork ? 'program' : 'child';
+my @names = split ' ', $ENV{SIGNALS};
+for my $name (@names) {
+    $SIG{$name} = sub { syswrite STDOUT, "$who got $_[0]\n" };
+}
+if ($who eq 'child') {
+    close $up;
+    close $child_up;
+} else {
+    close $child_up;
+    sysread $up, my $end, 1;
+    syswrite STDOUT, "ready $ENV{SLURM_JOB_ID}\n";
+}
+select undef, undef, undef, 0.2 while getppid != 1 || $who eq 'program';
+END
+}
+# All but those that stop, kill, or that a child's end sends.
+ALL='HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM STKFLT CONT URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS TSTP TTIN TTOU'
+
+each_signal() {
+    local name
+    SIGNALS=$ALL start_step "$@" perl signals.sh
+    for name in $ALL; do
+        scancel -s "$(kill -l "$name")" "$JOB"
+        # Two at a time come in any order, and one may overtake the other.
+        poll 2 grep -q "got $name" "$OUT" || true
+    done
+    sleep 0.2
+    scancel -s KILL "$JOB"
+    await_step
+    grep got "$OUT" | sort
+    scrub_end <"$ERR"
+}
+scrub_end() {
+    sed -E 's/[0-9]{4}-[0-9-]*T[0-9:]*/TIME/; s/(JOB|STEP|StepId=|job) ?[0-9]+/\1N/; s/n[12]/n/g
+        /queued and waiting|has been allocated/d' | sort
+}
+
+@test "every signal that Slurm sends reaches the program, once, as bare" {
+    local bare
+    signalled_program
+    bare=$(each_signal)
+    equal "$(each_signal --container=debian)" "$bare"
+    (($(grep -c '^program got' <<<"$bare") >= 20)) || fail "few signals: $bare"
+    rm "$HOME1/signals.sh"
+    nothing_left
+}
+
+# batch_signals OPTION: what a batch script and its child get by scancel's ways.
+batch_signals() {
+    printf '#!/bin/sh\nSIGNALS="USR1 USR2 HUP" exec perl signals.sh\n' >"$HOME1/job.sh"
+    JOB=$(as_user sbatch --parsable --output=job.out "$@" job.sh)
+    poll "$SOON" grep -q ready "$HOME1/job.out"
+    scancel -s HUP "$JOB"
+    scancel --batch -s USR1 "$JOB"
+    poll 5 grep -q USR1 "$HOME1/job.out"
+    scancel --full -s USR2 "$JOB"
+    poll 5 grep -q 'child got USR2' "$HOME1/job.out"
+    sleep 0.3
+    scancel "$JOB"
+    poll "$SOON" job_is "$JOB" CANCELLED
+    grep got "$HOME1/job.out" | sort
+    rm "$HOME1"/job.{sh,out}
+}
+
+@test "scancel --batch is for the script, --full for its process group, as bare" {
+    local bare
+    signalled_program
+    bare=$(batch_signals)
+    equal "$(batch_signals --container=debian)" "$bare"
+    equal "$bare" $'child got USR2\nprogram got USR1\nprogram got USR2'
+    rm "$HOME1/signals.sh"
+    nothing_left
+}
+
+# How far the processes of a step have come, now and a moment later.
+progress() { wc -l <"$HOME1/daemon.out"; wc -l <"$HOME1/child.out"; wc -l <"$HOME1/program.out"; }
+twice() {
+    paste <(progress) <(sleep 0.5; progress)
+}
+still() { twice | awk '$1 != $2 { exit 1 }'; }
+all_move() { twice | awk '$1 >= $2 { exit 1 } END { exit NR != 3 }'; }
+
+@test "scontrol suspend stops every process of the container, and resume lets all go on" {
+    start_step --container=debian bash -c 'count() { while :; do echo x >>"$1.out"; sleep 0.05; done; }
+        export -f count; setsid bash -c "count daemon" & count child &
+        echo ready $SLURM_JOB_ID; count program'
+    poll 5 all_move
+    scontrol suspend "$JOB"
+    poll "$SOON" job_is "$JOB" SUSPENDED
+    poll 5 still || fail "something goes on"
+    sleep 1
+    still || fail "something went on again"
+    scontrol resume "$JOB"
+    poll "$SOON" all_move || fail "not all go on"
+    scancel "$JOB"
+    await_step
+    rm "$HOME1"/{daemon,child,program}.out
+    nothing_left
+}
+
+# How srun ends, and what it says.
+ending() {
+    local code=0
+    timeout 40 "$QUICKSTART" run -- srun "$@" 2>&1 | scrub_end || code=${PIPESTATUS[0]}
+    echo "$code"
+}
+fails_early='if [ "$SLURM_PROCID" = 1 ]; then exit 3; fi; exec sleep 4740'
+
+@test "--kill-on-bad-exit and --wait end the other tasks, as bare" {
+    local words bare
+    for words in --kill-on-bad-exit=1 "--kill-on-bad-exit=0 --wait=1"; do
+        # shellcheck disable=SC2086
+        bare=$(ending -n3 -N1 $words sh -c "$fails_early")
+        # shellcheck disable=SC2086
+        equal "$(ending -n3 -N1 $words --container=debian sh -c "$fails_early")" "$bare"
+        lacks "$bare" $'\n124'
+    done
+    no_sleeper 4740
+    nothing_left
+}
+
+@test "--signal sends its signal before the time limit, as bare" {
+    local job bare
+    cat >"$HOME1/job.sh" <<'END'
+#!/bin/bash
+#SBATCH --time=2 --signal=B:USR1@115 --output=signal-%j.out
+trap 'echo warned; exit 9' USR1
+for i in {1..700}; do sleep 0.1; done
+END
+    bare=$(as_user sbatch --parsable job.sh)
+    job=$(as_user sbatch --parsable --container=debian job.sh)
+    poll 70 job_is "$bare" FAILED
+    poll 70 job_is "$job" FAILED
+    equal "$(cat "$HOME1/signal-$job.out")" "$(cat "$HOME1/signal-$bare.out")"
+    equal "$(job_says "$job" ExitCode)" "$(job_says "$bare" ExitCode)"
+    equal "$(cat "$HOME1/signal-$job.out")" warned
+    rm "$HOME1"/signal-*.out "$HOME1/job.sh"
+    nothing_left
+}
+
+@test "daemons of a task, in sessions of their own, do not outlive the step" {
+    run as_user srun --container=debian perl -MPOSIX -e '
+        for (1, 2) { fork and next; setsid; fork and exit; chdir "/"; close STDOUT; close STDERR;
+            exec "sleep", "4741" }
+        print "started\n"'
+    equal "$output" started
+    poll 5 no_sleeper 4741 || fail "a daemon lives on"
+    nothing_left
+}
+
+@test "sattach shows what a step prints, as bare" {
+    local bare got
+    attached() {
+        start_step -n2 -N1 "$@" sh -c 'echo ready $SLURM_JOB_ID; while test ! -e attached; do sleep 0.1; done; echo "task $SLURM_PROCID"; sleep 0.3'
+        poll 5 ready 2
+        "$QUICKSTART" run -- timeout 20 sattach -l "$JOB.0" >"$OUT.attached" 2>&1 3>&- &
+        sleep 0.7
+        as_user touch attached
+        await_step
+        wait $! || true
+        rm "$HOME1/attached"
+        grep task "$OUT.attached" | sort
+    }
+    bare=$(attached)
+    got=$(attached --container=debian)
+    equal "$got" "$bare"
+    contains "$got" 'task 1'
+    nothing_left
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# The rest of what srun and sbatch can do: each test compares a bare step with
+# one in a container.
+
+# shellcheck disable=SC2154  # status and stderr are bats's
+# shellcheck disable=SC2016  # the steps' shells expand what is quoted
+load lib
+
+# alike WORD ...: srun prints and ends alike with these words, bare and in a
+# container, and ends well. Sets BARE.
+alike() {
+    local bare
+    run --separate-stderr as_user srun -Q "$@"
+    bare=$status/$(sort <<<"$output")/$stderr
+    BARE=$output
+    run --separate-stderr as_user srun -Q --container=debian "$@"
+    equal "$status/$(sort <<<"$output")/$stderr" "$bare"
+    equal "$status" 0
+}
+
+@test "--task-prolog's output, environment and TMPDIR are as bare" {
+    cat >"$HOME1/prolog.sh" <<'END'
+#!/bin/sh
+echo "print from the prolog of $SLURM_PROCID"
+echo "export FROM_PROLOG=$SLURM_PROCID"
+echo "export TMPDIR=/tmp/prolog-$SLURM_PROCID"
+echo "unset TO_UNSET"
+END
+    chmod 755 "$HOME1/prolog.sh"
+    export TO_UNSET=here
+    alike -n2 -N1 --task-prolog="$HOME1/prolog.sh" --task-epilog=/bin/true \
+        sh -c 'echo "$SLURM_PROCID $FROM_PROLOG $TMPDIR ${TO_UNSET-unset}"'
+    unset TO_UNSET
+    contains "$BARE" '1 1 /tmp/prolog-1 unset'
+    contains "$BARE" 'from the prolog of 1'
+    rmdir /tmp/prolog-0 2>/dev/null || true
+    rm "$HOME1/prolog.sh"
+    alike sh -c 'echo "$TMPDIR"'
+    equal "$BARE" /tmp
+}
+
+@test "--export in each of its forms is as bare" {
+    local form script='env | grep -E "^(OF_MINE|OTHER|NEW|SLURM_JOB_NAME|USER)=" | sort'
+    export OF_MINE=mine OTHER=other
+    for form in ALL NONE NIL OF_MINE,NEW=new ALL,NEW=new,OTHER=changed NONE,NEW=new; do
+        alike --export="$form" /bin/sh -c "$script"
+        [[ $form != ALL || $BARE == *OF_MINE=mine* ]] || fail "ALL is not all: $BARE"
+    done
+    printf '#!/bin/sh\n%s\n' "$script" >"$HOME1/job.sh"
+    for form in NONE ALL,NEW=new; do
+        as_user sbatch -Q --wait --output=bare.out --export="$form" job.sh
+        as_user sbatch -Q --wait --output=job.out --container=debian --export="$form" job.sh
+        equal "$(cat "$HOME1/job.out")" "$(cat "$HOME1/bare.out")"
+    done
+    unset OF_MINE OTHER
+    rm "$HOME1"/{job.sh,bare.out,job.out}
+}
+
+@test "--chdir leads to the same directory as bare" {
+    as_user mkdir -p 'elsewhere/a b'
+    alike --chdir=elsewhere sh -c 'pwd; ls'
+    alike --chdir="$HOME1/elsewhere/a b" sh -c 'pwd; : >made'
+    equal "$(stat -c %U "$HOME1/elsewhere/a b/made")" berth1
+    rm -r "$HOME1/elsewhere"
+}
+
+@test "--bcast's copy of a program is what runs, where the working directory has it" {
+    cp "$BATS_SUITE_TMPDIR/probe/probe" "$HOME1/probe"
+    alike -w n1 --bcast probe hello
+    alike -w n1 --bcast="$HOME1/copy" ./probe hello
+    equal "$BARE" hello
+    rm -f "$HOME1"/{probe,copy,slurm_bcast_*}
+}
+
+@test "files named by %t, %N, %n, %j and the like are as bare" {
+    pattern() {
+        as_user mkdir files
+        as_user srun -Q -N2 -n4 --ntasks-per-node=2 --open-mode=append --output="files/$1" --error="files/e-$1" "${@:2}" \
+            sh -c 'echo "out $SLURM_PROCID"; echo "err $SLURM_PROCID" >&2'
+        find "$HOME1/files" -type f -printf '%f %u\n' | sed -E 's/[0-9]{2,}|j[0-9]+/N/g' | sort
+        cat "$HOME1"/files/* | sort
+        rm -r "$HOME1/files"
+    }
+    local name bare
+    for name in t-%t 'N-%N' n-%n j%j 'j%J.s%s-%4t' '%u-%x'; do
+        bare=$(pattern "$name")
+        equal "$(pattern "$name" --container=debian)" "$bare"
+        contains "$bare" 'out 3'
+    done
+    # A step's --input of each task's own hangs srun 22.05, bare as well.
+    echo 'for the job' >"$HOME1/in-job"
+    printf '#!/bin/sh\ncat\n' >"$HOME1/job.sh"
+    as_user sbatch -Q --wait --container=debian --input=in-%x --output=job-%N.out --job-name=job job.sh
+    equal "$(cat "$HOME1"/job-*.out)" 'for the job'
+    rm "$HOME1"/{in-job,job.sh,job-*.out}
+}
+
+@test "--label and --unbuffered are as bare" {
+    alike -N2 -n4 --label sh -c 'echo "from $SLURM_PROCID"; printf "no newline"'
+    contains "$BARE" '3: from 3'
+    # Each character as it comes, and not with the line.
+    first() {
+        timeout 20 "$QUICKSTART" run -- srun -Q --unbuffered "$@" \
+            sh -c 'printf now; sleep 1; echo later' | { read -r -N 3 -t 15 word; date +%s%N; echo "$word"; cat; date +%s%N; }
+    }
+    local got
+    mapfile -t got < <(first --container=debian)
+    equal "${got[1]}${got[2]}" nowlater
+    ((got[3] - got[0] > 500000000)) || fail "it came with the line"
+}
+
+@test "components of a heterogeneous step share one image, and different ones are refused" {
+    local words
+    run as_user srun -Q -n1 --container=debian sh -c 'test -e /run/berth/init && echo "first $SLURM_PROCID"' : \
+        -n2 --container=debian sh -c 'test -e /run/berth/init && echo "second $SLURM_PROCID"'
+    equal "$(sort <<<"$output")" $'first 0\nsecond 1\nsecond 2'
+    # One holds for those that follow.
+    run as_user srun -Q -n1 --container=debian test -e /run/berth/init : -n1 test -e /run/berth/init
+    equal "$status" 0
+    run --separate-stderr as_user srun -n1 --container=debian true : -n1 --container=berth/probe /probe hello
+    refused "more than one image"
+    run --separate-stderr as_user srun -n1 true : -n1 --container=debian true
+    refused heterogeneous --het-group
+    # A step for each.
+    run as_user salloc -Q -n1 : -n1 bash -c '
+        srun -Q --het-group=0 --container=debian sh -c "test -e /run/berth/init && echo debian"
+        srun -Q --het-group=1 --container=berth/probe /probe hello
+        srun -Q --het-group=0,1 --container=debian sh -c "echo \$SLURM_PROCID" | sort'
+    equal "$output" $'debian\nhello\n0\n1'
+    nothing_left
+}
+
+@test "several steps at once in one job, each with an image of its own, and --overlap" {
+    run as_user salloc -Q -n3 bash -c '
+        srun -Q -n1 --exact --container=debian sh -c "echo one; sleep 1" &
+        srun -Q -n1 --exact --container=berth/probe /probe hello &
+        srun -Q -n1 --exact sh -c "test -e /run/berth/init || echo bare" &
+        srun -Q -n3 --overlap --container=debian sh -c "echo \$SLURM_PROCID" & wait'
+    equal "$(sort <<<"$output" | xargs)" "0 1 2 bare hello one"
+    nothing_left
+}
+
+@test "squeue, scontrol show step and show job tell the image" {
+    start_step --container=debian sh -c "$(waiter)"
+    contains "$(squeue -h -s -O 'StepID:30,Container:30' 2>&1; squeue -hj "$JOB" -O Container:30)" debian
+    contains "$(scontrol show step "$JOB.0")" Container=debian
+    contains "$(scontrol show job "$JOB")" Container=debian
+    scancel "$JOB"
+    await_step
+}
+
+@test "X11 forwarding into a container is refused, with the reason" {
+    local words
+    export DISPLAY=localhost:10
+    as_user xauth -q add "$DISPLAY" . 00112233445566778899aabbccddeeff 2>/dev/null
+    for words in '--x11 --container=debian' '--x11=first --container-image=debian'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr as_user srun $words echo ran
+        refused --x11
+    done
+    rm "$HOME1/.Xauthority"
+    unset DISPLAY
+}
+
+# --- loads -------------------------------------------------------------------
+
+@test "300 MB of standard input go through at the pace of a bare step" {
+    local bare got start
+    pace() {
+        start=$(date +%s%N)
+        head -c 300000000 /dev/zero | "$QUICKSTART" run -- srun -Q "$@" wc -c
+        echo $(($(date +%s%N) - start))
+    }
+    mapfile -t bare < <(pace)
+    mapfile -t got < <(pace --container=debian)
+    equal "${got[0]}" 300000000
+    equal "${bare[0]}" 300000000
+    # A busy machine is given twice the time, and what a container costs.
+    ((got[1] < 2 * bare[1] + 3000000000)) || fail "it takes ${got[1]} ns, bare ${bare[1]}"
+}
+
+@test "a task that reads nothing of its input ends when it ends, as bare" {
+    local bare
+    unread() {
+        head -c 50000000 /dev/zero | timeout 30 "$QUICKSTART" run -- srun -Q "$@" sh -c 'sleep 0.5; exit 3' 2>&1 |
+            sed 's/n[12]/n/'
+        echo "${PIPESTATUS[1]}"
+    }
+    bare=$(unread)
+    equal "$(unread --container=debian)" "$bare"
+    equal "${bare##*$'\n'}" 3
+    nothing_left
+}
+
+@test "a task that closes all its descriptors goes on, and ends as bare" {
+    alike perl -MPOSIX -e 'POSIX::close($_) for 0 .. 1023; select undef, undef, undef, 1; open my $f, ">", "done"; POSIX::_exit(0)'
+    [[ -e $HOME1/done ]] || fail "it did not go on"
+    rm "$HOME1/done"
+    run as_user srun -Q --container=debian perl -MPOSIX -e 'POSIX::close($_) for 0 .. 1023; sleep 1; POSIX::_exit(9)'
+    equal "$status" 9
+    nothing_left
+}
+
+@test "a reader that stalls gets everything in the end" {
+    local got
+    got=$("$QUICKSTART" run -- srun -Q -n2 --container=debian head -c 20000000 /dev/zero | { sleep 3; wc -c; })
+    equal "$got" 40000000
+    nothing_left
+}
+
+@test "a fork bomb stops at the limit, and ends with its step" {
+    run as_user bash -c 'ulimit -u 300; timeout 30 srun -Q --propagate=NPROC --container=debian perl -e "
+        \$n = 0; while (defined(\$p = fork)) { if (!\$p) { \$n = 0; sleep 4751 if rand() < .5 } \$n++ < 1000 or last } exit 4"'
+    poll 5 no_naps || fail "it goes on"
+    ((status != 124)) || fail "it lasts"
+    nothing_left
+}
+no_naps() { ! pgrep -u berth1 perl >/dev/null; }
