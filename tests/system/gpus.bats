@@ -128,6 +128,13 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
     contains "$output" NVIDIA_VISIBLE_DEVICES=void
     contains "$output" CUDA_VISIBLE_DEVICES=0
     lacks "$output" CUDA_VISIBLE_DEVICES=0,1
+    # Nor by --container-env, which takes variables from the job.
+    local names=SLURM_STEP_GPUS,CUDA_VISIBLE_DEVICES,NVIDIA_VISIBLE_DEVICES,GPU_DEVICE_ORDINAL
+    equal "$(as_user "${spoof[@]}" srun -Q "--container-env=$names" --container=debian sh -c "$LOOK")" \
+        "0: there= opens= cuda= nvidia=void"
+    run as_user "${spoof[@]}" srun -Q --gres=gpu:1 "--container-env=$names" --container=debian \
+        sh -c "$LOOK"
+    [[ $output =~ ^'0: there=gpu'[01]' opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
     # A batch script has no list of its own: what the prolog noted counts.
     printf '#!/bin/sh\n#SBATCH --container=debian --output=gpus.out\n%s\n' "$LOOK" |
         as_user tee gpus.sh >/dev/null
