@@ -41,7 +41,7 @@ struct scan {
     int opened;     // the line of the outermost
     bool in_list;   // the innermost is a list's
     bool after_op;  // the last token was = or +=
-    char *word;     // the last word, and its length
+    char *word;     // the last token, if it was a word, and its length
     size_t word_len;
     struct {
         size_t n;
@@ -130,8 +130,10 @@ static int scan_key(struct scan *scan, struct berth_err *err)
     size_t n = scan->seen[level].n;
 
     scan->after_op = true;
-    if (!scan->word || n == KEYS_MAX)
-        return 0; // is refused later, as are that many keys
+    if (!scan->word)
+        return bad(scan, err, "\"=\" stands without a key in front of it");
+    if (n == KEYS_MAX)
+        return 0; // some of them are unknown, which is said later
     for (size_t i = 0; i < n; i++)
         if (scan->seen[level].keys[i].len == scan->word_len &&
             !memcmp(scan->seen[level].keys[i].key, scan->word,
@@ -178,8 +180,10 @@ static int scan_token(struct scan *scan, struct berth_err *err)
     switch (*scan->at) {
     case '{':
     case '}':
+        scan->word = NULL;
         return scan_brace(scan, err);
     case '"':
+        scan->word = NULL;
         scan->after_op = false;
         return scan_string(scan, err);
     case '#':
@@ -192,13 +196,19 @@ static int scan_token(struct scan *scan, struct berth_err *err)
         // fall through
     case '=':
         scan->at++;
-        return scan_key(scan, err);
+        if (scan_key(scan, err) < 0)
+            return -1;
+        scan->word = NULL;
+        return 0;
+    case ',':
+        scan->word = NULL;
+        scan->at++;
+        return 0;
     case '\n':
         scan->line++;
         // fall through
     case ' ':
     case '\t':
-    case ',':
         scan->at++;
         return 0;
     case '\r':
@@ -335,8 +345,9 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
     return 0;
 }
 
-// An option that no file can have, since it is no word. With its marker,
-// libconfuse keeps for each section the line where it starts.
+// An option that no file can have, since it is no word, and the scan lets
+// nothing else be a key. With its marker, libconfuse keeps for each section
+// the line where it starts.
 static const char start[] = "{";
 
 static size_t add_keys(cfg_opt_t *opts, const struct conffile_key *keys)
@@ -461,8 +472,10 @@ int conffile_parse(const char *file, const char *text, size_t len,
     rc = cfg_parse_buf(cfg, copy) == CFG_SUCCESS ? 0 : -1;
     parsing = NULL;
     if (rc < 0) {
-        if (!parse.told)
-            no_memory(err);
+        if (!parse.told) // as with "", which libconfuse finds no words for
+            err_set(err, BERTH_EINVAL, "%s line %d: what stands here is not "
+                                       "understood: write KEY = VALUE",
+                    shown, cfg->line);
         goto out;
     }
     rc = tell_keys(cfg, NULL, 0, grammar->top, tell, arg, err);

@@ -173,12 +173,15 @@ static int check_kind(const struct source *src, const char *s)
                           "in a registry, such as debian",
                           files[i]);
     const char *scheme = strstr(s, "://");
-    if (scheme)
+    if (scheme) {
+        char shown[17] = "";
+        memcpy(shown, s, scheme - s < 16 ? (size_t)(scheme - s) : 16);
+        err_scrub(shown); // half a character, where it is cut
         return refuse(src,
-                      "starts with \"%.*s://\", which berth does not know: "
+                      "starts with \"%s://\", which berth does not know: "
                       "leave it out, or write docker://",
-                      (int)(scheme - s < 16 ? scheme - s : 16),
-                      s);
+                      shown);
+    }
     if (strchr(s, ',') || strchr(s, ';'))
         return refuse(src,
                       "has a '%c': %s",
@@ -610,6 +613,7 @@ bool imgpat_match(const struct imgpat *pat, const struct imgref *ref)
     }
     if (*want->tag && !glob_match(want->tag, ref->tag, ""))
         return false;
-    return glob_match(want->domain, ref->domain, ".:[]") &&
-           glob_match(want->path, ref->path, "/");
+    // The path first, since many patterns have one domain.
+    return glob_match(want->path, ref->path, "/") &&
+           glob_match(want->domain, ref->domain, ".:[]");
 }

@@ -296,11 +296,10 @@ int variables_check(const char *text, struct berth_err *err)
     return 0;
 }
 
-// The source of a rule may start with a home.
-static int check_path(const char *path, bool home, bool globs,
-                      struct berth_err *err)
+// A path may start with a home, and have it nowhere else.
+static int check_path(const char *path, bool globs, struct berth_err *err)
 {
-    const char *p = home && !strncmp(path, "%h", 2) ? path + 2 : path;
+    const char *p = !strncmp(path, "%h", 2) ? path + 2 : path;
 
     if (strlen(path) >= GLOB_MAX)
         return err_set(err, BERTH_EINVAL, "a path in it has more than %d "
@@ -310,6 +309,10 @@ static int check_path(const char *path, bool home, bool globs,
                        "%s is no absolute path without empty components, "
                        "\".\" and \"..\", and below /: write "
                        "SOURCE[:TARGET][:ro|rw]", path);
+    for (const char *sign = strchr(p, '%'); sign; sign = strchr(sign + 2, '%'))
+        if (sign[1] == 'h')
+            return err_set(err, BERTH_EINVAL, "%%h is a whole path: write it "
+                                              "at the start");
     if (!globs && strchr(path, '*'))
         return err_set(err, BERTH_EINVAL, "a '*' stands only in sources of "
                                           "mounts_allowed: name one path");
@@ -343,8 +346,8 @@ int mount_rule_parse(const char *text, bool globs, struct mount *out,
                                          : "a tmpfs is written tmpfs:TARGET");
         goto out;
     }
-    if ((!tmpfs && check_path(parts.source, true, globs, err) < 0) ||
-        (parts.target && check_path(parts.target, true, false, err) < 0))
+    if ((!tmpfs && check_path(parts.source, globs, err) < 0) ||
+        (parts.target && check_path(parts.target, false, err) < 0))
         goto out;
     mount.flag = parts.flag;
     if ((!tmpfs && !(mount.source = strdup(parts.source))) ||

@@ -83,11 +83,19 @@ static const struct {
                               "{\"VALUE\", \"VALUE\"}"},
     {"user {}", " line 1: \"user\": a title in double quotes was expected "
                 "behind it"},
-    {"user \"a\" = {}", " line 1: \"user\": \"{\" was expected behind the "
-                        "title"},
+    {"user \"a\"", " line 1: the file ends where something was expected"},
+    {"user \"a\" \"b\" {}", " line 1: \"user\": \"{\" was expected behind the "
+                           "title"},
+    {"user \"a\" = {}", " line 1: \"=\" stands without a key in front of it"},
     {"user \"a\" { group \"b\" { } }", " line 1: \"group\": there is no such "
                                        "key here: berth.conf(5) has those "
                                        "that there are"},
+    {"\"allow\" = {}", " line 1: \"=\" stands without a key in front of it"},
+    {"user \"u\" {\n\"{\" = {} }", " line 2: \"=\" stands without a key in "
+                                   "front of it"},
+    {"allow = = a", " line 1: \"=\" stands without a key in front of it"},
+    {"allow = a\n\"\"", " line 2: what stands here is not understood: write "
+                       "KEY = VALUE"},
     // Unknown, twice, wrong kind.
     {"\nalow = {\"a\"}", " line 2: \"alow\": there is no such key here: "
                          "berth.conf(5) has those that there are"},

@@ -53,6 +53,8 @@ static const struct refusal refused[] = {
     {"/srv/debian.sqsh", "looks like the path"},
     // Other tools' ways of writing.
     {"https://docker.io/debian", "starts with \"https://\""},
+    // Cut within a character.
+    {"aaaaaaaaaaaaaaa\xc3\xa4://debian", "starts with \"aaaaaaaaaaaaaaa?://\""},
     {"oci://debian", "starts with \"oci://\""},
     {"docker://docker://debian", "starts with \"docker://\""},
     {"Docker://debian", "starts with \"Docker://\""},

@@ -224,6 +224,9 @@ static void refuses_rules_that_are_none(void **state)
         {"/a%", false, "% is no variable that berth knows: %u is the user, %U "
                        "his number, %g his group, %h his home, %j the job, "
                        "and %% the sign itself"},
+        {"/a/%h", true, "%h is a whole path: write it at the start"},
+        {"%h/%%%h", true, "%h is a whole path: write it at the start"},
+        {"/a:/%h", false, "%h is a whole path: write it at the start"},
         {"tmpfs:/a", true, "a tmpfs needs no rule"},
         {"tmpfs", false, "a tmpfs is written tmpfs:TARGET"},
         {"/" A250 "aaaaa", true, "a path in it has more than 255 bytes"},
@@ -257,6 +260,7 @@ static void takes_rules_apart(void **state)
         {"/**", "/**", NULL, MOUNT_UNSAID},
         {"/a/*b*/c", "/a/*b*/c", NULL, MOUNT_UNSAID},
         {"/a/%%u", "/a/%%u", NULL, MOUNT_UNSAID},
+        {"/a/%%h", "/a/%%h", NULL, MOUNT_UNSAID},
     };
 
     (void)state;
