@@ -45,6 +45,20 @@ static int set_path(char **field, const char *value)
     return value[0] == '/' ? set_text(field, value) : -1;
 }
 
+// Slurm calls it so, by numbers: no other directory passes for one.
+static int set_pmix(char **field, const char *value)
+{
+    static const char prefix[] = "/pmix.";
+    const char *name = strrchr(value, '/');
+
+    if (!name || strncmp(name, prefix, strlen(prefix)) != 0)
+        return -1;
+    name += strlen(prefix);
+    if (!*name || name[strspn(name, "0123456789-.")])
+        return -1;
+    return set_path(field, value);
+}
+
 // A node's name becomes the name of a directory.
 static int set_node(char **field, const char *value)
 {
@@ -135,6 +149,10 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_text(&step->gpus, value);
     else if (strcmp(key, "shared") == 0)
         rc = set_text(&step->shared, value);
+    else if (strcmp(key, "pmix") == 0)
+        rc = set_pmix(&step->pmix, value);
+    else if (strcmp(key, "pmixtmp") == 0)
+        rc = set_path(&step->pmixtmp, value);
     else if (strcmp(key, "word") == 0 && step->words.n < BERTH_ALLOW_MAX)
         rc = strv_add(&step->words, value);
     else if (strcmp(key, "conf") == 0)
@@ -176,6 +194,8 @@ void step_clear(struct step *step)
     free(step->script);
     free(step->gpus);
     free(step->shared);
+    free(step->pmix);
+    free(step->pmixtmp);
     free(step->conf);
     strv_clear(&step->words);
     *step = (struct step){0};

@@ -42,6 +42,11 @@ struct step {
     char *gpus;        // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
                        // NULL. The user's word: stepd/gpus.h
     char *shared;      // "shard" or "mps": it has shares of GPUs; or NULL
+    // Of a step with --mpi=pmix, or NULL; both absolute, and made by Slurm:
+    char *pmix;        // what its server shares with the tasks: root's word,
+                       // ".../pmix.JOB.STEP" below SlurmdSpoolDir
+    char *pmixtmp;     // for the tasks' own files: the user may have chosen
+                       // where, and it may not be there
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL
     uint32_t conf_line; // or 0

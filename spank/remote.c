@@ -3,13 +3,14 @@
 //
 // Input: SPANK's items, of which the program and the working directory are
 // the user's, as are his options. Of the step's environment, no more is read
-// than these and Slurm's GPUs. slurmstepd has threads: between fork and exec
-// only calls that are safe there.
+// than these, Slurm's GPUs, and where PMIx's clients are to have their files.
+// slurmstepd has threads: between fork and exec only calls that are safe there.
 
 #include <slurm/slurm_version.h>
 
 #include "spank/remote.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -36,6 +37,8 @@
 static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
 static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";
 static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
+
+static const char pmix_env[] = "PMIX_SERVER_TMPDIR";
 
 // How long berth-stepd may take to say that it is there, and a clean-up
 // after one that died: both are a matter of milliseconds.
@@ -197,6 +200,49 @@ static bool tell_gpus(int link, spank_t sp, uint32_t step)
            tell(link, "gpus", list);
 }
 
+// Leaves of each run of slashes in PATH one, and none at the end.
+static void squeeze(char *path)
+{
+    char *to = path;
+
+    for (const char *p = path; *p; p++)
+        if (*p != '/' || (p[1] != '/' && p[1] != 0))
+            *to++ = *p;
+    *to = 0;
+}
+
+// With --mpi=pmix slurmstepd is PMIx's server, and Slurm's plugin says in
+// slurmstepd's own environment, which is root's, where the files are that it
+// shares with its clients. The directory for the clients' own files has a
+// name that follows from that; Slurm tells only the clients.
+static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
+{
+    char *(*get_tmp_fs)(char *) =
+        (char *(*)(char *))dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
+    char server[PATH_MAX], base[PATH_MAX - 128], tmp[PATH_MAX];
+    const char *dir = getenv(pmix_env);
+
+    if (!dir || strlen(dir) >= sizeof(server))
+        return true;
+    strcpy(server, dir);
+    squeeze(server);
+    const char *name = strrchr(server, '/');
+    if (!name || strncmp(name, "/pmix.", 6) != 0)
+        return true;
+    if (!tell(remote->link, "pmix", server))
+        return false;
+    if (spank_getenv(sp, "SLURM_PMIX_TMPDIR", base, sizeof(base)) ==
+        ESPANK_SUCCESS)
+        dir = base;
+    else // Slurm's allocator makes it: left to the end of the process
+        dir = get_tmp_fs ? get_tmp_fs((char *)remote->node) : NULL;
+    if (!dir || dir[0] != '/' || strlen(dir) >= sizeof(base))
+        return true;
+    snprintf(tmp, sizeof(tmp), "%s/spmix_appdir_%u_%s", dir, uid, name + 6);
+    squeeze(tmp);
+    return tell(remote->link, "pmixtmp", tmp);
+}
+
 // Gathers and sends what berth-stepd needs to know.
 static bool tell_facts(const struct remote *remote, spank_t sp,
                        const struct options *options,
@@ -229,7 +275,8 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell(link, "argv0",
                 PREPEND || remote->prepared ? "" : remote->program) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
-           tell_gpus(link, sp, step) && tell_policy(link, argc, argv) &&
+           tell_gpus(link, sp, step) && tell_pmix(remote, sp, uid) &&
+           tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
 }
 
@@ -294,6 +341,9 @@ struct remote *remote_begin(spank_t sp)
         free(remote);
         return NULL;
     }
+    // Slurm sets it after this, if the step has a server: one of slurmd's own
+    // environment is another's.
+    unsetenv(pmix_env);
     snprintf(remote->node, sizeof(remote->node), "%s", node);
     step_name(job, step, remote->name);
     remote->argv = argv;

@@ -15,44 +15,79 @@
 #include "stepd/stage.h"
 
 // What is being staged: the sources are those of the decision's mounts, in
-// their order, and then the script.
+// their order, and then Slurm's own.
 struct staging {
     const struct decision *decision;
     const struct subject *subject;
+    const struct step *step;
     struct stage_user user;
     struct stage_source sources[BERTH_MOUNTS_MAX];
-    const struct decision_mount *mounts[BERTH_MOUNTS_MAX]; // NULL: script
+    const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
     size_t n;
+    struct decision_mount slurm[3];
 };
 
 static bool is_workdir(const struct staging *s, const struct decision_mount *m)
 {
-    return m && m->npatterns == 0 && strcmp(m->source, s->subject->cwd) == 0;
+    return m->npatterns == 0 && strcmp(m->source, s->subject->cwd) == 0;
 }
 
 static bool is_home(const struct staging *s, const struct decision_mount *m)
 {
-    return m && m->npatterns == 0 && s->subject->home &&
+    return m->npatterns == 0 && s->subject->home &&
            strcmp(m->source, s->subject->home) == 0;
 }
 
-static int gather(struct staging *s, const char *script,
-                  struct berth_err *err)
+static int add(struct staging *s, const struct decision_mount *mount,
+               bool trusted, struct berth_err *err)
+{
+    if (s->n == BERTH_MOUNTS_MAX)
+        return err_set(err, BERTH_EINVAL,
+                       "a container can have %d mounts: ask for fewer",
+                       BERTH_MOUNTS_MAX);
+    s->mounts[s->n] = mount;
+    s->sources[s->n++] = (struct stage_source){
+        .path = mount->source, .trusted = trusted, .fd = -1};
+    return 0;
+}
+
+static int gather(struct staging *s, struct berth_err *err)
 {
     const struct decision *d = s->decision;
+    const struct step *step = s->step;
+    // Where PMIx's clients have their own files Slurm may have said in a way
+    // that berth does not see: they make a directory then.
+    const struct {
+        char *path;
+        bool readonly, optional, trusted;
+    } slurm[] = {
+        {step->script, true, false, true},
+        {step->pmix, false, false, true},
+        {step->pmixtmp, false, true, false},
+    };
 
-    for (size_t i = 0; i <= d->nmounts; i++) {
-        const struct decision_mount *m = i < d->nmounts ? &d->mounts[i] : NULL;
-        if (m ? !m->source : !script)
-            continue;
-        if (s->n == BERTH_MOUNTS_MAX)
-            return err_set(err, BERTH_EINVAL,
-                           "a container can have %d mounts: ask for fewer",
-                           BERTH_MOUNTS_MAX);
-        s->mounts[s->n] = m;
-        s->sources[s->n++] = (struct stage_source){
-            .path = m ? m->source : script, .trusted = !m, .fd = -1};
+    for (size_t i = 0; i < d->nmounts; i++)
+        if (d->mounts[i].source && add(s, &d->mounts[i], false, err) < 0)
+            return -1;
+    for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++) {
+        s->slurm[i] = (struct decision_mount){.source = slurm[i].path,
+                                              .target = slurm[i].path,
+                                              .readonly = slurm[i].readonly,
+                                              .optional = slurm[i].optional};
+        if (slurm[i].path && add(s, &s->slurm[i], slurm[i].trusted, err) < 0)
+            return -1;
     }
+    return 0;
+}
+
+// PMIx's clients map files that its server, in slurmstepd, has made for them
+// below SlurmdSpoolDir; nothing else of that is the tasks'.
+static int check_pmix(const struct staging *s, struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->step->pmix && s->sources[i].path == s->step->pmix)
+            return stage_judge_made(s->sources[i].fd, s->step->pmix,
+                                    s->user.uid, err);
     return 0;
 }
 
@@ -62,7 +97,7 @@ static int explain(const struct staging *s, const struct decision_mount *m,
 {
     char why[sizeof(err->text)];
 
-    if (!is_workdir(s, m))
+    if (!m || !is_workdir(s, m))
         return -1;
     memcpy(why, err->text, sizeof(why));
     return err_set(err, err->code,
@@ -81,7 +116,7 @@ static int check_opened(struct staging *s, struct attach *out,
         bool absent = source->error == ENOENT || source->error == ENOTDIR;
         if (!source->error)
             continue;
-        if (!absent || !m || !m->optional) {
+        if (!absent || !m->optional) {
             stage_explain(&s->user, source, err);
             return explain(s, m, err);
         }
@@ -97,7 +132,7 @@ static int check_real(const struct staging *s, struct berth_err *err)
         const struct decision_mount *m = s->mounts[i];
         const char *real = s->sources[i].real;
         char quote[2][ERR_QUOTE_MAX];
-        if (!m || !real || decide_source_ok(m, real))
+        if (!real || decide_source_ok(m, real))
             continue;
         err_quote(m->source, quote[0], sizeof(quote[0]));
         err_quote(real, quote[1], sizeof(quote[1]));
@@ -137,12 +172,12 @@ static int copy(const struct staging *s, struct attach *out,
         const struct decision_mount *m = s->mounts[i];
         if (source->fd < 0)
             continue;
-        char *target = strdup(m ? m->target : source->path);
+        char *target = strdup(m->target);
         if (!target)
             return err_set(err, BERTH_ENOMEM, "memory is out");
         struct attach_entry *entry = insert(out, target);
         entry->is_dir = source->type == S_IFDIR;
-        entry->tree = stage_copy(source->fd, !m || m->readonly, err);
+        entry->tree = stage_copy(source->fd, m->readonly, err);
         if (entry->tree < 0)
             return -1;
     }
@@ -175,7 +210,7 @@ static int check_tmpfs(const struct decision *d, const struct attach *mounts,
 }
 
 int attach_stage(const struct decision *decision,
-                 const struct subject *subject, const char *script,
+                 const struct subject *subject, const struct step *step,
                  const char *const *never, int dir, struct attach *out,
                  struct berth_err *err)
 {
@@ -187,9 +222,10 @@ int attach_stage(const struct decision *decision,
         return err_set(err, BERTH_ENOMEM, "memory is out");
     s->decision = decision;
     s->subject = subject;
+    s->step = step;
     s->user = (struct stage_user){subject->uid, subject->gid, subject->gids,
                                   subject->ngids};
-    if (gather(s, script, err) < 0 ||
+    if (gather(s, err) < 0 ||
         stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
                    err) < 0)
         goto out;
@@ -197,8 +233,8 @@ int attach_stage(const struct decision *decision,
         size_t i = s->n;
         if (stage_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
-        else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
-                 make_places(out, dir, err) == 0)
+        else if (check_real(s, err) == 0 && check_pmix(s, err) == 0 &&
+                 copy(s, out, err) == 0 && make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }
     stage_close(s->sources, s->n);

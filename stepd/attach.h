@@ -15,6 +15,7 @@
 #include "core/decide.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "core/step.h"
 
 struct attach_entry {
     char *target;
@@ -30,12 +31,13 @@ struct attach {
     bool no_home; // the home is not there, whatever the decision says
 };
 
-// Stages the mounts of DECISION for SUBJECT, and Slurm's copy of the batch
-// script (SCRIPT, or NULL), making the empty ones in the directory DIR.
+// Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the
+// tasks of STEP: its copy of the batch script, and PMIx's directories. Makes
+// the empty ones in the directory DIR.
 // NEVER: see stage_judge. 0; or -1 with ERR set to a sentence for the user.
 // attach_clear in either case.
 int attach_stage(const struct decision *decision,
-                 const struct subject *subject, const char *script,
+                 const struct subject *subject, const struct step *step,
                  const char *const *never, int dir, struct attach *out,
                  struct berth_err *err);
 

@@ -162,8 +162,8 @@ static int stage_decided(struct making *m, struct berth_err *err)
     all[n++] = dir && dir[0] ? dir : "/";
     all[n] = NULL;
     if (!dir ||
-        attach_stage(&m->ruling.decision, &m->ruling.subject, m->step->script,
-                     all, m->store->dir, &m->attach, err) < 0)
+        attach_stage(&m->ruling.decision, &m->ruling.subject, m->step, all,
+                     m->store->dir, &m->attach, err) < 0)
         goto out;
     rc = 0;
     for (size_t i = 0; rc == 0 && i < m->attach.n; i++)

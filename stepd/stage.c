@@ -334,6 +334,26 @@ int stage_judge(struct stage_source *sources, size_t n,
     return rc;
 }
 
+int stage_judge_made(int fd, const char *path, uid_t uid,
+                     struct berth_err *err)
+{
+    struct stat st, up;
+
+    int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool ok = parent >= 0 && fstat(fd, &st) == 0 && fstat(parent, &up) == 0 &&
+              S_ISDIR(st.st_mode) && st.st_uid == uid && up.st_uid != uid &&
+              !(up.st_mode & (S_IWGRP | S_IWOTH));
+    if (parent >= 0)
+        close(parent);
+    return ok ? 0
+              : err_set(err,
+                        BERTH_EDENIED,
+                        "%s is not a directory that Slurm has made for user "
+                        "%u: tell your administrator",
+                        path,
+                        uid);
+}
+
 int stage_copy(int fd, bool readonly, struct berth_err *err)
 {
     struct mount_attr attr = {

@@ -53,6 +53,13 @@ int stage_judge(struct stage_source *sources, size_t n,
                 const char *const *never, size_t *which,
                 struct berth_err *err);
 
+// Says whether what FD is open on is a directory that Slurm has made for the
+// user UID within one of its own: it is the user's, and lies where he cannot
+// change what its name stands for. PATH is its name. 0, or -1 with ERR set
+// (BERTH_EDENIED).
+int stage_judge_made(int fd, const char *path, uid_t uid,
+                     struct berth_err *err);
+
 // Copies the mount of what FD is open on, without what is mounted within it:
 // nosuid, nodev, private, and read-only if READONLY. Returns a descriptor of
 // the mount, which is nowhere yet, or -1 with ERR set. As root. Linux 5.12

@@ -44,6 +44,15 @@ static void malformed_facts_are_refused(void **state)
         "cwd=",
         "script=x",
         "conf=x",
+        "pmix=",
+        "pmix=pmix.1.0",
+        "pmix=/",
+        "pmix=/run/user/1000",
+        "pmix=/spool/pmix.",
+        "pmix=/spool/pmix.1.0/",
+        "pmix=/spool/pmix.1.0/..",
+        "pmix=/spool/pmix.1.0x",
+        "pmixtmp=x",
         "privileged=1",
         "averyveryverylongkey=1",
     };
@@ -113,6 +122,25 @@ static void an_option_that_is_wrong_is_kept_as_a_sentence(void **state)
         char *first = step.wrong;
         assert_int_equal(add(&step, "option=container-readonly"), 0);
         assert_ptr_equal(step.wrong, first);
+        step_clear(&step);
+    }
+}
+
+static void slurms_directories_of_pmix_are_known_by_their_name(void **state)
+{
+    static const char *const good[] = {
+        "/var/spool/slurmd/pmix.12.0",
+        "/var/spool/slurmd/n1/pmix.12.-6",
+        "/pmix.4294967295.1",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        struct step step = {0};
+        char packet[64] = "pmix=";
+        strcat(packet, good[i]);
+        assert_int_equal(add(&step, packet), 0);
+        assert_string_equal(step.pmix, good[i]);
         step_clear(&step);
     }
 }
@@ -217,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_fact_told_twice_is_refused),
         cmocka_unit_test(options_are_what_the_user_wrote),
         cmocka_unit_test(an_option_that_is_wrong_is_kept_as_a_sentence),
+        cmocka_unit_test(slurms_directories_of_pmix_are_known_by_their_name),
         cmocka_unit_test(groups_and_words_are_bounded),
         cmocka_unit_test(a_step_that_lacks_a_fact_is_refused),
         cmocka_unit_test(names_of_steps_read_back),

@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# MPI: Debian's MPICH by Slurm's PMI, and Debian's Open MPI by PMIx, with the
+# same programs bare and in an image that has both. Neither works by the
+# other's, in a container as little as bare.
+
+# shellcheck disable=SC2154  # stderr is bats's
+# shellcheck disable=SC2016  # the tasks' shells expand these
+
+load lib
+
+SPOOL=${PLUGSTACK_CONF%/etc/*}/spool
+TMPFS=${PLUGSTACK_CONF%/etc/*}/tmp
+
+# The programs lie in the user's home, which is the working directory.
+setup() {
+    local mpi
+    [[ ! -e $HOME1/mpi.openmpi ]] || return 0
+    "$QUICKSTART" mpi
+    for mpi in mpich openmpi; do
+        "mpicc.$mpi" -O2 -o "$HOME1/mpi.$mpi" "$BATS_TEST_DIRNAME/../bench/mpi.c"
+    done
+}
+teardown_file() {
+    rm -f "$HOME1"/mpi.*
+    restore_policy
+}
+
+# mpi PMI MPI [SRUN'S WORDS]: two ranks on each node; what they print, by rank.
+mpi() {
+    local pmi=$1 program=$2
+    shift 2
+    as_user srun -Q -N2 -n4 --ntasks-per-node=2 --mpi="$pmi" "$@" \
+        sh -c "exec ./mpi.$program check" | sort
+}
+
+# Bare ranks of the sandbox's two nodes would share /dev/shm, and Open MPI's
+# files there have the same names on both.
+bare() {
+    local pmi=$1 program=$2
+    as_user srun -Q -N2 -n4 --ntasks-per-node=2 --mpi="$pmi" sh -c "
+        export OMPI_MCA_btl_vader_backing_directory=$TMPFS/\$SLURMD_NODENAME
+        exec ./mpi.$program check" | sort
+}
+
+# Four lines, each of another rank, and each with the right sum.
+right() {
+    local rank
+    [[ $(wc -l <<<"$1") == 4 ]] || fail "not four ranks: $1"
+    for rank in 0 1 2 3; do
+        contains "$1" "rank $rank of 4 on n$((rank / 2 + 1)): sum 10,"
+    done
+}
+
+@test "an all-reduce over two nodes has the right sum: MPICH by PMI, Open MPI by PMIx, bare and in a container" {
+    right "$(bare pmi2 mpich)"
+    right "$(mpi pmi2 mpich --container=berth/mpi)"
+    right "$(bare pmix openmpi)"
+    right "$(mpi pmix openmpi --container=berth/mpi)"
+}
+
+@test "ranks in one container share memory, and ranks in two containers use the network" {
+    local combination out
+    for combination in 'pmi2 mpich' 'pmix openmpi'; do
+        # shellcheck disable=SC2086  # two words
+        out=$(mpi $combination --container=berth/mpi)
+        contains "$out" "rank 0 of 4 on n1: sum 10, shared 1, tcp 2,3, reads 1, segments "
+        contains "$out" "rank 1 of 4 on n1: sum 10, shared 0, tcp 2,3, reads 0, segments "
+        contains "$out" "rank 2 of 4 on n2: sum 10, shared 3, tcp 0,1, reads 3, segments "
+        contains "$out" "rank 3 of 4 on n2: sum 10, shared 2, tcp 0,1, reads 2, segments "
+        lacks "$out" "segments 0"
+        lacks "$out" "segments 1"
+    done
+}
+
+@test "MPICH by PMIx and Open MPI by PMI work as little as bare" {
+    local bare in
+    bare=$(bare pmix mpich)
+    in=$(mpi pmix mpich --container=berth/mpi)
+    # Each rank is a world of its own.
+    [[ $(grep -c 'rank 0 of 1 on n[12]: sum 1,' <<<"$bare") == 4 ]] || fail "bare: $bare"
+    equal "$(cut -d, -f1-4 <<<"$in")" "$(cut -d, -f1-4 <<<"$bare")"
+    run --separate-stderr as_user srun -Q --mpi=pmi2 ./mpi.openmpi check
+    ((status != 0)) || fail "this worked bare"
+    bare=$status
+    contains "$stderr" "OMPI was not built with SLURM's PMI support"
+    run --separate-stderr as_user srun -Q --mpi=pmi2 --container=berth/mpi ./mpi.openmpi check
+    equal "$status" "$bare"
+    contains "$stderr" "OMPI was not built with SLURM's PMI support"
+}
+
+@test "a step of sbatch and a step among others have their MPI as well" {
+    local out
+    cat >"$HOME1/mpi.sh" <<'END'
+#!/bin/bash
+srun -n2 --mem=400 --exact --mpi=pmix --container=berth/mpi ./mpi.openmpi check &
+srun -n2 --mem=400 --exact --mpi=pmi2 --container=berth/mpi ./mpi.mpich check &
+wait
+END
+    as_user sbatch -Q --wait -N1 -n4 --mem=1000 -o mpi.out mpi.sh
+    out=$(cat "$HOME1/mpi.out")
+    [[ $(grep -c '^rank 0 of 2 on .*: sum 3, shared 1, tcp, reads 1,' <<<"$out") == 2 ]] || fail "$out"
+    [[ $(grep -c '^rank 1 of 2 on .*: sum 3, shared 0, tcp, reads 0,' <<<"$out") == 2 ]] || fail "$out"
+}
+
+@test "PMI's descriptor reaches the task, and answers in both of PMI's protocols" {
+    local ask version bare
+    ask='echo "$PMI_RANK $PMI_SIZE"
+        echo "cmd=init $0" >&"$PMI_FD"
+        read -r -u "$PMI_FD" answer
+        echo "$answer"'
+    for version in 'pmi_version=1 pmi_subversion=1' 'pmi_version=2 pmi_subversion=0'; do
+        bare=$(as_user srun -Q --mpi=pmi2 bash -c "$ask" "$version")
+        contains "$bare" "${version% *}"
+        contains "$bare" "rc=0"
+        equal "$(as_user srun -Q --mpi=pmi2 --container=debian bash -c "$ask" "$version")" "$bare"
+    done
+}
+
+@test "256 tasks of a node are in a container at once" {
+    local out
+    cat >"$HOME1/meet.sh" <<'END'
+pmi() {
+    echo "cmd=$1" >&"$PMI_FD"
+    read -r -u "$PMI_FD" answer
+}
+pmi 'init pmi_version=1 pmi_subversion=1'
+# It answers when all have asked.
+pmi barrier_in
+echo "$SLURM_PROCID $answer"
+pmi finalize
+END
+    out=$(as_user srun -Q -N1 -n256 --overcommit --mem=3000 --mpi=pmi2 --container=debian bash meet.sh)
+    equal "$(sort -n <<<"$out")" "$(for ((i = 0; i < 256; i++)); do echo "$i cmd=barrier_out rc=0"; done)"
+    nothing_left
+}
+
+@test "PMIx's variables and directories reach the task, and nothing else of Slurm's spool directory" {
+    local look bare in before
+    before=$(find "$SPOOL" "$TMPFS" -name '*pmix*')
+    look='
+        env | grep "^PMIX_" | sort
+        find "$PMIX_SERVER_TMPDIR" "$0"/*/spmix_appdir_* -printf "%p %y %m %U\n" | sort
+        for dir in "$PMIX_SERVER_TMPDIR" "$0"/*/spmix_appdir_*; do
+            touch "$dir/mine" && echo writable
+        done'
+    bare=$(as_user srun -Q -w n1 --mpi=pmix sh -c "$look" "$TMPFS")
+    in=$(as_user srun -Q -w n1 --mpi=pmix --container=debian sh -c "$look" "$TMPFS")
+    equal "$(grep -c writable <<<"$bare")" 2
+    # But for the job, the server's process and its port.
+    same() { sed -E 's/(appdir_[0-9]+_|pmix[.])[0-9]+[.]/\1JOB./g; s/(ds[12]+_|server[.])[0-9]+/\1PID/g; s/(:)[0-9]+$/\1PORT/' <<<"$1"; }
+    equal "$(same "$in")" "$(same "$bare")"
+    equal "$(as_user srun -Q -w n1 --mpi=pmix --container=debian \
+        sh -c 'echo "$SLURM_JOB_ID"; ls "$0" "$0/n1" "$1/n1"' "$SPOOL" "$TMPFS" |
+        sed -E '1{h;d}; G; s/^(.*[_.])[0-9]+([.][0-9]+)\n.*/\1JOB\2/; s/\n.*//; /^$/d')" \
+        "$SPOOL:
+n1
+$SPOOL/n1:
+pmix.JOB.0
+$TMPFS/n1:
+spmix_appdir_$(id -u berth1)_JOB.0"
+    nothing_left
+    equal "$(find "$SPOOL" "$TMPFS" -name '*pmix*')" "$before"
+}
+
+@test "a step without PMIx has no such directory, whatever its environment says (threat 6)" {
+    install -d -o berth1 "$HOME1/pmix.1.0"
+    run as_user env PMIX_SERVER_TMPDIR="$HOME1/pmix.1.0" PMIX_SYSTEM_TMPDIR=/ \
+        SLURM_PMIX_TMPDIR="$HOME1" srun -Q --chdir=/ --container=debian ls "$HOME1" "$SPOOL"
+    rmdir "$HOME1/pmix.1.0"
+    ((status != 0))
+    contains "$output" "cannot access '$HOME1'"
+    contains "$output" "cannot access '$SPOOL'"
+}
+
+@test "PMIx's clients have their files where SLURM_PMIX_TMPDIR says, unless no container gets that (threat 20)" {
+    local out
+    out=$(as_user env SLURM_PMIX_TMPDIR=/tmp srun -Q -n2 --mpi=pmix --container=berth/mpi \
+        sh -c 'grep -q " /tmp/spmix_appdir_[^ ]* " /proc/self/mountinfo && exec ./mpi.openmpi check')
+    contains "$out" "rank 1 of 2 on n1: sum 3, shared 0, tcp, reads 0,"
+    # slurmstepd makes it, as root, wherever that is.
+    run --separate-stderr as_user env SLURM_PMIX_TMPDIR=/etc \
+        srun -Q --mpi=pmix --container=debian true
+    refused "/etc/spmix_appdir_" "lies in /etc, which no container gets"
+    poll "$SOON" eval '! compgen -G "/etc/spmix_appdir_*"'
+}
+
+@test "/dev/shm is as large as the node's, to a page" {
+    local in bare
+    in=$(in_container df --output=size /dev/shm | tail -n 1)
+    bare=$(as_user df --output=size /dev/shm | tail -n 1)
+    ((in - bare <= 4 && bare - in <= 4)) || fail "$in KiB instead of $bare"
+}
