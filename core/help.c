@@ -39,13 +39,23 @@ static void print_words(FILE *f, const char *title, const char *const *words,
         print_word(f, &column, words[i], i + 1 == n);
 }
 
+// plugstack.conf and berth.conf may say the same.
+static bool was_there(const struct rule_list *list, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(list->v[k]->text, list->v[i]->text) == 0)
+            return true;
+    return false;
+}
+
 static void print_list(FILE *f, const char *title,
                        const struct rule_list *list)
 {
     if (list->n > 0)
         fprintf(f, "%s:\n", title);
     for (size_t i = 0; i < list->n; i++)
-        fprintf(f, "    %s\n", list->v[i]->text);
+        if (!was_there(list, i))
+            fprintf(f, "    %s\n", list->v[i]->text);
 }
 
 // Prints a rule's mount with the user's own paths in it, or as it is written
@@ -90,14 +100,15 @@ static void print_mounts(FILE *f, const struct rules *rules,
     static const char *const home[] = {
         [RULE_MOUNT_NEVER] = "is not mounted",
         [RULE_MOUNT_ALLOWED] = "is mounted with --container-mount-home",
-        [RULE_MOUNT_DEFAULT] = "is mounted without --no-container-mount-home",
+        [RULE_MOUNT_DEFAULT] = ("is mounted, unless you say "
+                                "--no-container-mount-home"),
         [RULE_MOUNT_ALWAYS] = "is mounted",
     };
     static const char *const workdir[] = {
         [RULE_MOUNT_NEVER] = "is not mounted",
         [RULE_MOUNT_ALLOWED] = "is mounted if --container-mounts has it",
-        [RULE_MOUNT_DEFAULT] = "is mounted, unless --container-workdir is "
-                               "outside of it",
+        [RULE_MOUNT_DEFAULT] = ("is mounted, unless --container-workdir is "
+                                "outside of it"),
         [RULE_MOUNT_ALWAYS] = "is mounted",
     };
 

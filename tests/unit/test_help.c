@@ -63,7 +63,7 @@ static void a_user_who_may_run_nothing_hears_so(void **state)
 static void a_short_policy_makes_a_short_help(void **state)
 {
     (void)state;
-    expect("allow = {\"debian\"}",
+    expect("allow = {\"debian\", \"debian\"}",
            "You may run (--container=IMAGE):\n"
            "    debian\n"
            "Your home directory is mounted with --container-mount-home.\n"
