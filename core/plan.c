@@ -71,17 +71,16 @@ static int plan_ports(const char *text, struct plan *out,
                        "publish = \"%s\" is not ADDRESS:PORT-PORT, or there "
                        "are more than %d ports: tell your administrator",
                        text, PLAN_PORTS_MAX);
-    for (unsigned port = first; port <= last; port++) {
-        char **address = &out->addresses[r->nports];
-        // The engine takes IPv6 addresses without their brackets.
-        const char *from = text + (*text == '[');
-        if (colon &&
-            !(*address = strndup(from, (size_t)(colon - from) -
-                                           (from > text))))
-            return err_set(err, BERTH_ENOMEM, "memory is out");
+    // The engine takes IPv6 addresses without their brackets.
+    const char *from = text + (*text == '[');
+    char *address =
+        colon ? strndup(from, (size_t)(colon - from) - (from > text)) : NULL;
+    if (colon && !address)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    out->addresses[r->nports] = address;
+    for (unsigned port = first; port <= last; port++)
         out->ports[r->nports++] =
-            (struct request_port){*address, (uint16_t)port};
-    }
+            (struct request_port){address, (uint16_t)port};
     r->ports = out->ports;
     return 0;
 }
@@ -181,7 +180,7 @@ void plan_clear(struct plan *plan)
     int saved = errno;
 
     free(plan->tmpfs);
-    for (size_t i = 0; i < plan->request.nports; i++)
+    for (size_t i = 0; i < PLAN_PORTS_MAX; i++)
         free(plan->addresses[i]);
     for (size_t i = 0; plan->names && plan->names[i]; i++)
         free(plan->names[i]);

@@ -118,7 +118,8 @@ static int read_words(int argc, char **argv, struct words *words,
     struct option *all = make_long(texts);
     int c, rc = all ? 0 : trouble("memory is out");
 
-    while (rc != EXIT_TROUBLE && (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
+    while (rc != EXIT_TROUBLE &&
+           (c = getopt_long(argc, argv, "", all, NULL)) != -1) {
         if (c == 'h') {
             fputs(usage, stdout);
             free(all);
@@ -182,7 +183,9 @@ static int read_conf(const struct words *words, const struct strv *plugin,
                              &given);
     if (trusted_read(*path, text, len, err) == 0)
         return 0;
-    return err->code == BERTH_ENOTFOUND && !given ? 0 : -1;
+    return err->code == BERTH_ENOTFOUND && !given
+               ? 0
+               : err_prefix(err, "containers are refused");
 }
 
 // 0 and OUT; EXIT_REFUSED with ERR set: the policy is in error; or

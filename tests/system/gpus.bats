@@ -28,7 +28,7 @@ LOOK='there=$(cd /dev/berth-quickstart 2>/dev/null && echo gpu*)
 # Nothing is left but what the prolog knows of the GPUs.
 nothing_of_step() {
     poll "$SOON" no_jobs
-    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}/berth-gpus.conf"
+    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}"/berth-gpus.*
     nothing_left
 }
 
@@ -359,17 +359,40 @@ rules() {
     nothing_of_step
 }
 
-@test "a GPU by CDI changes nothing else about a container" {
-    local look='grep -E "^(Uid|Gid|Groups|Cap.*|NoNewPrivs|Seccomp):" /proc/self/status
-        umask; cat /proc/self/limits; hostname; pwd; id; ls /dev /run /run/berth
+# What the administrator can ask for has another word in Podman's own request.
+@test "a GPU by CDI changes nothing else about a container, whatever the rules are" {
+    local look conf=${PLUGSTACK_CONF%/*}/berth-gpus.conf
+    look='grep -E "^(Uid|Gid|Groups|Cap.*|NoNewPrivs|Seccomp):" /proc/self/status
+        umask; cat /proc/self/limits; hostname; pwd; id; ls /run /run/berth /sys/class/net
+        ls /dev | grep -v berth-quickstart
+        mkdir /tmp/d; chmod 0755 /tmp/d && echo may chmod
         sed "s/^[^ ]* //; s/\(lowerdir\|upperdir\|workdir\)=[^ ,]*,*//g" /proc/self/mounts |
             grep -v "^/run/of-cdi " | sort
         env | grep -v -e ^SLURM -e ^OF_CDI -e VISIBLE -e ^GPU_ -e ^ZE_ | sort'
-    look=${look/ls \/dev /ls \/dev | grep -v berth-quickstart; ls }
     cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
-    ! lacks_cdi || policy allow=debian "$ENGINE"
-    equal "$(as_user srun -Q -w n1 --gres=gpu:2 --container=debian sh -c "$look" | sed '/^of-cdi$/d')" \
-        "$(as_user srun -Q -w n1 --container=debian sh -c "$look")"
+    ! lacks_cdi || return 0
+    both_ways() {
+        local without
+        without=$(as_user srun -Q -w n1 --container=debian sh -c "$look" 2>&1)
+        echo "$without"
+        equal "$(as_user srun -Q -w n1 --gres=gpu:2 --container=debian sh -c "$look" 2>&1 |
+            sed '/^of-cdi$/d')" "$without"
+    }
+    both_ways
+    # No chmod, to know the profile by.
+    echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["chmod", "fchmod",
+        "fchmodat"], "action": "SCMP_ACT_ERRNO"}]}' >"${conf%.conf}.json"
+    rules 'writable = default' 'tmp_size = "16M"' 'shm_size = "8M"' 'pids_limit = 500' \
+        'networks = {none}' 'ulimits = {"nofile=100:200"}' "seccomp = \"${conf%.conf}.json\"" \
+        'device_set "kmsg" { files = {"/dev/full", "/dev/kmsg"} }' 'devices = {"kmsg"}'
+    policy "$ENGINE" conf="$conf" cdi=berth.example/gpu
+    run both_ways
+    equal "$status" 0
+    contains "$output" "/ overlay rw,"
+    lacks "$output" "may chmod"
+    contains "$output" "size=16384k"
+    contains "$output" kmsg
+    [[ $output =~ Max\ open\ files\ +100\ +200\  ]] || fail "no limit"
 }
 
 @test "a CDI specification that names other devices than Slurm is found out" {
@@ -426,7 +449,7 @@ rules() {
 teardown() {
     tidy
     # A test may have changed what is in there.
-    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}/berth-gpus.conf"
+    rm -f "$STATE"/*/gpus.json "${PLUGSTACK_CONF%/*}"/berth-gpus.*
     [[ -e /run/cdi/berth-test.json ]] || return 0
     rm /run/cdi/berth-test.json
     rmdir --ignore-fail-on-non-empty /run/cdi
