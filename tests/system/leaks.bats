@@ -61,6 +61,34 @@ END
     poll 30 same_counts "$before" || equal "$(counts)" "$before"
 }
 
+@test "50 steps of one job at once, each with a container, and none fails or leaves anything" {
+    local before
+    allocation 'for i in 1 2; do srun -N2 -n2 --container=debian true; done'
+    nothing_left
+    before=$(counts)
+    # Each waits for all others.
+    mkdir "$HOME1/probe"
+    chown berth1: "$HOME1/probe"
+    cat >"$HOME1/many.sh" <<'END'
+for i in {1..50}; do
+    srun -N1 -n1 -r $((i % 2)) --overlap --mem=50 --container=debian sh -c '
+        : >"probe/$0"
+        for try in $(seq 150); do
+            set -- probe/*
+            [ $# -lt 50 ] || { echo "all are here"; exit 0; }
+            sleep 1
+        done' $i &
+done
+wait
+END
+    run --separate-stderr as_user salloc -Q -N2 -n32 --mem=3000 bash many.sh
+    rm -r "$HOME1/many.sh" "$HOME1/probe"
+    [[ $(grep -c 'all are here' <<<"$output") == 50 ]] || fail "too few steps ran"
+    lacks "$stderr" error
+    nothing_left
+    poll 30 same_counts "$before" || equal "$(counts)" "$before"
+}
+
 @test "a step without a container starts no process of berth's and makes no file" {
     local marker=$BATS_TEST_TMPDIR/marker
     touch "$marker"
