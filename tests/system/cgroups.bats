@@ -24,6 +24,38 @@ placed() {
     contains "$got" job_N
 }
 
+# Where both versions are mounted, Slurm uses the first: so that a task has a
+# place in the second as well, slurmd is put where Slurm would put a task.
+@test "with cgroup v2 a task is in the leaf of its Slurm task" {
+    local root slurmd before='' leaf bare got
+    root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
+    [[ $root ]] || skip_without "cgroup v2"
+    if [[ $root != /sys/fs/cgroup ]]; then
+        leaf=$root/berth-bats/system.slice/slurmstepd.scope/job_1/step_0/user/task_0
+        slurmd=$("$QUICKSTART" status | sed -n 's/^n1: runs, pid //p')
+        before=$(sed -n 's/^0:://p' "/proc/$slurmd/cgroup")
+        mkdir -p "$leaf"
+        echo "$slurmd" >"$leaf/cgroup.procs"
+    fi
+    bare=$(placed -w n1)
+    got=$(placed -w n1 --container=debian)
+    if [[ $before ]]; then
+        # A slurmstepd may be about to end there.
+        poll 5 left_by "$leaf" "$root$before" || fail "in $leaf: $(cat "$leaf/cgroup.procs")"
+        find "$root/berth-bats" -depth -type d -exec rmdir {} +
+    fi
+    equal "$got" "$bare"
+    grep -q '^:/.*/job_N/step_N/user/task_0$' <<<"$got" || fail "it is in $got"
+    nothing_left
+}
+left_by() {
+    local pid
+    while read -r pid; do
+        echo "$pid" >"$2/cgroup.procs" || true
+    done <"$1/cgroup.procs"
+    [[ -z $(cat "$1/cgroup.procs") ]]
+}
+
 @test "each of several tasks is in its own task's cgroups" {
     local bare got
     script='sed "s/^/$SLURM_PROCID:/; s/job_[0-9]*/J/; s/step_[0-9]*/S/" /proc/self/cgroup | sort'

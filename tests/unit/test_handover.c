@@ -178,6 +178,34 @@ static int probe_die(int sig)
     return 1;
 }
 
+// Of two processes in one group, each says "p" or "c" and the number of a
+// signal that it gets.
+static char pair_name = 'p';
+
+static void pair_signal(int n)
+{
+    char text[2] = {pair_name, n == SIGUSR1 ? '1' : '2'};
+
+    if (write(1, text, 2) != 2)
+        _exit(1);
+}
+
+static void probe_pair(void) __attribute__((noreturn));
+
+static void probe_pair(void)
+{
+    signal(SIGUSR1, pair_signal);
+    signal(SIGUSR2, pair_signal);
+    if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pair_name = 'c';
+    } else if (write(1, "ready\n", 6) != 6) {
+        _exit(1);
+    }
+    for (;;)
+        pause();
+}
+
 static int probe(int argc, char **argv)
 {
     const char *what = argv[2];
@@ -191,6 +219,8 @@ static int probe(int argc, char **argv)
         return probe_die(value);
     if (strcmp(what, "signals") == 0)
         return probe_signals();
+    if (strcmp(what, "pair") == 0)
+        probe_pair();
     if (strcmp(what, "tree") == 0)
         probe_tree();
     if (strcmp(what, "storm") == 0)
@@ -318,6 +348,7 @@ struct job {
     const char *cwd;     // the overlay's; NULL: where this process is
     pid_t task;          // set: berth-task
     pid_t program;       // set: the process in the container
+    bool batch;          // a batch script
 };
 
 #define JOB(...)                                                               \
@@ -397,7 +428,7 @@ static void job_place(struct job *job, struct box *box, int step)
     job->program = in.pid;
     fds[0] = pair[1];
     fds[1] = overlay_fd(job);
-    assert_return_code(wire_send(step, WIRE_ACCEPT, 0, NULL, 0, fds, 2, 0),
+    assert_return_code(wire_send(step, WIRE_ACCEPT, job->batch, NULL, 0, fds, 2, 0),
                        errno);
     close(fds[0]);
     close(fds[1]);
@@ -1142,6 +1173,37 @@ static void each_signal_is_passed_on_once(void **state)
     box_stop(&box);
 }
 
+// As slurmstepd does.
+static void lead_group(void)
+{
+    setpgid(0, 0);
+}
+
+static void a_batch_scripts_process_group_is_stood_in_for(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "pair");
+    char got[4];
+    int fd;
+
+    (void)state;
+    job.batch = true;
+    job.setup = lead_group;
+    fd = start_ready(&job, &box);
+    kill(job.task, SIGUSR1);
+    assert_int_equal(read(fd, got, 2), 2);
+    assert_memory_equal(got, "p1", 2);
+    kill(-job.task, SIGUSR2);
+    assert_int_equal(read(fd, got, 2), 2);
+    assert_int_equal(read(fd, got + 2, 2), 2);
+    assert_true(memcmp(got, "p2c2", 4) == 0 || memcmp(got, "c2p2", 4) == 0);
+    kill(-job.task, SIGTERM);
+    assert_int_equal(job_wait(&job), SIGTERM);
+    assert_true(all_gone(fd));
+    close(fd);
+    box_stop(&box);
+}
+
 static void await_state(pid_t pid, char wanted)
 {
     for (int i = 0; i < 500; i++) {
@@ -1476,6 +1538,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_task_can_not_hurt_berth_init),
         cmocka_unit_test(berth_task_that_dies_before_run_leaves_nothing),
         cmocka_unit_test(each_signal_is_passed_on_once),
+        cmocka_unit_test(a_batch_scripts_process_group_is_stood_in_for),
         cmocka_unit_test(a_task_stops_and_goes_on),
         cmocka_unit_test(what_the_program_closes_is_closed),
         cmocka_unit_test(tasks_share_a_process_group),

@@ -58,6 +58,58 @@ static void cgroups_of_both_versions_are_read(void **state)
     }
 }
 
+// Where each kind of /proc/PID/cgroup says that a task of Slurm's is: for the
+// controllers named, or with "" in version 2; NULL: there is no such line.
+static void recorded_files_are_read_whole(void **state)
+{
+#define SCOPE "/system.slice/slurmstepd.scope/job_7/"
+    static const struct {
+        const char *file;
+        int lines;
+        const char *freezer, *memory, *v2;
+    } rows[] = {
+        {"v1", 9, "/slurm_n1/uid_1001/job_16/step_0",
+         "/slurm_n1/uid_1001/job_16/step_0/task_0", NULL},
+        {"hybrid", 10, "/slurm_n1/uid_1001/job_16/step_0",
+         "/slurm_n1/uid_1001/job_16/step_0/task_0",
+         "/system.slice/slurmd.service"},
+        {"v2-task", 1, NULL, NULL, SCOPE "step_0/user/task_3"},
+        {"v2-batch", 1, NULL, NULL, SCOPE "step_batch/user/task_0"},
+        {"v2-extern", 1, NULL, NULL, SCOPE "step_extern/user/task_special"},
+        {"v2-interactive", 1, NULL, NULL,
+         SCOPE "step_interactive/user/task_0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *const names[] = {"freezer", "memory", ""};
+        const char *const want[] = {rows[i].freezer, rows[i].memory,
+                                    rows[i].v2};
+        int lines = 0, found = 0, wanted = 0;
+        char line[512];
+
+        snprintf(line, sizeof(line), CGROUPS "/%s", rows[i].file);
+        FILE *f = fopen(line, "re");
+        assert_non_null(f);
+        for (; fgets(line, sizeof(line), f); lines++) {
+            struct cgroup_line c;
+            assert_true(cgroup_line_parse(line, &c));
+            for (int k = 0; k < 3; k++) {
+                if (strcmp(c.controllers, names[k]) != 0)
+                    continue;
+                assert_non_null(want[k]);
+                assert_string_equal(c.path, want[k]);
+                found++;
+            }
+        }
+        fclose(f);
+        for (int k = 0; k < 3; k++)
+            wanted += want[k] != NULL;
+        assert_int_equal(lines, rows[i].lines);
+        assert_int_equal(found, wanted);
+    }
+}
+
 static void mounts_are_read_with_and_without_tags(void **state)
 {
     struct mountinfo m;
@@ -85,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_other_forms_are_refused),
         cmocka_unit_test(cgroups_of_both_versions_are_read),
+        cmocka_unit_test(recorded_files_are_read_whole),
         cmocka_unit_test(mounts_are_read_with_and_without_tags),
     };
 
