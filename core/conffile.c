@@ -37,11 +37,11 @@ struct scan {
     const char *file; // to be shown
     char *at;         // what is left of the text, which is changed in place
     int line;
-    int depth;      // braces that are open
-    int opened;     // the line of the outermost
-    bool in_list;   // the innermost is a list's
-    bool after_op;  // the last token was = or +=
-    char *word;     // the last token, if it was a word, and its length
+    int depth;        // braces that are open
+    int opened;       // the line of the outermost
+    unsigned nsections;
+    bool after_op;    // the last token was = or +=
+    char *word;       // the last token, if it was a word, and its length
     size_t word_len;
     struct {
         size_t n;
@@ -154,8 +154,13 @@ static int scan_brace(struct scan *scan, struct berth_err *err)
     if (*scan->at == '{') {
         if (scan->depth++ == 0)
             scan->opened = scan->line;
-        if (!scan->after_op)
+        if (!scan->after_op) {
             scan->seen[1].n = 0;
+            if (++scan->nsections > BERTH_SECTIONS_MAX)
+                return bad(scan, err, "there are more than %d sections: "
+                                      "write some for groups",
+                           BERTH_SECTIONS_MAX);
+        }
     } else if (scan->depth-- == 0) {
         return bad(scan, err, "\"}\" stands without its \"{\"");
     }

@@ -392,6 +392,30 @@ static void refuses_more_keys_than_there_are(void **state)
                                   "there are");
 }
 
+static void refuses_more_sections_than_can_be_searched(void **state)
+{
+    char *text = NULL;
+    size_t size;
+    struct berth_err err;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    for (int i = 0; i <= BERTH_SECTIONS_MAX; i++)
+        fprintf(out, "user \"u%d\" {}\n", i);
+    fclose(out);
+    assert_null(policy_parse(0, NULL, NULL, "b.conf", text, size, &err));
+    assert_string_equal(err.text, "b.conf line 4097: there are more than 4096 "
+                                  "sections: write some for groups");
+    *strrchr(text, 'u') = 0; // the title, and with it the line
+    *strrchr(text, 'u') = 0;
+    struct policy *policy = policy_parse(0, NULL, NULL, "b.conf", text,
+                                         strlen(text), &err);
+    if (!policy)
+        fail_msg("%s", err.text);
+    policy_free(policy);
+    free(text);
+}
+
 static void a_file_that_conf_names_must_be_there(void **state)
 {
     static const char *const argv[] = {"allow=debian", "conf=/x/b.conf"};
@@ -763,6 +787,7 @@ int main(void)
         cmocka_unit_test(refuses_what_it_does_not_understand),
         cmocka_unit_test(refuses_nul_bytes_and_too_much),
         cmocka_unit_test(refuses_more_keys_than_there_are),
+        cmocka_unit_test(refuses_more_sections_than_can_be_searched),
         cmocka_unit_test(a_file_that_conf_names_must_be_there),
         cmocka_unit_test(an_empty_file_has_safe_defaults),
         cmocka_unit_test(each_key_is_in_the_rules),
