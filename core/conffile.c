@@ -115,7 +115,8 @@ static int scan_string(struct scan *scan, struct berth_err *err)
             return bad(scan, err, "\"${\" is refused, since berth expands no "
                                   "environment variables: write the value "
                                   "itself");
-        if (*scan->at == '\\' && (!scan->at[1] || !strchr("\"\\n", *++scan->at)))
+        if (*scan->at == '\\' &&
+            (!scan->at[1] || !strchr("\"\\n", *++scan->at)))
             return bad(scan, err, "a \\ in a string stands before \", n or "
                                   "another \\ only");
     }

@@ -691,8 +691,8 @@ static bool is_cwd(const struct mounting *m, const struct mount *wanted)
 {
     const char *cwd = m->subject->cwd;
 
-    return m->out->rules->workdir != RULE_MOUNT_NEVER && cwd && wanted->source &&
-           !strcmp(wanted->source, cwd) && !strcmp(wanted->target, cwd);
+    return m->out->rules->workdir != RULE_MOUNT_NEVER && cwd &&
+           wanted->source && !strcmp(wanted->source, cwd) && !strcmp(wanted->target, cwd);
 }
 
 static int add_wanted(struct mounting *m, const struct mount *wanted)

@@ -398,7 +398,8 @@ static int parse_gpu_indices(struct value *value, struct berth_err *err)
 {
     struct gpu_set set;
 
-    return *value->rule.text && gpu_list_parse(value->rule.text, &set, NULL) == 0
+    return *value->rule.text &&
+                   gpu_list_parse(value->rule.text, &set, NULL) == 0
                ? 0
                : expected(err, "an index, or a range such as 0-3,");
 }

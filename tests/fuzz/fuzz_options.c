@@ -52,7 +52,8 @@ static void check_mount(const struct decision_mount *mount)
     else if (mount->npatterns > 0)
         MUST(decide_source_ok(mount, mount->source) &&
              mount_target_is_free(mount->target) &&
-             (mount->readonly || !strncmp(mount->source, "/scratch/alice", 14)));
+             (mount->readonly ||
+              !strncmp(mount->source, "/scratch/alice", 14)));
     else
         MUST(!strcmp(mount->source, "/opt/site") ||
              !strcmp(mount->source, "/opt/more") ||

@@ -58,7 +58,8 @@ static const struct {
     {"\n\xff", ": the file is not valid UTF-8"},
     {"\n\n\1", " line 3: there is a control character (byte 0x01): leave it "
                "out"},
-    {"allow = \"a\rb\"", " line 1: allow = \"a?b\": one line without tabs was expected"},
+    {"allow = \"a\rb\"", " line 1: allow = \"a?b\": one line without tabs "
+                         "was expected"},
     {"\x7f", " line 1: there is a control character (byte 0x7f): leave it "
              "out"},
     {"a\rb", " line 1: \"?\" stands outside of quotes: write the whole value "
@@ -167,8 +168,8 @@ static const struct {
                       "like the path of an OCI bundle, which is for Slurm's "
                       "own --container: berth takes the name of an image, "
                       "such as debian or registry.example.org/team/app:1.2"},
-    {"allow = \"debian\\n\"", " line 1: allow = \"debian?\": one line without tabs was "
-                              "expected"},
+    {"allow = \"debian\\n\"", " line 1: allow = \"debian?\": one line "
+                              "without tabs was expected"},
     {"apparmor = unconfined", " line 1: apparmor = \"unconfined\": berth takes "
                               "no protection away: name a profile"},
     {"apparmor = \"a b\"", " line 1: apparmor = \"a b\": the name of a "
