@@ -3,7 +3,7 @@
 //
 // The tables of tests/golden/policy (README there): verdict and sentence of
 // each request, from the decision itself. What berth-policy says besides is
-// tested by the script beside them.
+// tested by the script tables.
 
 #include <setjmp.h>
 #include <stdarg.h>
