@@ -45,7 +45,7 @@ has_jobs() { ! no_jobs; }
         OUT=$(mktemp -p "$BATS_TEST_TMPDIR")
         "$QUICKSTART" run -- srun --container=debian sleep $NAP >"$OUT" 2>&1 3>&- &
         SRUN=$!
-        poll 5 has_jobs
+        poll "$SOON" has_jobs || fail "no job came up: $(cat "$OUT")"
         sleep "$delay"
         scancel -Q -n bats
         ERR=$OUT await_step
