@@ -231,6 +231,15 @@ policy() {
 }
 ENGINE="engine=$DOCKER_HOST"
 
+# conf: berth.conf is what comes on standard input, until the test's end, and
+# the usual images are allowed by plugstack.conf.
+BERTH_CONF=$PREFIX/etc/slurm/berth.conf
+conf() {
+    install -d "${BERTH_CONF%/*}"
+    cat >"$BERTH_CONF.new"
+    mv "$BERTH_CONF.new" "$BERTH_CONF"
+}
+
 usual_policy() { policy allow=debian 'allow=berth/**' "$ENGINE"; }
 restore_policy() { mv "$RESTORE" "$PLUGSTACK_CONF"; }
 
@@ -275,6 +284,7 @@ bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
 tidy() {
     scancel -Q -n bats 2>/dev/null || true
     usual_policy
+    rm -f "$BERTH_CONF"
     rm -rf "$HOME1"/{bypass,turns,bad,multi,probe,rootly,*-inside,*.sh,*.out,{out,err}-*.txt}
     poll 30 no_jobs || true
     no_traces || {

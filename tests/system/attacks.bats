@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# What users and images could try against the policy and the mounts. Other
+# files have those on the rest: `grep threat tests`.
+
+# shellcheck disable=SC2154  # output and stderr are bats's
+# shellcheck disable=SC2016  # the task's shell expands it
+load lib
+
+setup_file() {
+    local dir=$BATS_FILE_TMPDIR/hostile
+    mkdir -p "$dir"/{bin,etc}
+    cc -static -O1 -o "$dir/probe" "$BATS_TEST_DIRNAME/probe.c"
+    cp "$dir/probe" "$dir/bin/su"
+    chmod 6755 "$dir/bin/su"
+    image berth/hostile "$dir" \
+        'ENV NVIDIA_VISIBLE_DEVICES=all LD_PRELOAD=/evil.so SLURM_JOB_ID=1 BERTH_STEP=/x HOME=/root DOCKER_HOST=unix:///x' \
+        'LABEL berth.nonce=00000000000000000000000000000000' 'LABEL berth.uid=0' \
+        'VOLUME /tmp' 'VOLUME /data' 'USER 0:0' 'WORKDIR /proc/self/fd/7' \
+        'HEALTHCHECK --interval=1s CMD /probe touch /tmp/healthy' \
+        'ENTRYPOINT ["/bin/su", "exit", "66"]' 'EXPOSE 22'
+    cp -p "$PLUGSTACK_CONF" "$RESTORE"
+    { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
+    usual_policy
+}
+
+teardown() {
+    rm -rf /srv/berth-test "$HOME1"/x:* "$HOME1"/race
+    tidy
+}
+
+@test "a source that is exchanged 2,000 times while it is opened is itself or refused (threat 16)" {
+    local top=$BATS_TEST_DIRNAME/../.. race=$BATS_TEST_TMPDIR/race dir=/srv/berth-test
+    cc -std=gnu11 -D_GNU_SOURCE -O1 -I"$top" -o "$race" "$BATS_TEST_DIRNAME/race.c" \
+        "$top"/stepd/stage.c "$top"/core/{err,procfs,utf8}.c
+    install -d "$dir" "$dir/outside"
+    install -d -o berth1 "$dir/in" "$dir/in/source"
+    run -0 "$race" "$dir/in" "$(id -u berth1)" 2000
+    echo "# $output" >&3
+    # It was a race: neither of them always won.
+    [[ $output =~ ^accepted\ ([0-9]+)\ refused\ ([0-9]+)$ ]]
+    ((BASH_REMATCH[1] + BASH_REMATCH[2] == 2000 && BASH_REMATCH[1] > 0 && BASH_REMATCH[2] > 0))
+}
+
+@test "steps whose mounts are exchanged under way see no other directory (threats 16, 20)" {
+    install -d -o berth1 "$HOME1/race" "$HOME1/race/source"
+    echo itself >"$HOME1/race/source/file"
+    conf <<<"mounts_allowed = {\"$HOME1/race/**:rw\"}"
+    as_user sh -c 'cd race; while [ -e ../race ]; do mv source aside; ln -s /etc source; rm source; mv aside source; done' \
+        </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    local swapper=$! round
+    for round in {1..20}; do
+        run --separate-stderr as_user srun -Q --container=debian --container-mounts=race/source:/mnt \
+            sh -c '[ "$(cat /mnt/file)" = itself ] && echo itself; ls /mnt'
+        ((status != 0)) || equal "$output" $'itself\nfile'
+        lacks "$output" passwd
+    done
+    rm -rf "$HOME1/race" || rm -rf "$HOME1/race"
+    poll 10 gone "$swapper"
+    [[ $round == 20 ]]
+    nothing_left
+}
+
+@test "a working directory called /x:/etc:rw is a directory, and nothing else (threat 18)" {
+    as_user mkdir -p "$HOME1/x:/etc:rw"
+    run --separate-stderr as_user srun --chdir="$HOME1/x:/etc:rw" --container=debian \
+        sh -c 'pwd; grep -c " / / ro" /proc/self/mountinfo; touch /etc/x 2>&1'
+    contains "$output" "$HOME1/x:/etc:rw"$'\n1\n'
+    contains "$output" "cannot touch"
+    nothing_left
+}
+
+@test "an image in which everything is hostile runs as any other (threats 26, 27, 28, 34, 43, 45, 59)" {
+    run as_user srun --container=berth/hostile /probe env
+    contains "$output" "SLURM_JOB_ID="
+    lacks "$output" $'\nSLURM_JOB_ID=1\n'
+    contains "$output" NVIDIA_VISIBLE_DEVICES=void
+    lacks "$output" HOME=/root
+    lacks "$output" BERTH_STEP
+    equal "$(as_user srun --container=berth/hostile /bin/su ids)" \
+        "$(id -u berth1) $(id -u berth1) $(id -g berth1) $(id -g berth1)"
+    local before
+    before=$(volumes)
+    as_user srun --container=berth/hostile /probe exit 0
+    equal "$(volumes)" "$before"
+    # Its entry point, where a user wants it, has no more rights than he.
+    run -66 as_user srun -Q --container=berth/hostile --container-entrypoint /probe exit 0
+    nothing_left
+}
+
+@test "identity and place come from Slurm, not from the environment (threats 5, 6, 15)" {
+    equal "$(as_user env SLURM_JOB_UID=0 SLURM_JOB_USER=root USER=root HOME=/root PWD=/etc SLURM_SUBMIT_DIR=/etc \
+        SLURM_JOB_PARTITION=x srun --container=debian sh -c 'id -u; pwd')" \
+        "$(id -u berth1)
+$HOME1"
+    nothing_left
+}
+
+@test "options by which Slurm's own client is bypassed meet the node (threat 2)" {
+    local o
+    for o in --container-mounts=/etc:/mnt --container-network=bridge --container-writable \
+        --container-workdir=/proc --container-mounts=/srv:/etc; do
+        run --separate-stderr bypassing srun --container=debian "$o" true
+        [[ $status != 0 && -z $output ]] || fail "$o"
+    done
+    nothing_left
+}
+
+@test "words of a user's reach the log as text (threats 55, 67)" {
+    run --separate-stderr as_user srun --container=$'debian\n{"verdict":"allow"}' true
+    ((status != 0))
+    run --separate-stderr as_user srun --container=debian --container-mounts=$'/srv\x1b[2J:/mnt' true
+    ((status != 0))
+    lacks "$stderr" $'\x1b'
+    nothing_left
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# What is mounted into a container, the user's and the administrator's.
+
+# shellcheck disable=SC2154  # output and stderr are bats's
+# shellcheck disable=SC2016  # the task's shell expands it
+load lib
+
+setup() {
+    DATA=/srv/berth-test
+    mkdir -p "$DATA"/{a,b/inner}
+    echo of-a >"$DATA/a/file"
+    echo of-b >"$DATA/b/inner/file"
+    chmod 777 "$DATA"/{a,b}
+    WORK=$HOME1/mounts
+    install -d -o berth1 "$WORK"
+}
+
+teardown() {
+    umount -l "$WORK"/fuse 2>/dev/null || true
+    [[ -z ${FUSE-} ]] || kill "$FUSE" 2>/dev/null || true
+    rm -rf "$WORK" "$DATA"
+    tidy
+}
+
+fuse() {
+    [[ -c /dev/fuse ]] || skip_without "/dev/fuse"
+    cc -O1 -o "$BATS_TEST_TMPDIR/fuse" "$BATS_TEST_DIRNAME/fuse.c"
+    install -d -o berth1 "$WORK/fuse"
+    "$BATS_TEST_TMPDIR/fuse" "$WORK/fuse" "$(id -u berth1)" "$@" \
+        </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    FUSE=$!
+    poll 5 grep -q " $WORK/fuse " /proc/self/mounts
+}
+
+# with MOUNTS COMMAND
+with() {
+    local mounts=$1
+    shift
+    as_user srun --chdir="$WORK" --container=debian --container-mounts="$mounts" "$@"
+}
+
+@test "a user's mounts: read-only, writable, a file, and one in memory" {
+    conf <<END
+mounts_allowed = {"$DATA/**:rw"}
+END
+    equal "$(with "$DATA/a:/mnt:ro,$DATA/b" sh -c "cat /mnt/file $DATA/b/inner/file; touch $DATA/b/new && echo new; touch /mnt/no 2>&1")" \
+        "$(printf 'of-a\nof-b\nnew\n')
+touch: cannot touch '/mnt/no': Read-only file system"
+    [[ $(stat -c %U "$DATA/b/new") == berth1 ]]
+    equal "$(with "$DATA/a/file:/opt/one" cat /opt/one)" of-a
+    contains "$(with tmpfs:/scratch grep ' /scratch ' /proc/self/mounts)" tmpfs
+    run with "$DATA/a" grep " $DATA/a " /proc/self/mountinfo
+    contains "$output" nosuid,nodev
+    nothing_left
+}
+
+@test "what no rule allows is not mounted, whatever it is called" {
+    conf <<END
+mounts_allowed = {"$DATA/a", "$DATA/b:/only-here"}
+END
+    local m
+    ln -s "$DATA/b" "$WORK/link"
+    for m in "$DATA/b" "$DATA/b:/elsewhere" "$DATA/a/../b:/mnt" "$DATA/a:/mnt:rw" /etc:/mnt /:/mnt \
+        "$DATA:/mnt" "$DATA/a:/etc" "$DATA/a:/usr/lib" "$DATA/a:/proc/x" "$DATA/a:/run/berth" \
+        "$DATA/a:/mnt:exec" "$DATA/a:mnt" "" "$DATA/a:/mnt,$DATA/a:/mnt" "link:/mnt"; do
+        run --separate-stderr with "$m" true
+        refused || fail "$m"
+    done
+    in_container true
+    nothing_left
+}
+
+@test "never: the node's own, though a rule allows everything (threats 20, 66)" {
+    local m
+    conf <<<'mounts_allowed = {"/**:rw"}'
+    for m in / /etc /etc/slurm /proc /proc/self /sys /dev /dev/shm /boot /root /run /var/run /var \
+        /var/lib /usr /usr/share /bin /var/log "$STATE" "${DOCKER_HOST#unix://}" "$LIBEXEC"; do
+        [[ -e $m ]] || continue
+        run --separate-stderr with "$m:/mnt" true
+        refused || fail "$m"
+    done
+    with "$DATA/a:/mnt" cat /mnt/file
+    nothing_left
+}
+
+@test "a rule's name that leads out of it is refused (threat 16)" {
+    conf <<END
+mounts_allowed = {"$WORK/**:rw"}
+END
+    ln -s "$DATA/a" "$WORK/out"
+    ln -s /etc "$WORK/etc"
+    as_user mkdir "$WORK/in"
+    as_user ln -s in "$WORK/in-link"
+    run --separate-stderr with out:/mnt true
+    refused "leads to $DATA/a" mounts_allowed
+    run --separate-stderr with etc:/mnt true
+    refused
+    with in-link:/mnt ls /mnt
+    nothing_left
+}
+
+@test "the administrator's mounts: always, by default, and with variables" {
+    mkdir -p "$DATA/berth1" "$DATA/$(id -u berth1)"
+    conf <<END
+mounts_always = {"$DATA/a:/always", "$DATA/%u:/mine:rw", "tmpfs:/memory"}
+mounts_default = {"$DATA/b:/default", "$DATA/absent:/absent"}
+mounts_allowed = {"$DATA/**"}
+END
+    equal "$(in_container sh -c 'cat /always/file /default/inner/file; ls -d /mine /absent 2>&1; grep -c " /memory tmpfs" /proc/self/mounts')" \
+        "$(printf 'of-a\nof-b\n')
+ls: cannot access '/absent': No such file or directory
+/mine
+1"
+    # Declined.
+    equal "$(with "$DATA/a:/default" ls /default)" file
+    run --separate-stderr with "$DATA/b:/always" true
+    refused /always
+    conf <<<"mounts_always = {\"$DATA/absent\"}"
+    run --separate-stderr in_container true
+    refused "$DATA/absent"
+    nothing_left
+}
+
+@test "home: never, allowed, by default, always" {
+    local say='cut -d" " -f5 /proc/self/mountinfo | sort -u | grep -cx '$HOME1'; echo $HOME'
+    run_in() { as_user srun --chdir="$WORK" --container=debian "$@" sh -c "$say"; }
+    conf <<<'home = never'
+    equal "$(run_in)" "0
+$WORK"
+    run --separate-stderr run_in --container-mount-home
+    refused
+    conf <<<'home = allowed'
+    equal "$(run_in)" "0
+$WORK"
+    equal "$(run_in --container-mount-home)" "1
+$HOME1"
+    conf <<<'home = default'
+    equal "$(run_in)" "1
+$HOME1"
+    equal "$(run_in --no-container-mount-home)" "0
+$WORK"
+    conf <<<'home = always'
+    equal "$(run_in --no-container-mount-home)" "1
+$HOME1"
+    nothing_left
+}
+
+@test "the working directory: where tasks start, and whether it is there" {
+    conf <<<'workdir = never'
+    equal "$(as_user srun --chdir="$WORK" --container=debian pwd)" /
+    conf <<<'workdir = default'
+    equal "$(as_user srun --chdir="$WORK" --container=debian pwd)" "$WORK"
+    equal "$(as_user srun --chdir="$WORK" --container=debian --container-workdir=/usr \
+        sh -c 'pwd; echo $PWD; grep -c mounts /proc/self/mountinfo' | tr '\n' ' ')" "/usr /usr 0 "
+    conf <<<'workdir = allowed'
+    equal "$(as_user srun --chdir="$WORK" --container=debian pwd)" /
+    equal "$(with "$WORK" pwd)" "$WORK"
+    nothing_left
+}
+
+@test "mounts within mounts: what is there is laid over, and nothing is made for it" {
+    conf <<END
+mounts_allowed = {"$DATA/**:rw"}
+home = always
+END
+    equal "$(with "$DATA/b,$DATA/b/inner" sh -c "cat $DATA/b/inner/file; pwd" | tr '\n' ' ')" "of-b $WORK "
+    run --separate-stderr with "$DATA/b:/mnt,$DATA/a:/mnt/new" true
+    refused /mnt
+    [[ ! -e $DATA/b/new ]]
+    nothing_left
+}
+
+@test "a file system that only its user may look into is mounted, and root never asks (threat 17)" {
+    fuse
+    conf <<<"mounts_allowed = {\"$WORK/**\"}"
+    run -1 cat "$WORK/fuse/hello"
+    equal "$(with fuse:/mnt cat /mnt/hello)" "hello from FUSE"
+    umount "$WORK/fuse"
+    nothing_left
+}
+
+@test "a file server that does not answer costs probe_seconds, and an error (threat 16)" {
+    fuse hang
+    conf <<END
+mounts_allowed = {"$WORK/**"}
+probe_seconds = 2
+END
+    local start=$SECONDS
+    run --separate-stderr with fuse:/mnt true
+    refused "did not open within 2 seconds"
+    ((SECONDS - start < 10))
+    # The node is free for others meanwhile.
+    in_container true
+    kill "$FUSE"
+    umount -l "$WORK/fuse"
+    nothing_left
+}
