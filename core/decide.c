@@ -442,6 +442,7 @@ struct mounting {
     const struct options *options;
     const struct subject *subject;
     enum cause causes[BERTH_MOUNTS_MAX];
+    bool declined; // the user wants nothing of mounts_default
 };
 
 static const char *what(const struct decision_mount *mount)
@@ -751,6 +752,7 @@ static int add_users(struct mounting *m)
         return 0;
     if (mounts_parse(m->options->mounts, m->subject->cwd, &wanted, &err) < 0)
         return malformed(m->out, "%s", err.text);
+    m->declined = wanted.none;
     for (size_t i = 0; i < wanted.n && rc == 0; i++)
         rc = add_wanted(m, &wanted.v[i]);
     mounts_clear(&wanted);
@@ -872,7 +874,7 @@ static int decide_mounts(struct decision *out, const struct options *options,
                          const struct subject *subject)
 {
     const struct rules *rules = out->rules;
-    struct mounting m = {out, options, subject, {0}};
+    struct mounting m = {.out = out, .options = options, .subject = subject};
     int rc = 0;
 
     out->mounts = calloc(BERTH_MOUNTS_MAX, sizeof(*out->mounts));
@@ -882,7 +884,8 @@ static int decide_mounts(struct decision *out, const struct options *options,
         rc = add_rule(&m, BY_ALWAYS, rules->mounts_always.v[i]);
     if (rc < 0 || add_users(&m) < 0 || add_home(&m) < 0 || add_cwd(&m) < 0)
         return -1;
-    for (size_t i = 0; i < rules->mounts_default.n && rc == 0; i++)
+    for (size_t i = 0; !m.declined && i < rules->mounts_default.n && rc == 0;
+         i++)
         rc = add_rule(&m, BY_DEFAULT, rules->mounts_default.v[i]);
     if (rc < 0 || check_nesting(&m) < 0)
         return -1;

@@ -265,6 +265,8 @@ int mounts_parse(const char *text, const char *cwd, struct mounts *out,
             err_set(err, BERTH_EINVAL, "--container-mounts has an empty "
                                        "mount: " HOW ", with a comma between "
                                        "two");
+        else if (!strcmp(entry, "none") && (out->none = true))
+            continue;
         else if (out->n == BERTH_MOUNTS_MAX)
             err_set(err, BERTH_EINVAL, "--container-mounts has more than %d "
                                        "mounts: leave some out",
