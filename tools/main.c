@@ -41,6 +41,7 @@ static const char usage[] =
     "                    [--container-mounts=... and the like, as srun's]\n"
     "       berth-policy list [--user=NAME] [--partition=NAME]\n"
     "       berth-policy lint [FILE]\n"
+    "       berth-policy gpus [--node=NAME]\n"
     "See berth-policy(1).\n";
 
 static int trouble(const char *text)
@@ -338,8 +339,22 @@ static int run(struct words *words)
     return rc;
 }
 
+// The node's table of GPUs is root's, and another program's.
+static int show_gpus(char **argv)
+{
+    static const char program[] = BERTH_SBINDIR "/berth-gpus";
+
+    argv[0] = (char *)"berth-gpus";
+    execv(program, argv);
+    fprintf(stderr, "berth-policy: %s: %m\n", program);
+    return EXIT_TROUBLE;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "gpus") == 0)
+        return show_gpus(argv + 1);
+
     static struct words words;
     struct berth_err err = {0};
     int rc = read_words(argc, argv, &words, &err);

@@ -234,6 +234,7 @@ END
     [[ ${lines[1]} =~ ^n1\ +0\ +$JOB\ +$GPUS/gpu0\  ]] || fail "no gpu0 of $JOB"
     [[ ${lines[2]} =~ ^n1\ +1\ +$JOB\ +$GPUS/gpu1\  ]] || fail "no gpu1 of $JOB"
     equal "${#lines[@]}" 3
+    equal "$("$PREFIX/bin/berth-policy" gpus --node=n1)" "$output"
     scancel "$JOB"
     await_step
     poll "$SOON" no_records
