@@ -150,19 +150,35 @@ static int stage(struct making *m, int fd, const char *name,
 // The mounts that the decision has.
 static int stage_decided(struct making *m, struct berth_err *err)
 {
-    const char *socket = policy_engine(m->ruling.policy);
-    const char *all[sizeof(never) / sizeof(*never) + 1];
+    const struct strv *words = &m->step->words;
+    bool given;
+    // Where the engine's socket and the administrator's files are no
+    // container looks, either.
+    const char *files[] = {
+        policy_engine(m->ruling.policy),
+        m->step->conf,
+        policy_conf_path(words->n, (const char *const *)words->v, &given),
+    };
+    enum { FILES = sizeof(files) / sizeof(*files) };
+    const char *all[sizeof(never) / sizeof(*never) + FILES];
+    char *dirs[FILES] = {0};
     size_t n = 0;
     int rc = -1;
 
-    // Where the engine's socket is no container looks, either.
-    char *dir = strndup(socket, (size_t)(strrchr(socket, '/') - socket));
     for (; never[n]; n++)
         all[n] = never[n];
-    all[n++] = dir && dir[0] ? dir : "/";
+    for (size_t i = 0; i < FILES; i++) {
+        const char *slash = files[i] ? strrchr(files[i], '/') : NULL;
+        if (!slash || slash == files[i])
+            continue;
+        if (!(dirs[i] = strndup(files[i], (size_t)(slash - files[i])))) {
+            err_set(err, BERTH_ENOMEM, "memory is out");
+            goto out;
+        }
+        all[n++] = dirs[i];
+    }
     all[n] = NULL;
-    if (!dir ||
-        attach_stage(&m->ruling.decision, &m->ruling.subject, m->step, all,
+    if (attach_stage(&m->ruling.decision, &m->ruling.subject, m->step, all,
                      m->store->dir, &m->attach, err) < 0)
         goto out;
     rc = 0;
@@ -171,7 +187,8 @@ static int stage_decided(struct making *m, struct berth_err *err)
             rc = add_mount(m, m->attach.v[i].name, m->attach.v[i].target,
                            err);
 out:
-    free(dir);
+    for (size_t i = 0; i < FILES; i++)
+        free(dirs[i]);
     return rc;
 }
 
@@ -543,8 +560,9 @@ static int await_init(struct making *m, struct berth_err *err)
                    BERTH_READY_MS / 1000);
 }
 
-// An engine knows only when it starts a container whether it has the means to
-// give it GPUs, and says that in words for nobody.
+// What an engine knows only when it starts a container (whether it has the
+// means to give it GPUs, what the image has at a mount's target) it says in
+// words for nobody.
 static void explain(const struct making *m, struct berth_err *err)
 {
     const char *engine = engine_name(m->engine), *node = m->step->node;
@@ -555,6 +573,11 @@ static void explain(const struct making *m, struct berth_err *err)
                 "to write a CDI specification for the node's GPUs (for "
                 "NVIDIA's, nvidia-ctk cdi generate does)",
                 engine, node, m->request->gpus[0]);
+    else if (strstr(err->text, "ot a directory"))
+        err_set(err, BERTH_EINVAL,
+                "a file cannot be mounted onto a directory of the image, nor "
+                "a directory onto a file: choose another target in "
+                "--container-mounts");
     else if (!strstr(err->text, "could not select device driver"))
         return;
     else if (m->request->gpus_by == REQUEST_GPUS_NVIDIA)

@@ -26,7 +26,16 @@ setup_file() {
     usual_policy
 }
 
+# bypassing_options OPTION=VALUE COMMAND: as a client would that checks nothing.
+bypassing_options() {
+    local option=$1
+    shift
+    bypassing env "SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_$option" \
+        srun --container=debian "$@"
+}
+
 teardown() {
+    ! mountpoint -q /srv/berth-test/a/sub || umount /srv/berth-test/a/sub
     rm -rf /srv/berth-test "$HOME1"/x:* "$HOME1"/race
     tidy
 }
@@ -100,10 +109,9 @@ $HOME1"
 
 @test "options by which Slurm's own client is bypassed meet the node (threat 2)" {
     local o
-    for o in --container-mounts=/etc:/mnt --container-network=bridge --container-writable \
-        --container-workdir=/proc --container-mounts=/srv:/etc; do
-        run --separate-stderr bypassing srun --container=debian "$o" true
-        [[ $status != 0 && -z $output ]] || fail "$o"
+    for o in mounts=/etc:/mnt network=bridge writable= workdir=/proc mounts=/srv:/etc; do
+        run --separate-stderr bypassing_options "$o" echo ran
+        refused || fail "$o"
     done
     nothing_left
 }
@@ -114,5 +122,106 @@ $HOME1"
     run --separate-stderr as_user srun --container=debian --container-mounts=$'/srv\x1b[2J:/mnt' true
     ((status != 0))
     lacks "$stderr" $'\x1b'
+    nothing_left
+}
+
+@test "a node that cannot load the plugin runs nothing on the host (threat 3)" {
+    mv "$PLUGIN" "$PLUGIN.away"
+    run --separate-stderr bypassing srun -w n1 --container=debian echo ran
+    mv "$PLUGIN.away" "$PLUGIN"
+    scontrol update nodename=n1 state=resume 2>/dev/null || true
+    # srun itself still exits with 0.
+    contains "$stderr" "launch failed"
+    equal "$output" ""
+    poll "$SOON" all_idle
+    equal "$(in_container echo ran)" ran
+    nothing_left
+}
+
+@test "a bundle's path behind --container is refused, not ignored as Slurm alone does (threat 4)" {
+    local o
+    install -d -o berth1 "$HOME1/bundle-inside"
+    for o in "$HOME1/bundle-inside" /; do
+        run --separate-stderr bypassing srun --container="$o" echo ran
+        refused "$o"
+    done
+    nothing_left
+}
+
+@test "a source that is not there is not made (threat 19)" {
+    conf <<<"mounts_allowed = {\"$HOME1/**:rw\"}"
+    run --separate-stderr as_user srun --container=debian --container-mounts="$HOME1/absent-inside:/mnt" true
+    refused "$HOME1/absent-inside"
+    [[ ! -e $HOME1/absent-inside ]]
+    nothing_left
+}
+
+@test "what is mounted within a source stays outside, writable or not (threats 21, 24)" {
+    local dir=/srv/berth-test
+    install -d -o berth1 "$dir" "$dir/a" "$dir/a/sub"
+    mount -t tmpfs -o mode=1777 berth-test "$dir/a/sub"
+    touch "$dir/a/sub/outside"
+    conf <<<"mounts_allowed = {\"$dir/**:rw\"}"
+    run --separate-stderr as_user srun --container=debian --container-mounts="$dir/a:/mnt:ro" \
+        sh -c 'ls /mnt/sub; touch /mnt/sub/x 2>&1; exit 0'
+    umount "$dir/a/sub"
+    lacks "$output" outside
+    contains "$output" "Read-only file system"
+    nothing_left
+}
+
+@test "a container has a network of its own where the policy says so, without the node's sockets (threat 32)" {
+    conf <<<'networks = {"none"}'
+    equal "$(in_container sh -c 'grep -c " @" /proc/net/unix')" 0
+    run --separate-stderr bypassing_options network=host true
+    refused host
+    nothing_left
+}
+
+@test "another image under an allowed name is not the one that is pinned (threat 40)" {
+    local digest
+    digest=sha256:$(printf '%064d' 7)
+    policy "allow=berth/hostile@$digest" "$ENGINE"
+    run --separate-stderr bypassing srun --container=berth/hostile /probe exit 0
+    refused "berth/hostile@$digest"
+    run --separate-stderr bypassing srun --container="berth/hostile@$digest" /probe exit 0
+    refused "does not have it"
+    nothing_left
+}
+
+@test "an image that one user may run is not another's, though the node has it (threat 41)" {
+    conf <<<'deny = {"berth/hostile"}
+user "berth1" { deny = {} }'
+    as_user srun --container=berth/hostile /probe exit 0
+    run --separate-stderr as_other srun --container=berth/hostile /probe exit 0
+    refused berth/hostile "$BERTH_CONF line 1"
+    nothing_left
+}
+
+@test "nobody but a step's own tasks gets into its container (threat 63)" {
+    local socket who
+    start_step --container=debian sh -c "$(waiter)"
+    socket=$(find "$STATE"/n*/"$JOB.0" -name task -type s)
+    [[ -S $socket ]]
+    for who in as_user as_other; do
+        run --separate-stderr "$who" env BERTH_STEP="$socket" "$LIBEXEC/berth-task" /bin/echo ran
+        [[ $status != 0 && -z $output ]] || fail "$who got in"
+    done
+    scancel "$JOB"
+    await_step
+    nothing_left
+}
+
+@test "Slurm's configuration and munge are not in a container, and cannot be asked for (threat 69)" {
+    local munge=${DOCKER_HOST#unix://} path
+    munge=${munge%/*}/munge.sock
+    conf <<<'mounts_allowed = {"/**:rw"}'
+    for path in "$SLURM_CONF" "$munge"; do
+        [[ -e $path ]]
+        equal "$(in_container sh -c 'test -e "$0" || echo absent' "$path")" absent
+        run --separate-stderr as_user srun --container=debian --container-mounts="$path:/tmp/x" true
+        refused "$path"
+    done
+    lacks "$(in_container env)" SLURM_CONF=
     nothing_left
 }

@@ -86,6 +86,16 @@ END
     nothing_left
 }
 
+@test "a file is not mounted onto a directory, nor the other way round, and a sentence says so" {
+    local m
+    conf <<<"mounts_allowed = {\"$DATA/**\"}"
+    for m in "$DATA/a/file:/mnt" "$DATA/a:/root/.profile"; do
+        run --separate-stderr with "$m" true
+        refused "choose another target" || fail "$m"
+    done
+    nothing_left
+}
+
 @test "a rule's name that leads out of it is refused (threat 16)" {
     conf <<END
 mounts_allowed = {"$WORK/**:rw"}

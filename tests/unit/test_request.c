@@ -161,6 +161,35 @@ static void nothing_that_confines_can_be_switched_off(void **state)
     }
 }
 
+// Threats 18, 25, 31, 36: not even empty. Threat 35: a daemon that remaps
+// users would make the job's files another's.
+static void no_way_around_the_mounts_or_the_users_is_ever_in_it(void **state)
+{
+    static const char *const never[] = {
+        "Binds",         "CapAdd",       "Cgroup",       "CgroupParent",
+        "ContainerIDFile", "DeviceCgroupRules", "Links", "OomScoreAdj",
+        "Privileged",    "PublishAllPorts", "StorageOpt", "Sysctls",
+        "VolumeDriver",  "VolumesFrom",
+    };
+    struct request requests[] = {typical(), elaborate()};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *body = request_build(&requests[i], NULL);
+        json_t *host = json_object_get(body, "HostConfig");
+
+        assert_non_null(host);
+        for (size_t k = 0; k < sizeof(never) / sizeof(*never); k++)
+            if (json_object_get(host, never[k]) ||
+                json_object_get(body, never[k]))
+                fail_msg("%s", never[k]);
+        assert_null(json_object_get(body, "Volumes"));
+        assert_string_equal(
+            json_string_value(json_object_get(host, "UsernsMode")), "host");
+        json_decref(body);
+    }
+}
+
 static void a_source_that_is_not_utf8_is_refused(void **state)
 {
     struct request_mount bad[] = {{"/a\xff", "/x", false}};
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(two_mounts_at_one_place_are_refused),
         cmocka_unit_test(a_tmpfs_has_a_place_of_its_own_too),
         cmocka_unit_test(nothing_that_confines_can_be_switched_off),
+        cmocka_unit_test(no_way_around_the_mounts_or_the_users_is_ever_in_it),
         cmocka_unit_test(a_source_that_is_not_utf8_is_refused),
         cmocka_unit_test(a_body_that_is_too_large_is_refused),
         cmocka_unit_test(the_typical_request_is_the_reviewed_one),
