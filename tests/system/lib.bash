@@ -32,6 +32,18 @@ as_other() { "$QUICKSTART" run --user=berth2 -- "$@"; }
 # in_container COMMAND: as a step of one task.
 in_container() { as_user srun --container=debian "$@"; }
 
+# alike WORD ...: srun prints and ends alike with these words, bare and in a
+# container, and ends well. Sets BARE.
+alike() {
+    local bare
+    run --separate-stderr as_user srun -Q "$@"
+    bare=$status/$(sort <<<"$output")/$stderr
+    BARE=$output
+    run --separate-stderr as_user srun -Q --container=debian "$@"
+    equal "$status/$(sort <<<"$output")/$stderr" "$bare"
+    equal "$status" 0
+}
+
 # allocation SCRIPT: runs it in an allocation of the whole of both nodes.
 allocation() {
     as_user salloc -Q -N2 -n32 --mem=3000 bash -c "$1"

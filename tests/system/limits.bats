@@ -8,18 +8,6 @@
 # shellcheck disable=SC2154  # status and stderr are bats's
 load lib
 
-# alike WORD ...: srun prints and ends alike with these words, bare and in a
-# container, and ends well. Sets BARE.
-alike() {
-    local bare
-    run --separate-stderr as_user srun -Q "$@"
-    bare=$status/$(sort <<<"$output")/$stderr
-    BARE=$output
-    run --separate-stderr as_user srun -Q --container=debian "$@"
-    equal "$status/$(sort <<<"$output")/$stderr" "$bare"
-    equal "$status" 0
-}
-
 @test "every limit, soft and hard, is as bare, and with --propagate too" {
     local script words
     # No engine gives more processes than there can be.

@@ -9,18 +9,6 @@
 # shellcheck disable=SC2016  # the steps' shells expand what is quoted
 load lib
 
-# alike WORD ...: srun prints and ends alike with these words, bare and in a
-# container, and ends well. Sets BARE.
-alike() {
-    local bare
-    run --separate-stderr as_user srun -Q "$@"
-    bare=$status/$(sort <<<"$output")/$stderr
-    BARE=$output
-    run --separate-stderr as_user srun -Q --container=debian "$@"
-    equal "$status/$(sort <<<"$output")/$stderr" "$bare"
-    equal "$status" 0
-}
-
 @test "--task-prolog's output, environment and TMPDIR are as bare" {
     cat >"$HOME1/prolog.sh" <<'END'
 #!/bin/sh
