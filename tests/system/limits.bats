@@ -5,7 +5,7 @@
 # Limits and placement: each test compares a bare step with one in a
 # container.
 
-# shellcheck disable=SC2154  # status and stderr are bats's
+# shellcheck disable=SC2153,SC2154  # status and stderr are bats's
 load lib
 
 @test "every limit, soft and hard, is as bare, and with --propagate too" {
