@@ -12,7 +12,7 @@ load lib
     local script words
     # No engine gives more processes than there can be.
     script="awk -v most=$(cat /proc/sys/kernel/pid_max) '
-        /^Max processes/ { for (i = 3; i < 5; i++) if (\$i == \"unlimited\" || \$i > most) \$i = most } 1' /proc/self/limits"
+        /^Max processes/ { for (i = 3; i < 5; i++) if (\$i == \"unlimited\" || \$i > most) \$i = most } { \$1 = \$1 } 1' /proc/self/limits"
     for words in --propagate=ALL --propagate=NONE --propagate=MEMLOCK,NOFILE; do
         alike "$words" sh -c "$script"
     done
