@@ -558,7 +558,7 @@ void keys_default(struct rules *rules)
         .home = RULE_MOUNT_ALLOWED,
         .workdir = RULE_MOUNT_ALWAYS,
         .tmp_size = {0, 50},
-        .shm_size = {0, 50},
+        .shm_size = {0, 0},
         .gpus = true,
     };
 }

@@ -30,7 +30,8 @@ struct plan {
 // SIZE in bytes on a node with MEMORY bytes.
 uint64_t plan_size(const struct rule_size *size, uint64_t memory);
 
-// Fills OUT from a DECISION that allows. 0; or -1 with ERR set: BERTH_ENOMEM,
+// Fills OUT from a DECISION that allows; shm_bytes is 0 if that is to be as
+// the node's. 0; or -1 with ERR set: BERTH_ENOMEM,
 // or BERTH_EINVAL for a port or limit that is not one.
 int plan_make(const struct decision *decision, const struct subject *subject,
               uint64_t memory, struct plan *out, struct berth_err *err);

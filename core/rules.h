@@ -48,6 +48,7 @@ enum rule_mode {
 };
 
 // Sizes of file systems in memory: bytes, or a share of the node's memory.
+// Neither, of shm_size: as large as the node's own.
 struct rule_size {
     uint64_t bytes;   // 0: PERCENT counts
     unsigned percent; // of the node's memory

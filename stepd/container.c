@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -458,6 +459,7 @@ static int choose(struct making *m, struct strv *overlay,
     const struct rules *rules = &m->ruling.rules;
     long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
                        sysconf(_SC_PAGESIZE);
+    struct statvfs shm;
 
     if (memory <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
@@ -466,6 +468,10 @@ static int choose(struct making *m, struct strv *overlay,
     if (plan_make(&m->ruling.decision, &m->ruling.subject, (uint64_t)memory,
                   &m->plan, err) < 0)
         return -1;
+    if (!r->shm_bytes) // where the node has none, half of its memory
+        r->shm_bytes = statvfs("/dev/shm", &shm) == 0 && shm.f_blocks > 0
+                           ? (uint64_t)shm.f_blocks * shm.f_frsize
+                           : (uint64_t)memory / 2;
     r->image_id = m->image.id;
     r->mounts = mounts;
     r->nmounts = nmounts;

@@ -44,6 +44,8 @@ static void add_list(json_t *parts, const char *name,
 
 static json_t *size_text(const struct rule_size *size)
 {
+    if (!size->bytes && !size->percent)
+        return json_string("as the node's");
     return size->bytes ? json_sprintf("%llu bytes",
                                       (unsigned long long)size->bytes)
                        : json_sprintf("%u%% of the node's memory",
@@ -151,7 +153,10 @@ static void name_sizes(json_t *host, const struct rules *rules)
     const char *target;
     void *next;
 
-    if (!rules->shm_size.bytes)
+    if (!rules->shm_size.bytes && !rules->shm_size.percent)
+        json_object_set_new(host, "ShmSize",
+                            json_string("<that of the node's /dev/shm>"));
+    else if (!rules->shm_size.bytes)
         json_object_set_new(host, "ShmSize",
                             json_sprintf("<%u%% of the node's memory>",
                                          rules->shm_size.percent));

@@ -528,7 +528,7 @@ static void an_empty_file_has_safe_defaults(void **state)
                         "writable:0 entrypoint:0 network:0");
     assert_int_equal(rules.writable, RULE_WRITABLE_NEVER);
     assert_int_equal(rules.tmp_size.percent, 50);
-    assert_int_equal(rules.shm_size.percent, 50);
+    assert_int_equal(rules.shm_size.percent, 0);
     assert_int_equal(rules.pids_limit, 0);
     assert_string_equal(listed(&rules.networks), "host:0");
     assert_int_equal(rules.publish.n, 0);
