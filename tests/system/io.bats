@@ -104,7 +104,8 @@ exit_codes() {
 }
 
 @test "an argument with spaces, newlines, no or non-ASCII characters arrives whole" {
-    same bash -c 'printf "<%q>\n" "$@"' arg0 'a  b' $'two\nlines' '' 'ünï→' '*' \
+    # Of much output at once bare Slurm itself loses the end now and then.
+    same bash -c 'for a; do ((${#a} < 1000)) || a=$(md5sum <<<"$a"); printf "<%q>\n" "$a"; done' arg0 'a  b' $'two\nlines' '' 'ünï→' '*' \
         '$HOME' '"' "'" '\' $'\t' -- --container=x "$(printf '%0100000d' 0)"
 }
 
