@@ -96,7 +96,7 @@ int main(void)
             return 1;
     }
     if (table.n == 0) {
-        puts("1..0 # SKIP there is no NVIDIA GPU here");
+        puts("1..0 # SKIP this machine lacks an NVIDIA GPU");
         return 0;
     }
     return cmocka_run_group_tests_name("nvidia", tests, NULL, NULL);
