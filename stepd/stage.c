@@ -78,13 +78,15 @@ static void receive_answer(int sock, struct stage_source *source)
     source->type = answer.type & S_IFMT;
 }
 
-// The child, for good: nothing of root's is left to it. What a source is
+// The child, for good: nothing of root's is left to it, least of all the
+// connection to the engine. What a source is
 // (its type) only the user may be able to ask.
 static _Noreturn void open_as(const struct stage_user *user,
                               const struct stage_source *sources, size_t n,
                               int sock)
 {
-    if (setgroups(user->ngids, user->gids) < 0 ||
+    if (dup2(sock, 0) < 0 || syscall(SYS_close_range, 1, ~0U, 0) < 0 ||
+        setgroups(user->ngids, user->gids) < 0 ||
         setresgid(user->gid, user->gid, user->gid) < 0 ||
         setresuid(user->uid, user->uid, user->uid) < 0)
         _exit(1);
@@ -97,7 +99,7 @@ static _Noreturn void open_as(const struct stage_user *user,
             answer.error = errno;
         else
             answer.type = st.st_mode & S_IFMT;
-        send_answer(sock, answer, answer.error ? -1 : fd);
+        send_answer(0, answer, answer.error ? -1 : fd);
         if (fd >= 0)
             close(fd);
     }

@@ -198,10 +198,27 @@ END
 mounts_allowed = {"$WORK/**"}
 probe_seconds = 2
 END
-    local start=$SECONDS
+    local start=$SECONDS pid
     run --separate-stderr with fuse:/mnt true
     refused "did not open within 2 seconds"
     ((SECONDS - start < 10))
+    # The process that asked as the user has nothing of root's (threat 9).
+    conf <<END
+mounts_allowed = {"$WORK/**"}
+probe_seconds = 4
+END
+    with fuse:/mnt true >/dev/null 2>&1 3>&- &
+    local step=$!
+    asks() {
+        local p
+        for p in $(pids berth-stepd); do
+            ! grep -q "^Uid:.$(id -u berth1)" "/proc/$p/status" || pid=$p
+        done
+        [[ -n $pid ]]
+    }
+    poll "$SOON" asks
+    equal "$(find "/proc/$pid/fd" -type l -printf '%f %l\n' | grep -v -e '^0 socket:' -e " $WORK/fuse\$")" ""
+    wait "$step" || true
     # The node is free for others meanwhile.
     in_container true
     kill "$FUSE"
