@@ -36,7 +36,9 @@ bypassing_options() {
 
 teardown() {
     ! mountpoint -q /srv/berth-test/a/sub || umount /srv/berth-test/a/sub
-    rm -rf /srv/berth-test "$HOME1"/x:* "$HOME1"/race
+    [[ ! -d $HOME1/race ]] || touch "$HOME1/race/stop"
+    rm -rf /srv/berth-test "$HOME1"/x:*
+    poll 10 rm -rf "$HOME1/race"
     tidy
 }
 
@@ -57,7 +59,7 @@ teardown() {
     install -d -o berth1 "$HOME1/race" "$HOME1/race/source"
     echo itself >"$HOME1/race/source/file"
     conf <<<"mounts_allowed = {\"$HOME1/race/**:rw\"}"
-    as_user sh -c 'cd race; while [ -e ../race ]; do mv source aside; ln -s /etc source; rm source; mv aside source; done' \
+    as_user sh -c 'cd race; until [ -e stop ]; do mv source aside; ln -s /etc source; rm source; mv aside source; done' \
         </dev/null >/dev/null 2>&1 3>&- 4>&- &
     local swapper=$! round
     for round in {1..20}; do
@@ -66,7 +68,7 @@ teardown() {
         ((status != 0)) || equal "$output" $'itself\nfile'
         lacks "$output" passwd
     done
-    rm -rf "$HOME1/race" || rm -rf "$HOME1/race"
+    touch "$HOME1/race/stop"
     poll 10 gone "$swapper"
     [[ $round == 20 ]]
     nothing_left
