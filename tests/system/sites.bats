@@ -18,7 +18,7 @@ setup_file() {
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
     cp -p "$SLURM_CONF" "$BATS_FILE_TMPDIR"
-    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain/' "$SLURM_CONF"
+    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain,X11/' "$SLURM_CONF"
     cat >>"$SLURM_CONF" <<END
 JobContainerType=job_container/tmpfs
 TaskProlog=$ETC/task-prolog
@@ -109,6 +109,88 @@ END
     # slurmstepd makes the first task's.
     run as_user srun -Q --container=debian sh -c 'touch "$TMPDIR/file" && echo usable'
     equal "$output" usable
+}
+
+# x_server: starts an X server, which wants a cookie. Sets X_SERVER (its pid)
+# and DISPLAY.
+x_server() {
+    local auth=$BATS_TEST_TMPDIR/xauth cookie=00112233445566778899aabbccddeeff
+    xauth -q -f "$auth" add :0 . "$cookie" 2>/dev/null
+    Xvfb -displayfd 5 -auth "$auth" -nolisten tcp -screen 0 64x64x24 \
+        5>"$BATS_TEST_TMPDIR/display" >/dev/null 2>&1 3>&- 4>&- &
+    X_SERVER=$!
+    poll "$SOON" grep -q . "$BATS_TEST_TMPDIR/display" || fail "no X server came up"
+    export DISPLAY
+    DISPLAY=:$(cat "$BATS_TEST_TMPDIR/display")
+    as_user xauth -q add "$DISPLAY" . "$cookie" 2>/dev/null
+}
+
+# An image with a real client of X's, which is the node's own.
+x_image() {
+    local root=$BATS_TEST_TMPDIR/x11 file
+    mkdir "$root"
+    for file in /usr/bin/xdpyinfo $(ldd /usr/bin/xdpyinfo | grep -o '/[^ ]*'); do
+        install -D "$file" "$root/$file"
+    done
+    image berth/x11 "$root"
+}
+
+# display SRUN'S WORDS: what a step sees of its display.
+display() {
+    as_user srun -Q "$@" /usr/bin/xdpyinfo 2>&1 |
+        sed 's/localhost:[0-9.]*/localhost:N/; /^  visual:/,$d'
+}
+
+@test "X11 forwarding reaches into a container, as bare" {
+    local words bare
+    x_server
+    x_image
+    for words in '--x11' '--x11 --container-network=host' '--x11=first'; do
+        # shellcheck disable=SC2086
+        bare=$(display ${words%--c*})
+        # shellcheck disable=SC2086
+        equal "$(display $words --container=berth/x11)" "$bare"
+        contains "$bare" $'name of display:    localhost:N\nversion'
+        contains "$bare" '64x64 pixels'
+    done
+    # Asked for by salloc, for all its steps; each node has a display.
+    run as_user salloc -Q --x11 -N2 bash -c '
+        srun -Q /usr/bin/xdpyinfo; srun -Q --container=berth/x11 /usr/bin/xdpyinfo; srun -Q /usr/bin/xdpyinfo'
+    equal "$(grep -c 'name of display:    localhost:' <<<"$output")" 6
+    equal "$(grep 'name of display' <<<"$output" | sort -u | wc -l)" 2
+    # The cookie cannot be changed, and is the only file that comes along.
+    run as_user srun -Q --x11 --container=debian sh -c 'ls -lA "$XAUTHORITY" "${XAUTHORITY%/*}"; : >>"$XAUTHORITY"'
+    contains "$output" Read-only
+    equal "$(grep -c Xauthority <<<"$output")" 3
+    # Elsewhere there is no display.
+    conf <<<'networks = {"host", "none"}'
+    run --separate-stderr as_user srun --x11 --container=berth/x11 --container-network=none /usr/bin/xdpyinfo
+    refused --x11 "network none"
+    rm "$BERTH_CONF"
+    kill "$X_SERVER"
+    wait "$X_SERVER" || true
+    rm "$HOME1/.Xauthority"
+    nothing_left
+}
+
+@test "what only looks like the file for X11 is not mounted (threat 16)" {
+    local tmp
+    tmp=${HOME1%/home/*}/tmp/n1
+    as_user touch secret
+    as_user ln -s "$HOME1/secret" "$tmp/.Xauthority-link"
+    as_user mkdir "$tmp/.Xauthority-dir"
+    export XAUTHORITY
+    for XAUTHORITY in "$tmp"/.Xauthority-{link,dir}; do
+        run --separate-stderr as_user srun -Q -w n1 --container=debian echo ran
+        refused "$XAUTHORITY"
+    done
+    for XAUTHORITY in "$HOME1/secret" "$tmp/../n1/.Xauthority-link" "$tmp/.Xauthority-dir/file"; do
+        run as_user srun -Q -w n1 --chdir=/ --container=debian sh -c 'cat "$XAUTHORITY" || echo absent'
+        contains "$output" absent
+    done
+    unset XAUTHORITY
+    rm -r "$HOME1/secret" "$tmp"/.Xauthority-{link,dir}
+    nothing_left
 }
 
 # preempted PARTITION STATE: what a job with a container prints and how Slurm

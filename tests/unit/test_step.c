@@ -53,6 +53,11 @@ static void malformed_facts_are_refused(void **state)
         "pmix=/spool/pmix.1.0/..",
         "pmix=/spool/pmix.1.0x",
         "pmixtmp=x",
+        "xauth=",
+        "xauth=.Xauthority-abcdef",
+        "xauth=/home/alice/.Xauthority",
+        "xauth=/tmp/.Xauthority-abcdef/file",
+        "xauth=tmp/.Xauthority-abcdef",
         "privileged=1",
         "averyveryverylongkey=1",
     };
