@@ -23,9 +23,12 @@ setup_file() {
 JobContainerType=job_container/tmpfs
 TaskProlog=$ETC/task-prolog
 PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
+PreemptMode=SUSPEND,GANG
+SchedulerTimeSlice=5
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10
-PartitionName=suspending Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
+PartitionName=requeued Nodes=ALL MaxTime=INFINITE PreemptMode=REQUEUE
+PartitionName=cancelled Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
+PartitionName=suspended Nodes=ALL MaxTime=INFINITE PreemptMode=SUSPEND
 END
     printf "AutoBasePath=true\nBasePath=%s\n" "$PRIVATE" >"$ETC/job_container.conf"
     printf '#!/bin/sh\necho "export TASK_PROLOG=$SLURM_PROCID"\necho "export TMPDIR=/tmp/of-$SLURM_PROCID"\n' \
@@ -221,9 +224,33 @@ sleeps() { [[ -n $(sleepers 4730) ]]; }
 
 @test "a preempted job is requeued or cancelled, as bare" {
     local partition bare
-    for partition in main suspending; do
+    for partition in requeued cancelled; do
         bare=$(preempted "$partition" | grep -v slurmstepd)
         equal "$(preempted "$partition" --container=debian | grep -v slurmstepd)" "$bare"
     done
     nothing_left
+}
+
+@test "a job that a more urgent one suspends stops with all its processes, and goes on after it, as bare" {
+    local words urgent
+    for words in '' --container=debian; do
+        { echo '#!/bin/bash'; counting_program; } >"$HOME1/job.sh"
+        # shellcheck disable=SC2086
+        JOB=$(as_user sbatch --parsable -p suspended -N2 -n32 --mem=100 --output=job.out $words job.sh)
+        poll "$SOON" grep -q ready "$HOME1/job.out"
+        poll 5 all_count
+        urgent=$(as_user sbatch --parsable -p urgent -N2 -n32 --mem=100 --output=/dev/null --wrap 'sleep 1000')
+        poll 30 job_is "$JOB" SUSPENDED || fail "Slurm calls it $(job_says "$JOB" JobState)"
+        poll 30 job_is "$urgent" RUNNING
+        poll 5 none_counts || fail "something goes on"
+        sleep 1
+        none_counts || fail "something went on again"
+        scancel "$urgent"
+        poll 30 job_is "$JOB" RUNNING || fail "Slurm calls it $(job_says "$JOB" JobState)"
+        poll "$SOON" all_count || fail "not all go on"
+        scancel "$JOB"
+        ends_as CANCELLED
+        nothing_left
+        rm "$HOME1"/{daemon,child,program}.out
+    done
 }
