@@ -132,7 +132,8 @@ fails_early='if [ "$SLURM_PROCID" = 1 ]; then exit 3; fi; exec sleep 4740'
     local job bare
     cat >"$HOME1/job.sh" <<'END'
 #!/bin/bash
-#SBATCH --time=2 --signal=B:USR1@115 --output=signal-%j.out
+# Slurm looks every 30 seconds, and is early by as many: after 10 to 40.
+#SBATCH --time=2 --signal=B:USR1@80 --output=signal-%j.out
 trap 'echo warned; exit 9' USR1
 for i in {1..700}; do sleep 0.1; done
 END
