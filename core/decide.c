@@ -241,7 +241,7 @@ static int decide_env_set(struct decision *out, const struct subject *subject)
     return 0;
 }
 
-// --- root file system, network -----------------------------------------------
+// --- root file system, network, Slurm -----------------------------------------------
 
 static int decide_writable(struct decision *out, const struct options *options)
 {
@@ -250,9 +250,9 @@ static int decide_writable(struct decision *out, const struct options *options)
 
     out->writable = options->writable == CHOICE_YES ||
                     (options->writable == CHOICE_UNSAID &&
-                     rules->writable == RULE_WRITABLE_DEFAULT);
+                     rules->writable == RULE_LEAVE_DEFAULT);
     out->entrypoint = options->entrypoint == CHOICE_YES;
-    if (!out->writable || rules->writable != RULE_WRITABLE_NEVER)
+    if (!out->writable || rules->writable != RULE_LEAVE_NEVER)
         return 0;
     return deny_enforced(
         out,
@@ -307,6 +307,31 @@ static int decide_network(struct decision *out, const struct options *options)
     return out->publish ? 0 : deny_memory(out);
 }
 
+// With these a task can leave its container, as its user: no mode makes a
+// trial of it. They speak to daemons over the node's network.
+static int decide_slurm(struct decision *out, const struct options *options)
+{
+    const struct rules *rules = out->rules;
+    bool asked = options->slurm == CHOICE_YES;
+    char at[DENY_WHERE_MAX];
+
+    if (asked && rules->slurm == RULE_LEAVE_NEVER)
+        return deny_always(out,
+                           "--container-slurm cannot be had, by %s (slurm): "
+                           "leave it out or ask your administrator",
+                           deny_where(&rules->slurm_rule, at));
+    if (asked && strcmp(out->network, "host") != 0)
+        return deny_malformed(out,
+                              "--container-slurm needs the node's network, "
+                              "and this container's is %s: add "
+                              "--container-network=host, or leave it out",
+                              out->network);
+    out->slurm = asked || (options->slurm == CHOICE_UNSAID &&
+                           rules->slurm == RULE_LEAVE_DEFAULT &&
+                           !strcmp(out->network, "host"));
+    return 0;
+}
+
 void decide(const struct rules *rules, const struct options *options,
             const struct subject *subject, struct decision *out)
 {
@@ -318,7 +343,8 @@ void decide(const struct rules *rules, const struct options *options,
         mounting_decide(out, options, subject) < 0 ||
         decide_workdir(out, options, subject) < 0 ||
         decide_env(out, options) < 0 || decide_env_set(out, subject) < 0 ||
-        decide_writable(out, options) < 0 || decide_network(out, options) < 0)
+        decide_writable(out, options) < 0 ||
+        decide_network(out, options) < 0 || decide_slurm(out, options) < 0)
         return;
     out->code = BERTH_OK;
     out->verdict = VERDICT_ALLOW;

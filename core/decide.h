@@ -73,6 +73,7 @@ struct decision {
     char **env_set; // "NAME=VALUE"
     bool writable;
     bool entrypoint; // the image's own entry point runs before the command
+    bool slurm;      // Slurm's commands work in it
     const char *network;
     size_t npublish;
     char **publish; // "[ADDRESS:]PORT[-PORT]"

@@ -136,15 +136,19 @@ static bool may_use(const struct rules *rules, const char *key)
 static void print_options(FILE *f, const struct rules *rules)
 {
     static const char *const writable[] = {
-        [RULE_WRITABLE_NEVER] = "are read-only",
-        [RULE_WRITABLE_ALLOWED] = "are read-only without --container-writable",
-        [RULE_WRITABLE_DEFAULT] = "can be written to, until the step ends",
+        [RULE_LEAVE_NEVER] = "are read-only",
+        [RULE_LEAVE_ALLOWED] = "are read-only without --container-writable",
+        [RULE_LEAVE_DEFAULT] = "can be written to, until the step ends",
     };
     const char *missing[32];
     char names[32][32];
     size_t n = 0;
 
     fprintf(f, "The image's files %s.\n", writable[rules->writable]);
+    if (rules->slurm != RULE_LEAVE_NEVER)
+        fprintf(f, "Slurm's commands work in a container%s.\n",
+                rules->slurm == RULE_LEAVE_ALLOWED ? " with --container-slurm"
+                                                   : "");
     if (rules->networks.n > 1)
         print_list(f,
                    "Networks (--container-network=NAME; the first is the "

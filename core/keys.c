@@ -137,7 +137,7 @@ static int parse_when(struct value *value, struct berth_err *err)
     return parse_word(value, words, "never, allowed, default or always", err);
 }
 
-static int parse_writable(struct value *value, struct berth_err *err)
+static int parse_leave(struct value *value, struct berth_err *err)
 {
     static const char *const words[] = {"never", "allowed", "default", NULL};
 
@@ -193,7 +193,7 @@ static int parse_option(struct value *value, struct berth_err *err)
         if (!strcmp(o->key, value->rule.text))
             return 0;
     return expected(err, "image, mounts, workdir, env, mount-home, writable, "
-                         "entrypoint or network");
+                         "entrypoint, network or slurm");
 }
 
 // "50%", "512M"
@@ -467,6 +467,7 @@ static const struct rule default_options[] = {
     DEFAULT("writable"),
     DEFAULT("entrypoint"),
     DEFAULT("network"),
+    DEFAULT("slurm"),
     DEFAULT(NULL),
 };
 static const struct rule default_networks[] = {
@@ -516,17 +517,18 @@ const struct key keys[] = {
     {"seccomp", KEY_TEXT, parse_profile_path, AT(seccomp), 0, NULL},
     {"selinux", KEY_TEXT, parse_selinux, AT(selinux), 0, NULL},
     {"shm_size", KEY_SIZE, parse_size, AT(shm_size), 0, NULL},
+    {"slurm", KEY_U32, parse_leave, AT(slurm), AT(slurm_rule), NULL},
     {"tmp_size", KEY_SIZE, parse_size, AT(tmp_size), 0, NULL},
     {"ulimits", KEY_LIST, parse_ulimit, AT(ulimits), 0, NULL},
     {"workdir", KEY_U32, parse_when, AT(workdir), AT(workdir_rule), NULL},
-    {"writable", KEY_U32, parse_writable, AT(writable), AT(writable_rule),
+    {"writable", KEY_U32, parse_leave, AT(writable), AT(writable_rule),
      NULL},
     {NULL, KEY_LIST, NULL, 0, 0, NULL},
 };
 
 _Static_assert(sizeof(enum rule_mount) == sizeof(uint32_t) &&
                    sizeof(enum rule_mode) == sizeof(uint32_t) &&
-                   sizeof(enum rule_writable) == sizeof(uint32_t) &&
+                   sizeof(enum rule_leave) == sizeof(uint32_t) &&
                    sizeof(unsigned) == sizeof(uint32_t),
                "KEY_U32 is for these as well");
 

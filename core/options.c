@@ -45,6 +45,11 @@ const struct option_info option_table[] = {
     {"container-network", "network", "NAME",
      "use the network NAME, such as host or none",
      "BERTH_CONTAINER_NETWORK"},
+    {"container-slurm", "slurm", NULL,
+     "make Slurm's commands work in the container",
+     "BERTH_CONTAINER_SLURM"},
+    {"no-container-slurm", "slurm", NULL,
+     "leave Slurm's commands out", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -64,6 +69,8 @@ static const struct slot {
     {offsetof(struct options, entrypoint), CHOICE_YES},
     {offsetof(struct options, entrypoint), CHOICE_NO},
     {offsetof(struct options, network), CHOICE_UNSAID},
+    {offsetof(struct options, slurm), CHOICE_YES},
+    {offsetof(struct options, slurm), CHOICE_NO},
 };
 
 enum { OPTIONS = sizeof(slots) / sizeof(*slots) };

@@ -23,6 +23,7 @@ struct options {
     enum choice mount_home; // --[no-]container-mount-home
     enum choice writable;   // --container-writable, --container-readonly
     enum choice entrypoint; // --[no-]container-entrypoint
+    enum choice slurm;      // --[no-]container-slurm
 };
 
 struct option_info {

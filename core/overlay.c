@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "handover/within.h"
+
 // Names; a '*' at the end stands for any rest.
 #define GPU_NAMES                                                            \
     "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",     \
@@ -102,19 +104,36 @@ static int add_value(const struct overlay *o, const char *assignment,
     return overlay_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
 }
 
+// Slurm's commands come first: the image's own, if it has any, may be of
+// another Slurm.
+static int add_path(const struct overlay *o, const char *path,
+                    struct strv *out)
+{
+    struct strv value = {0};
+    int rc = strv_addf(&value, "PATH=%s%s", o->slurm_conf ? WITHIN_BIN ":" : "",
+                       path);
+
+    if (rc == 0)
+        rc = add_value(o, value.v[0], out);
+    strv_clear(&value);
+    return rc;
+}
+
 static int add_image(const struct overlay *o, struct strv *out)
 {
-    bool path = false;
+    const char *path = OVERLAY_PATH;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < o->nimage_env; i++) {
         const char *value = o->image_env[i];
         if (!is_the_images(value))
             continue;
-        path |= strncmp(value, "PATH=", 5) == 0;
-        rc = add_value(o, value, out);
+        if (strncmp(value, "PATH=", 5) == 0)
+            path = value + 5;
+        else
+            rc = add_value(o, value, out);
     }
-    return rc < 0 || path ? rc : add_value(o, "PATH=" OVERLAY_PATH, out);
+    return rc < 0 ? rc : add_path(o, path, out);
 }
 
 static int add_places(const struct overlay *o, struct strv *out)
@@ -145,6 +164,8 @@ int overlay_build(const struct overlay *o, struct strv *out,
         rc = add_image(o, out);
     if (rc == 0)
         rc = add_places(o, out);
+    if (rc == 0 && o->slurm_conf)
+        rc = strv_addf(out, "%cSLURM_CONF=%s", WIRE_SET, o->slurm_conf);
     for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
         if (!is_one_of(of_gpus, o->env_set[i]))
             rc = overlay_change(out, WIRE_SET, o->env_set[i]);

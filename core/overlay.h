@@ -26,6 +26,7 @@ struct overlay {
     size_t nentry;
     const char *cwd;
     const char *home;
+    const char *slurm_conf; // where Slurm's commands are to work, else NULL
     const struct rule_list *env_deny, *env_pass; // globs
     char *const *image_env; // "NAME=VALUE"; what is none is left out
     size_t nimage_env;

@@ -12,6 +12,7 @@
 #include "core/mounts.h"
 #include "core/utf8.h"
 #include "handover/wire.h"
+#include "handover/within.h"
 
 bool request_target_ok(const char *target)
 {
@@ -36,8 +37,14 @@ static int add_mount(json_t *mounts, const struct request_mount *m)
 
 static bool is_own_target(const char *target)
 {
-    return strcmp(target, WIRE_INIT_PATH) == 0 ||
-           strcmp(target, WIRE_CONTROL_PATH) == 0;
+    static const char *const own[] = {WIRE_INIT_PATH, WIRE_CONTROL_PATH,
+                                      WITHIN_BIN, WITHIN_COMMANDS,
+                                      WITHIN_LIBRARIES};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (strcmp(target, own[i]) == 0)
+            return true;
+    return false;
 }
 
 // The target of mount I, those of tmpfs behind the others'.

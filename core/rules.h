@@ -35,10 +35,11 @@ enum rule_mount {
     RULE_MOUNT_ALWAYS = 3,  // also if he declines
 };
 
-enum rule_writable {
-    RULE_WRITABLE_NEVER = 0,
-    RULE_WRITABLE_ALLOWED = 1,
-    RULE_WRITABLE_DEFAULT = 2,
+// What a user may ask for.
+enum rule_leave {
+    RULE_LEAVE_NEVER = 0,
+    RULE_LEAVE_ALLOWED = 1, // if he asks
+    RULE_LEAVE_DEFAULT = 2, // unless he declines
 };
 
 enum rule_mode {
@@ -76,10 +77,13 @@ struct rules {
     // which --container-* a user may write (keys of core/options.h)
     struct rule_list options;
     // root file system
-    enum rule_writable writable;
+    enum rule_leave writable;
     struct rule writable_rule;
     struct rule_size tmp_size, shm_size;
     uint64_t pids_limit; // 0: as Slurm has it
+    // Slurm's commands in the container
+    enum rule_leave slurm;
+    struct rule slurm_rule;
     // network: the first is the default; "host", "none" or an engine's
     struct rule_list networks;
     struct rule_list publish; // "[ADDRESS:]PORT[-PORT]"

@@ -24,6 +24,16 @@
 #define STEP_BATCH 0xfffffffbU
 #define STEP_INTERACTIVE 0xfffffffaU
 
+// Where the node has Slurm (spank/where.h): absolute paths, or NULL.
+struct step_slurm {
+    char *conf;     // slurm.conf
+    char *plugins;  // directory of Slurm's plugins
+    char *berth;    // directory of the SPANK plugin
+    char *commands; // directory of srun
+    char *munge;    // socket; NULL: Slurm has no munge
+    char *user;     // SlurmUser: a name
+};
+
 struct step {
     uint32_t job;
     uint32_t step;
@@ -47,8 +57,7 @@ struct step {
                        // ".../pmix.JOB.STEP" below SlurmdSpoolDir
     char *pmixtmp;     // for the tasks' own files: the user may have chosen
                        // where, and it may not be there
-    char *xauth;       // what opens the job's X11 display, or NULL: absolute,
-                       // ".../.Xauthority-XXXXXX"
+    struct step_slurm slurm;
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL
     uint32_t conf_line; // or 0

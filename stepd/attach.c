@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "stepd/stage.h"
+#include "stepd/within.h"
 
 // What is being staged: the sources are those of the decision's mounts, in
 // their order, and then Slurm's own.
@@ -24,7 +25,9 @@ struct staging {
     struct stage_source sources[BERTH_MOUNTS_MAX];
     const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
     size_t n;
-    struct decision_mount slurm[4];
+    struct decision_mount slurm[3 + WITHIN_MOUNTS_MAX];
+    size_t nslurm;
+    struct within within;
 };
 
 static bool is_workdir(const struct staging *s, const struct decision_mount *m)
@@ -38,8 +41,10 @@ static bool is_home(const struct staging *s, const struct decision_mount *m)
            strcmp(m->source, s->subject->home) == 0;
 }
 
+enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4 };
+
 static int add(struct staging *s, const struct decision_mount *mount,
-               bool trusted, bool itself, struct berth_err *err)
+               bool trusted, struct berth_err *err)
 {
     if (s->n == BERTH_MOUNTS_MAX)
         return err_set(err, BERTH_EINVAL,
@@ -47,11 +52,21 @@ static int add(struct staging *s, const struct decision_mount *mount,
                        BERTH_MOUNTS_MAX);
     s->mounts[s->n] = mount;
     s->sources[s->n++] = (struct stage_source){
-        .path = mount->source,
-        .trusted = trusted,
-        .itself = itself,
-        .fd = -1};
+        .path = mount->source, .trusted = trusted, .fd = -1};
     return 0;
+}
+
+// Slurm's own.
+static int add_slurms(struct staging *s, const char *path, const char *target,
+                      unsigned flags, struct berth_err *err)
+{
+    struct decision_mount *mount = &s->slurm[s->nslurm++];
+
+    *mount = (struct decision_mount){.source = (char *)path,
+                                     .target = (char *)target,
+                                     .readonly = !(flags & WRITABLE),
+                                     .optional = flags & OPTIONAL};
+    return add(s, mount, flags & TRUSTED, err);
 }
 
 static int gather(struct staging *s, struct berth_err *err)
@@ -59,49 +74,41 @@ static int gather(struct staging *s, struct berth_err *err)
     const struct decision *d = s->decision;
     const struct step *step = s->step;
     // Where PMIx's clients have their own files Slurm may have said in a way
-    // that berth does not see: they make a directory then. The port of X11 is
-    // on the node's own network, and with --x11=first on one node alone.
+    // that berth does not see: they make a directory then.
     const struct {
-        char *path;
-        bool readonly, optional, trusted, itself;
+        const char *path;
+        unsigned flags;
     } slurm[] = {
-        {step->script, true, false, true, false},
-        {step->pmix, false, false, true, false},
-        {step->pmixtmp, false, true, false, false},
-        {strcmp(d->network, "host") == 0 ? step->xauth : NULL, true, true,
-         false, true},
+        {step->script, TRUSTED},
+        {step->pmix, TRUSTED | WRITABLE},
+        {step->pmixtmp, WRITABLE | OPTIONAL},
     };
 
     for (size_t i = 0; i < d->nmounts; i++)
-        if (d->mounts[i].source && add(s, &d->mounts[i], false, false, err) < 0)
+        if (d->mounts[i].source && add(s, &d->mounts[i], false, err) < 0)
             return -1;
-    for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++) {
-        s->slurm[i] = (struct decision_mount){.source = slurm[i].path,
-                                              .target = slurm[i].path,
-                                              .readonly = slurm[i].readonly,
-                                              .optional = slurm[i].optional};
-        if (slurm[i].path && add(s, &s->slurm[i], slurm[i].trusted,
-                                 slurm[i].itself, err) < 0)
+    for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++)
+        if (slurm[i].path && add_slurms(s, slurm[i].path, slurm[i].path,
+                                        slurm[i].flags, err) < 0)
             return -1;
-    }
+    if (d->slurm && within_find(step, &s->within, err) < 0)
+        return -1;
+    for (size_t i = 0; i < s->within.n; i++)
+        if (add_slurms(s, s->within.v[i].source, s->within.v[i].target,
+                       TRUSTED | (s->within.v[i].optional ? OPTIONAL : 0),
+                       err) < 0)
+            return -1;
     return 0;
 }
 
 // PMIx's clients map files that its server, in slurmstepd, has made for them
-// below SlurmdSpoolDir; nothing else of that is the tasks'. What opens a
-// display is a file.
-static int check_slurms(const struct staging *s, struct berth_err *err)
+// below SlurmdSpoolDir; nothing else of that is the tasks'.
+static int check_pmix(const struct staging *s, struct berth_err *err)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        const struct stage_source *source = &s->sources[i];
-        if (s->step->pmix && source->path == s->step->pmix &&
-            stage_judge_made(source->fd, s->step->pmix, s->user.uid, err) < 0)
-            return -1;
-        if (source->itself && source->fd >= 0 && source->type != S_IFREG)
-            return err_set(err, BERTH_EDENIED,
-                           "%s opens no X11 display: unset XAUTHORITY",
-                           source->path);
-    }
+    for (size_t i = 0; i < s->n; i++)
+        if (s->step->pmix && s->sources[i].path == s->step->pmix)
+            return stage_judge_made(s->sources[i].fd, s->step->pmix,
+                                    s->user.uid, err);
     return 0;
 }
 
@@ -247,7 +254,7 @@ int attach_stage(const struct decision *decision,
         size_t i = s->n;
         if (stage_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
-        else if (check_real(s, err) == 0 && check_slurms(s, err) == 0 &&
+        else if (check_real(s, err) == 0 && check_pmix(s, err) == 0 &&
                  copy(s, out, err) == 0 && make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }

@@ -88,6 +88,32 @@ int identity_lookup(const struct step *step, struct identity *out,
     return 0;
 }
 
+int identity_add_slurm(struct identity *identity, const char *slurm_user,
+                       struct berth_err *err)
+{
+    const char *const names[] = {"root", slurm_user};
+    char *buf = malloc(NSS_BUFFER);
+    int rc = buf ? 0 : -1;
+
+    for (size_t i = 0; rc == 0 && i < sizeof(names) / sizeof(*names); i++) {
+        struct passwd pw, *found = NULL;
+        char *text;
+        if (!names[i] ||
+            getpwnam_r(names[i], &pw, buf, NSS_BUFFER, &found) != 0 || !found)
+            continue;
+        if (asprintf(&text, "%s%s:x:%u:%u::%s:/bin/sh\n", identity->passwd,
+                     names[i], pw.pw_uid, pw.pw_gid,
+                     field(pw.pw_dir, "/")) < 0) {
+            rc = -1;
+            break;
+        }
+        free(identity->passwd);
+        identity->passwd = text;
+    }
+    free(buf);
+    return rc == 0 ? 0 : err_set(err, BERTH_ENOMEM, "memory is out");
+}
+
 void identity_clear(struct identity *identity)
 {
     free(identity->user);

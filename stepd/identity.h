@@ -25,6 +25,12 @@ struct identity {
 // a name gets one made of its number. 0, or -1 with ERR set.
 int identity_lookup(const struct step *step, struct identity *out,
                     struct berth_err *err);
+
+// Adds those whom Slurm's own files name, root and SLURM_USER, as the node
+// knows them: Slurm's commands want to. 0, or -1 with ERR set.
+int identity_add_slurm(struct identity *identity, const char *slurm_user,
+                       struct berth_err *err);
+
 void identity_clear(struct identity *identity);
 
 #endif

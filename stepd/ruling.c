@@ -94,9 +94,11 @@ int ruling_make(const struct step *step, struct journal *journal,
         return -1;
     decide(&out->rules, &step->options, &out->subject, &out->decision);
     note(&out->decision, journal);
-    return out->decision.verdict == VERDICT_ALLOW
-               ? 0
-               : err_set(err, out->decision.code, "%s", out->decision.reason);
+    if (out->decision.verdict != VERDICT_ALLOW)
+        return err_set(err, out->decision.code, "%s", out->decision.reason);
+    return out->decision.slurm
+               ? identity_add_slurm(&out->identity, step->slurm.user, err)
+               : 0;
 }
 
 void ruling_clear(struct ruling *ruling)

@@ -121,6 +121,8 @@ static json_t *decision_parts(const struct decision *d,
     for (size_t i = 0; i < d->npublish; i++)
         add_text(parts, "port", d->publish[i],
                  i < rules->publish.n ? rules->publish.v[i] : NULL);
+    if (d->slurm)
+        add_text(parts, "mounts", "Slurm's commands", &rules->slurm_rule);
     add_common(parts, rules);
     return parts;
 }
@@ -295,7 +297,7 @@ static const char *mount_word(enum rule_mount mount)
 
 json_t *report_rules(const struct rules *rules)
 {
-    static const char *const writable[] = {"never", "allowed", "default"};
+    static const char *const leave[] = {"never", "allowed", "default"};
     static const char *const mode[] = {"enforce", "warn", "audit"};
     json_t *parts = json_array();
 
@@ -311,8 +313,9 @@ json_t *report_rules(const struct rules *rules)
     add_list(parts, "env_deny", &rules->env_deny);
     add_list(parts, "env_pass", &rules->env_pass);
     add_list(parts, "options", &rules->options);
-    add_text(parts, "writable", writable[rules->writable],
+    add_text(parts, "writable", leave[rules->writable],
              &rules->writable_rule);
+    add_text(parts, "slurm", leave[rules->slurm], &rules->slurm_rule);
     add_list(parts, "networks", &rules->networks);
     add_list(parts, "publish", &rules->publish);
     add_common(parts, rules);

@@ -11,7 +11,7 @@ load lib
 OPTIONS=(container-image container-mounts container-workdir container-env
     container-mount-home no-container-mount-home container-writable
     container-readonly container-entrypoint no-container-entrypoint
-    container-network)
+    container-network container-slurm no-container-slurm)
 
 # Says where it runs, and what it is given of the options' variables.
 where() { echo "test -e /run/berth/init && echo container || echo host; env | grep SPANK || true"; }
@@ -189,7 +189,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     local option words
     for option in container-mounts=/a container-workdir=/ container-env=A container-mount-home \
         no-container-mount-home container-readonly container-writable container-network=host \
-        container-entrypoint no-container-entrypoint; do
+        container-entrypoint no-container-entrypoint container-slurm no-container-slurm; do
         words=$'--'"${option%=*}"$'\nwithout an image'
         turned_away "$words" "--$option"
     done
@@ -329,6 +329,8 @@ twin() {
     travels --container-entrypoint --container-entrypoint
     travels --no-container-entrypoint --no-container-entrypoint
     travels --container-network --container-network=host
+    travels --container-slurm --container-slurm
+    travels --no-container-slurm --no-container-slurm
     nothing_left
 }
 
@@ -345,6 +347,8 @@ twin() {
     twin BERTH_CONTAINER_ENTRYPOINT=yes --container-entrypoint
     twin BERTH_CONTAINER_ENTRYPOINT=no --no-container-entrypoint
     twin BERTH_CONTAINER_NETWORK=host --container-network
+    twin BERTH_CONTAINER_SLURM=yes --container-slurm
+    twin BERTH_CONTAINER_SLURM=no --no-container-slurm
     # The command line wins: of two opposites only one arrives.
     conf <<<'allow = {"debian"} writable = allowed'
     chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"

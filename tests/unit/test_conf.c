@@ -267,7 +267,7 @@ static const struct {
                         "a network of the engine's was expected"},
     {"options = container-mounts",
      " line 1: options = \"container-mounts\": image, mounts, workdir, env, "
-     "mount-home, writable, entrypoint or network was expected"},
+     "mount-home, writable, entrypoint, network or slurm was expected"},
     {"pids_limit = -1", " line 1: pids_limit = \"-1\": a number up to "
                         "4194304, or 0 for no limit, was expected"},
     {"probe_seconds = 0", " line 1: probe_seconds = \"0\": a number of "
@@ -525,8 +525,8 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_int_equal(rules.env_pass.n, 0);
     assert_string_equal(listed(&rules.options),
                         "image:0 mounts:0 workdir:0 env:0 mount-home:0 "
-                        "writable:0 entrypoint:0 network:0");
-    assert_int_equal(rules.writable, RULE_WRITABLE_NEVER);
+                        "writable:0 entrypoint:0 network:0 slurm:0");
+    assert_int_equal(rules.writable, RULE_LEAVE_NEVER);
     assert_int_equal(rules.tmp_size.percent, 50);
     assert_int_equal(rules.shm_size.percent, 0);
     assert_int_equal(rules.pids_limit, 0);
@@ -583,6 +583,7 @@ static const char every_key[] =
     "seccomp = \"/etc/berth/seccomp.json\"\n"
     "selinux = \"type:container_t\"\n"
     "shm_size = 512M\n"
+    "slurm = allowed\n"
     "tmp_size = 25%\n"
     "ulimits = {\"nofile=1024:4096\", \"memlock=unlimited\"}\n"
     "workdir = allowed\n"
@@ -607,7 +608,7 @@ static void each_key_is_in_the_rules(void **state)
     assert_string_equal(listed(&rules.deny_groups), "chem:4 27:4");
     assert_string_equal(listed(&rules.deny_users), "bob:5 65534:5");
     assert_string_equal(listed(&rules.devices),
-                        "/dev/infiniband/*:39 /dev/x:40 /dev/fuse:37");
+                        "/dev/infiniband/*:40 /dev/x:41 /dev/fuse:38");
     assert_string_equal(listed(&rules.env_deny), "*_TOKEN:7 A:7");
     assert_string_equal(listed(&rules.env_pass), "LANG:8 LC_*:8");
     assert_string_equal(listed(&rules.env_set), "A=%u:9 B=a\"b\\n:9");
@@ -641,14 +642,16 @@ static void each_key_is_in_the_rules(void **state)
     assert_string_equal(rules.selinux, "type:container_t");
     assert_int_equal(rules.shm_size.bytes, 512 << 20);
     assert_int_equal(rules.shm_size.percent, 0);
+    assert_int_equal(rules.slurm, RULE_LEAVE_ALLOWED);
+    assert_int_equal(rules.slurm_rule.line, 32);
     assert_int_equal(rules.tmp_size.bytes, 0);
     assert_int_equal(rules.tmp_size.percent, 25);
     assert_string_equal(listed(&rules.ulimits),
-                        "nofile=1024:4096:33 memlock=unlimited:33");
+                        "nofile=1024:4096:34 memlock=unlimited:34");
     assert_int_equal(rules.workdir, RULE_MOUNT_ALLOWED);
-    assert_int_equal(rules.workdir_rule.line, 34);
-    assert_int_equal(rules.writable, RULE_WRITABLE_DEFAULT);
-    assert_int_equal(rules.writable_rule.line, 35);
+    assert_int_equal(rules.workdir_rule.line, 35);
+    assert_int_equal(rules.writable, RULE_LEAVE_DEFAULT);
+    assert_int_equal(rules.writable_rule.line, 36);
     assert_string_equal(policy_audit_log(policy), "/var/log/berth.log");
     done();
 }
@@ -672,10 +675,10 @@ static void each_key_but_the_log_can_be_in_a_section(void **state)
                             "debian:2 nvcr.io/nvidia/**:24.*:2");
         assert_string_equal(rules.allow_where, "b.conf line 2");
         assert_string_equal(listed(&rules.devices),
-                            "/dev/infiniband/*:40 /dev/x:41 /dev/fuse:38");
+                            "/dev/infiniband/*:41 /dev/x:42 /dev/fuse:39");
         assert_int_equal(rules.mode, RULE_MODE_WARN);
-        assert_int_equal(rules.writable, RULE_WRITABLE_DEFAULT);
-        assert_int_equal(rules.writable_rule.line, 36);
+        assert_int_equal(rules.writable, RULE_LEAVE_DEFAULT);
+        assert_int_equal(rules.writable_rule.line, 37);
         assert_string_equal(rules.help_text, "one\ntwo");
         done();
         // And they hold for those that they are about.

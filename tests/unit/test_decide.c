@@ -296,6 +296,17 @@ static const struct {
      BERTH_EDENIED,
      "--container-network=none cannot be had: berth's default allows only "
      "host (networks): choose one of these or ask your administrator"},
+    {"allow=debian", {"container=debian", "container-slurm"}, BERTH_EDENIED,
+     "--container-slurm cannot be had, by berth's default (slurm): leave it "
+     "out or ask your administrator"},
+    {"allow=debian\nslurm=never\nmode=audit",
+     {"container=debian", "container-slurm"}, BERTH_EDENIED,
+     "--container-slurm cannot be had, by b.conf line 2 (slurm): leave it out "
+     "or ask your administrator"},
+    {"allow=debian\nslurm=default\nnetworks={none,host}",
+     {"container=debian", "container-slurm"}, BERTH_EINVAL,
+     "--container-slurm needs the node's network, and this container's is "
+     "none: add --container-network=host, or leave it out"},
     {"allow=debian\nnetworks={none,mpi}",
      {"container=debian", "container-network=host"}, BERTH_EDENIED,
      "--container-network=host cannot be had: b.conf line 2 allows only none, "

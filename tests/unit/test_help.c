@@ -83,7 +83,9 @@ static void each_part_has_its_lines(void **state)
            "workdir = allowed\n"
            "writable = allowed\n"
            "networks = {\"none\", \"host\"}\n"
-           "options = {\"image\", \"mounts\", \"writable\", \"network\"}\n"
+           "slurm = allowed\n"
+           "options = {\"image\", \"mounts\", \"writable\", \"network\",\n"
+           "    \"slurm\"}\n"
            "mode = warn\n",
            "You may run (--container=IMAGE):\n"
            "    debian\n"
@@ -100,6 +102,7 @@ static void each_part_has_its_lines(void **state)
            "Your home directory is not mounted.\n"
            "The working directory is mounted if --container-mounts has it.\n"
            "The image's files are read-only without --container-writable.\n"
+           "Slurm's commands work in a container with --container-slurm.\n"
            "Networks (--container-network=NAME; the first is the default):\n"
            "    none\n"
            "    host\n"

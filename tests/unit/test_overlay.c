@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/overlay.h"
+#include "handover/within.h"
 
 // What comes in front of an image's values, and behind them.
 #define FRONT ">/work", "-BERTH_*"
@@ -77,9 +78,9 @@ static void the_images_own_values_win(void **state)
     char *image[] = {(char *)"PATH=/opt/bin", (char *)"LANG=C.UTF-8",
                      (char *)"EMPTY=", (char *)"HOMELY=1",
                      (char *)"MPATH=/man"};
-    const char *const want[] = {FRONT, "=PATH=/opt/bin", "=LANG=C.UTF-8",
-                                "=EMPTY=", "=HOMELY=1", "=MPATH=/man", BACK,
-                                NULL};
+    const char *const want[] = {FRONT, "=LANG=C.UTF-8", "=EMPTY=",
+                                "=HOMELY=1", "=MPATH=/man",
+                                "=PATH=/opt/bin", BACK, NULL};
 
     (void)state;
     check_image(image, 5, want);
@@ -96,6 +97,21 @@ static void the_jobs_values_win_where_the_user_says_so(void **state)
     (void)state;
     check((struct overlay){.image_env = image, .nimage_env = 2, .env = env,
                            .nenv = 4},
+          want);
+}
+
+static void slurms_commands_come_before_the_images(void **state)
+{
+    char *image[] = {(char *)"PATH=/opt/bin"};
+    char *set[] = {(char *)"SLURM_CONF=/site"};
+    const char *const want[] = {FRONT, "=PATH=" WITHIN_BIN ":/opt/bin", BACK,
+                                "=SLURM_CONF=/etc/slurm/slurm.conf",
+                                "=SLURM_CONF=/site", NULL};
+
+    (void)state;
+    check((struct overlay){.image_env = image, .nimage_env = 1,
+                           .slurm_conf = "/etc/slurm/slurm.conf",
+                           .env_set = set, .nenv_set = 1},
           want);
 }
 
@@ -142,6 +158,7 @@ int main(void)
         cmocka_unit_test(entries_that_are_no_assignment_are_left_out),
         cmocka_unit_test(the_images_own_values_win),
         cmocka_unit_test(the_jobs_values_win_where_the_user_says_so),
+        cmocka_unit_test(slurms_commands_come_before_the_images),
         cmocka_unit_test(the_administrator_is_first_and_last),
         cmocka_unit_test(the_program_comes_behind_the_entry_point),
     };
