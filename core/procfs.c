@@ -21,6 +21,26 @@ bool cgroup_line_parse(char *line, struct cgroup_line *out)
     return true;
 }
 
+size_t cgroup_step_length(const struct cgroup_line *task)
+{
+    static const char word[] = "/step_", user[] = "/user";
+    const char *step = NULL;
+
+    // The site chooses what is above it.
+    for (const char *p = task->path; (p = strstr(p, word)); p++)
+        step = p;
+    if (!step)
+        return 0;
+    const char *end = step + 1 + strcspn(step + 1, "/");
+    if (!task->controllers[0]) {
+        size_t n = sizeof(user) - 1;
+        if (strncmp(end, user, n) != 0 || (end[n] && end[n] != '/'))
+            return 0;
+        end += n;
+    }
+    return (size_t)(end - task->path);
+}
+
 static void unescape(char *s)
 {
     char *to = s;

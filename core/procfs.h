@@ -8,6 +8,7 @@
 #define BERTH_PROCFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // "4:memory:/slurm/uid_1/job_2" or, for cgroup v2, "0::/path".
 struct cgroup_line {
@@ -17,6 +18,11 @@ struct cgroup_line {
 
 // Cuts LINE up in place (OUT borrows from it). False if it is no such line.
 bool cgroup_line_parse(char *line, struct cgroup_line *out);
+
+// How many bytes of TASK's path, where a task of Slurm's is, name the cgroup
+// that has what the tasks of its step have, and no more. In version 2 that is
+// "user" below the step's. 0: the path is none of a step's.
+size_t cgroup_step_length(const struct cgroup_line *task);
 
 struct mountinfo {
     const char *id;     // of the mount

@@ -126,6 +126,40 @@ static int write_pid(const char *dir, const char *path, pid_t pid)
     return rc;
 }
 
+// The line of /proc/PID/cgroup for CONTROLLERS, taken apart in OUT: to be
+// freed. NULL: there is none.
+static char *read_line(pid_t pid, const char *controllers,
+                       struct cgroup_line *out)
+{
+    char file[64], *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+    FILE *f = fopen(file, "re");
+    while (f && !found && getline(&line, &cap, f) > 0)
+        found = cgroup_line_parse(line, out) &&
+                strcmp(out->controllers, controllers) == 0;
+    if (f)
+        fclose(f);
+    if (found)
+        return line;
+    free(line);
+    return NULL;
+}
+
+// Where a hierarchy is not mounted, no process can be moved: PID must be in
+// WANTED already.
+static bool is_there(pid_t pid, const struct cgroup_line *wanted)
+{
+    struct cgroup_line c;
+    char *line = read_line(pid, wanted->controllers, &c);
+    bool there = line && strcmp(c.path, wanted->path) == 0;
+
+    free(line);
+    return there;
+}
+
 // Moves PID in every hierarchy that LIKE (as in /proc) is in: to where LIKE
 // is, or (ROOT) to the top; but not (STAY) in that of the number of processes,
 // where it has one of its own.
@@ -147,9 +181,17 @@ static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
             goto out;
         }
         const char *dir = hierarchy_dir(place, c.controllers);
-        if (!dir || (root && strcmp(c.path, "/") == 0) ||
-            (stay && strcmp(c.controllers, "pids") == 0))
+        if ((root && (!dir || strcmp(c.path, "/") == 0)) ||
+            (stay && strcmp(c.controllers, "pids") == 0) ||
+            (!dir && is_there(pid, &c)))
             continue;
+        if (!dir) {
+            err_set(err, BERTH_ESYS,
+                    "process %d cannot be moved into the cgroup %s: the "
+                    "hierarchy %s is not mounted",
+                    (int)pid, c.path, c.controllers);
+            goto out;
+        }
         if (write_pid(dir, root ? "" : c.path, pid) < 0) {
             err_set(err,
                     BERTH_ESYS,
@@ -172,18 +214,19 @@ int place_leave_step(const struct place *place, struct berth_err *err)
     return join_cgroups(place, getpid(), getpid(), true, false, err);
 }
 
-// Reads the CPUs of the cgroup of the step, of which PATH below DIR is a
-// task's.
-static bool read_cpus(const char *dir, const char *path, bool v2, char *cpus,
-                      size_t size)
+// Reads the CPUs of the step of which TASK, in the hierarchy at DIR, is a
+// task's cgroup.
+static bool read_cpus(const char *dir, const struct cgroup_line *task,
+                      char *cpus, size_t size)
 {
-    const char *step = strstr(path, "/step_");
+    size_t n = cgroup_step_length(task);
     char file[8192];
 
-    if (!step ||
-        (size_t)snprintf(file, sizeof(file), "%s%.*s/%s", dir,
-                         (int)(step + 1 + strcspn(step + 1, "/") - path),
-                         path, v2 ? "cpuset.cpus.effective" : "cpuset.cpus") >=
+    if (n == 0 ||
+        (size_t)snprintf(file, sizeof(file), "%s%.*s/%s", dir, (int)n,
+                         task->path,
+                         task->controllers[0] ? "cpuset.cpus"
+                                              : "cpuset.cpus.effective") >=
             sizeof(file))
         return false;
     FILE *f = fopen(file, "re");
@@ -210,7 +253,7 @@ bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
             (c.controllers[0] && !strstr(c.controllers, "cpuset")))
             continue;
         const char *dir = hierarchy_dir(place, c.controllers);
-        found = dir && read_cpus(dir, c.path, !c.controllers[0], cpus, size);
+        found = dir && read_cpus(dir, &c, cpus, size);
     }
     free(line);
     if (f)
@@ -284,27 +327,20 @@ static int copy_oom_score(pid_t pid, pid_t like)
     return rc;
 }
 
-// The directory of PID's cgroup in the hierarchy of CONTROLLERS; false: it
-// has none.
+// The directory of PID's cgroup in the hierarchy of CONTROLLERS, or (STEP)
+// that of the step of which PID is a task; false: it has none.
 static bool find_cgroup(const struct place *place, pid_t pid,
-                        const char *controllers, char *out, size_t size)
+                        const char *controllers, bool step, char *out,
+                        size_t size)
 {
     const char *dir = hierarchy_dir(place, controllers);
-    char file[64], *line = NULL;
-    bool found = false;
-    size_t cap = 0;
+    struct cgroup_line c;
+    char *line = dir ? read_line(pid, controllers, &c) : NULL;
+    size_t n = !line ? 0 : step ? cgroup_step_length(&c) : strlen(c.path);
+    bool found = n > 0 && (size_t)snprintf(out, size, "%s%.*s", dir, (int)n,
+                                           c.path) < size;
 
-    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-    FILE *f = dir ? fopen(file, "re") : NULL;
-    while (f && !found && getline(&line, &cap, f) > 0) {
-        struct cgroup_line c;
-        found = cgroup_line_parse(line, &c) &&
-                strcmp(c.controllers, controllers) == 0 &&
-                (size_t)snprintf(out, size, "%s%s", dir, c.path) < size;
-    }
     free(line);
-    if (f)
-        fclose(f);
     return found;
 }
 
@@ -329,11 +365,8 @@ static bool bound_step(const struct place *place, pid_t like,
     const char *top = hierarchy_dir(place, "");
     char dir[8000];
 
-    if (!find_cgroup(place, like, "", dir, sizeof(dir)))
+    if (!find_cgroup(place, like, "", true, dir, sizeof(dir)))
         return false;
-    char *leaf = strrchr(dir, '/');
-    if (strncmp(leaf, "/task_", 6) == 0)
-        *leaf = 0;
     for (size_t n = strlen(top); dir[n]; n += 1 + strcspn(dir + n + 1, "/"))
         write_file(dir, n, "cgroup.subtree_control", "+pids");
     return write_file(dir, strlen(dir), "pids.max", limit);
@@ -344,7 +377,7 @@ static bool is_bounded(const struct place *place, pid_t pid, const char *limit)
 {
     char dir[8000], file[8192], text[32] = "";
 
-    if (!find_cgroup(place, pid, "pids", dir, sizeof(dir)))
+    if (!find_cgroup(place, pid, "pids", false, dir, sizeof(dir)))
         return false;
     snprintf(file, sizeof(file), "%s/pids.max", dir);
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -78,6 +78,11 @@ static void recorded_files_are_read_whole(void **state)
         {"v2-extern", 1, NULL, NULL, SCOPE "step_extern/user/task_special"},
         {"v2-interactive", 1, NULL, NULL,
          SCOPE "step_interactive/user/task_0"},
+        {"v2-multiple", 1, NULL, NULL,
+         "/system.slice/n1_slurmstepd.scope/job_3/step_0/user/task_0"},
+        {"v2-slurmstepd", 1, NULL, NULL,
+         "/system.slice/n1_slurmstepd.scope/job_3/step_0/slurm"},
+        {"v2-slurmd", 1, NULL, NULL, "/system.slice/slurmd.service"},
     };
 
     (void)state;
@@ -110,6 +115,78 @@ static void recorded_files_are_read_whole(void **state)
     }
 }
 
+// NULL: no line of the file is of a step's task.
+static void the_cgroup_of_all_tasks_of_a_step_is_found(void **state)
+{
+    static const struct {
+        const char *file, *controllers, *step;
+    } rows[] = {
+        {"v1", "memory", "/slurm_n1/uid_1001/job_16/step_0"},
+        {"v1", "cpuset", "/slurm_n1/uid_1001/job_16/step_0"},
+        {"v1", "pids", NULL},
+        {"hybrid", "devices", "/slurm_n1/uid_1001/job_16/step_0"},
+        {"hybrid", "", NULL},
+        {"v2-task", "", SCOPE "step_0/user"},
+        {"v2-batch", "", SCOPE "step_batch/user"},
+        {"v2-extern", "", SCOPE "step_extern/user"},
+        {"v2-interactive", "", SCOPE "step_interactive/user"},
+        {"v2-multiple", "",
+         "/system.slice/n1_slurmstepd.scope/job_3/step_0/user"},
+        {"v2-slurmstepd", "", NULL},
+        {"v2-slurmd", "", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct cgroup_line c;
+        bool seen = false;
+        char line[512];
+
+        snprintf(line, sizeof(line), CGROUPS "/%s", rows[i].file);
+        FILE *f = fopen(line, "re");
+        assert_non_null(f);
+        while (!seen && fgets(line, sizeof(line), f))
+            seen = cgroup_line_parse(line, &c) &&
+                   strcmp(c.controllers, rows[i].controllers) == 0;
+        fclose(f);
+        assert_true(seen);
+        size_t n = cgroup_step_length(&c);
+        const char *want = rows[i].step ? rows[i].step : "";
+        if (n != strlen(want) || strncmp(c.path, want, n) != 0)
+            fail_msg("%s: found %.*s", rows[i].file, (int)n, c.path);
+    }
+}
+
+static void a_site_s_own_names_do_not_mislead(void **state)
+{
+    static const struct {
+        const char *line, *step;
+    } rows[] = {
+        {"0::/step_x.slice/s.scope/job_1/step_2/user/task_0",
+         "/step_x.slice/s.scope/job_1/step_2/user"},
+        {"0::/job_1/step_2/user", "/job_1/step_2/user"},
+        {"0::/job_1/step_2/users/task_0", ""},
+        {"0::/job_1/step_2", ""},
+        {"0::/job_1/mystep_2/user/task_0", ""},
+        {"0::/", ""},
+        {"4:memory:/slurm/uid_1/job_1/step_batch",
+         "/slurm/uid_1/job_1/step_batch"},
+        {"4:memory:/slurm/uid_1/job_1", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct cgroup_line c;
+        char line[256];
+        snprintf(line, sizeof(line), "%s", rows[i].line);
+        assert_true(cgroup_line_parse(line, &c));
+        size_t n = cgroup_step_length(&c);
+        if (n != strlen(rows[i].step) ||
+            strncmp(c.path, rows[i].step, n) != 0)
+            fail_msg("%s: found %.*s", rows[i].line, (int)n, c.path);
+    }
+}
+
 static void mounts_are_read_with_and_without_tags(void **state)
 {
     struct mountinfo m;
@@ -138,6 +215,8 @@ int main(void)
         cmocka_unit_test(lines_of_other_forms_are_refused),
         cmocka_unit_test(cgroups_of_both_versions_are_read),
         cmocka_unit_test(recorded_files_are_read_whole),
+        cmocka_unit_test(the_cgroup_of_all_tasks_of_a_step_is_found),
+        cmocka_unit_test(a_site_s_own_names_do_not_mislead),
         cmocka_unit_test(mounts_are_read_with_and_without_tags),
     };
 
