@@ -15,8 +15,13 @@
 // microseconds and the bandwidth of 1 MiB in MB (10^6 bytes) per second. Both
 // are those of the best of many short spells, so that what else the machine
 // does matters little.
+//
+// `mpi filtered`: the same behind a seccomp filter that lets all pass: what the
+// kernel takes for looking at each system call, as it does in any container.
 
 #define _GNU_SOURCE
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/tcp.h>
 #include <mpi.h>
 #include <netinet/in.h>
@@ -25,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -245,19 +251,36 @@ static void measure(void)
         printf("%.4f %.0f\n", time * 1e6, rate / 1e6);
 }
 
+// Before MPI has made any threads: they would be without it.
+static void filter(void)
+{
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) {
+        perror("mpi: seccomp");
+        exit(1);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    bool filtered = argc == 2 && strcmp(argv[1], "filtered") == 0;
+
+    if (filtered)
+        filter();
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     out = calloc(1, MESSAGE);
     in = calloc(1, MESSAGE);
     if (!out || !in || argc != 2) {
-        fprintf(stderr, "usage: mpi check | mpi measure\n");
+        fprintf(stderr, "usage: mpi check | measure | filtered\n");
         MPI_Abort(MPI_COMM_WORLD, 2);
     } else if (strcmp(argv[1], "check") == 0 && size <= RANKS) {
         check();
-    } else if (strcmp(argv[1], "measure") == 0 && size == 2) {
+    } else if ((filtered || strcmp(argv[1], "measure") == 0) && size == 2) {
         measure();
     } else {
         fprintf(stderr, "mpi: not with %d ranks\n", size);
