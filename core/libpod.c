@@ -319,6 +319,9 @@ static void translate(struct translation *t)
     put(t, "image_volume_mode", json_string("ignore"));
     put(t, "systemd", json_string("false"));
     put(t, "volatile", json_true());
+    // For Docker's clients; else, from Podman 5 on, /dev and /dev/shm are
+    // read-only as the root is.
+    put(t, "read_write_tmpfs", json_true());
 }
 
 // jansson's integers are signed, and Podman's infinity is the largest one

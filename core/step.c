@@ -59,6 +59,17 @@ static int set_pmix(char **field, const char *value)
     return set_path(field, value);
 }
 
+// So Slurm calls it, and no other file of the user's passes for one.
+static int set_xauth(char **field, const char *value)
+{
+    static const char prefix[] = "/.Xauthority-";
+    const char *name = strrchr(value, '/');
+
+    if (!name || strncmp(name, prefix, strlen(prefix)) != 0)
+        return -1;
+    return set_path(field, value);
+}
+
 // A node's name becomes the name of a directory.
 static int set_node(char **field, const char *value)
 {
@@ -153,6 +164,8 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
         rc = set_pmix(&step->pmix, value);
     else if (strcmp(key, "pmixtmp") == 0)
         rc = set_path(&step->pmixtmp, value);
+    else if (strcmp(key, "xauth") == 0)
+        rc = set_xauth(&step->xauth, value);
     else if (strcmp(key, "slurmconf") == 0)
         rc = set_path(&step->slurm.conf, value);
     else if (strcmp(key, "slurmplugins") == 0)
@@ -208,6 +221,7 @@ void step_clear(struct step *step)
     free(step->shared);
     free(step->pmix);
     free(step->pmixtmp);
+    free(step->xauth);
     free(step->slurm.conf);
     free(step->slurm.plugins);
     free(step->slurm.berth);

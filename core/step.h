@@ -57,6 +57,8 @@ struct step {
                        // ".../pmix.JOB.STEP" below SlurmdSpoolDir
     char *pmixtmp;     // for the tasks' own files: the user may have chosen
                        // where, and it may not be there
+    char *xauth;       // what opens the job's X11 display, or NULL: absolute,
+                       // ".../.Xauthority-XXXXXX"
     struct step_slurm slurm;
     struct strv words; // behind the plugin in plugstack.conf
     char *conf;        // where these words stand, or NULL

@@ -309,6 +309,21 @@ static int host_read(struct host *host, int argc, char **argv,
     return 0;
 }
 
+// The display's port is on the node's own network.
+static int check_x11(const struct decision *decision, struct berth_err *err)
+{
+    const char *x11 = slurm_option("x11");
+
+    return !x11 || strcmp(x11, "unset") == 0 ||
+                   strcmp(decision->network, "host") == 0
+               ? 0
+               : err_set(err, BERTH_EDENIED,
+                         "X11 forwarding needs the network host, and this "
+                         "container has the network %s: leave --x11 out, or "
+                         "give --container-network=host",
+                         decision->network);
+}
+
 // Refuses what the policy of this host refuses wherever the job may run.
 static int decide_here(const struct options *options, int argc, char **argv,
                        struct berth_err *err)
@@ -331,7 +346,7 @@ static int decide_here(const struct options *options, int argc, char **argv,
             break;
         decide(&rules, options, &host->subject, &decision);
         if (decision.verdict == VERDICT_ALLOW)
-            rc = 0;
+            rc = check_x11(&decision, err);
         else
             rc = err_set(err, decision.code, "%s", decision.reason);
         decision_clear(&decision);
@@ -440,19 +455,6 @@ static int same_image(struct client *client, const char *image,
     return 0;
 }
 
-// The display is on the submit host, and what opens it in a file of the
-// node's that is not in the container.
-static int no_x11(struct berth_err *err)
-{
-    const char *x11 = slurm_option("x11");
-
-    return x11 && strcmp(x11, "unset") != 0
-               ? err_set(err, BERTH_EINVAL,
-                         "X11 forwarding does not reach into a container: "
-                         "leave --x11 out, or --container")
-               : 0;
-}
-
 int client_check(struct client *client, spank_t sp,
                  const struct options *given, int argc, char **argv,
                  struct berth_err *err)
@@ -465,8 +467,6 @@ int client_check(struct client *client, spank_t sp,
         help(NULL, argc, argv);
     if (rc == 0)
         rc = same_image(client, options.image, err);
-    if (rc == 0 && client->wanted)
-        rc = no_x11(err);
     if (rc == 0 && client->wanted)
         rc = decide_here(&options, argc, argv, err);
     if (rc == 0 && client->wanted) {

@@ -3,7 +3,7 @@
 //
 // Input: SPANK's items, of which the program and the working directory are
 // the user's, as are his options. Of the step's environment, no more is read
-// than these, Slurm's GPUs, and where PMIx's clients are to have their files.
+// than these, Slurm's GPUs, and where PMIx's clients and X11's have files.
 // slurmstepd has threads: between fork and exec only calls that are safe there.
 
 #include <slurm/slurm_version.h>
@@ -212,14 +212,42 @@ static void squeeze(char *path)
     *to = 0;
 }
 
+// This node's TmpFS, or NULL. Slurm's allocator makes it: left to the end of
+// the process.
+static const char *tmp_fs(const struct remote *remote)
+{
+    char *(*get)(char *) =
+        (char *(*)(char *))dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
+
+    return get ? get((char *)remote->node) : NULL;
+}
+
+// With --x11 slurmd tells each task of the job's display, which is a port of
+// the node, and of the file that opens it. Slurm made that file for the job,
+// in TmpFS; one of the user's own, as X11Parameters=home_xauthority has it, is
+// where his home is.
+static bool tell_xauth(const struct remote *remote, spank_t sp)
+{
+    static const char name[] = "/.Xauthority-";
+    char path[PATH_MAX];
+    const char *dir = tmp_fs(remote);
+    size_t len = dir ? strlen(dir) : 0;
+
+    return !dir ||
+           spank_getenv(sp, "XAUTHORITY", path, sizeof(path)) !=
+               ESPANK_SUCCESS ||
+           strncmp(path, dir, len) != 0 ||
+           strncmp(path + len, name, sizeof(name) - 1) != 0 ||
+           strchr(path + len + 1, '/') ||
+           tell(remote->link, "xauth", path);
+}
+
 // With --mpi=pmix slurmstepd is PMIx's server, and Slurm's plugin says in
 // slurmstepd's own environment, which is root's, where the files are that it
 // shares with its clients. The directory for the clients' own files has a
 // name that follows from that; Slurm tells only the clients.
 static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
 {
-    char *(*get_tmp_fs)(char *) =
-        (char *(*)(char *))dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
     char server[PATH_MAX], base[PATH_MAX - 128], tmp[PATH_MAX];
     const char *dir = getenv(pmix_env);
 
@@ -235,8 +263,8 @@ static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
     if (spank_getenv(sp, "SLURM_PMIX_TMPDIR", base, sizeof(base)) ==
         ESPANK_SUCCESS)
         dir = base;
-    else // Slurm's allocator makes it: left to the end of the process
-        dir = get_tmp_fs ? get_tmp_fs((char *)remote->node) : NULL;
+    else
+        dir = tmp_fs(remote);
     if (!dir || dir[0] != '/' || strlen(dir) >= sizeof(base))
         return true;
     snprintf(tmp, sizeof(tmp), "%s/spmix_appdir_%u_%s", dir, uid, name + 6);
@@ -296,7 +324,7 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
                 PREPEND || remote->prepared ? "" : remote->program) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
            tell_gpus(link, sp, step) && tell_pmix(remote, sp, uid) &&
-           tell_where(link) &&
+           tell_xauth(remote, sp) && tell_where(link) &&
            tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
 }

@@ -25,7 +25,7 @@ struct staging {
     struct stage_source sources[BERTH_MOUNTS_MAX];
     const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
     size_t n;
-    struct decision_mount slurm[3 + WITHIN_MOUNTS_MAX];
+    struct decision_mount slurm[4 + WITHIN_MOUNTS_MAX];
     size_t nslurm;
     struct within within;
 };
@@ -41,10 +41,10 @@ static bool is_home(const struct staging *s, const struct decision_mount *m)
            strcmp(m->source, s->subject->home) == 0;
 }
 
-enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4 };
+enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4, ITSELF = 8 };
 
 static int add(struct staging *s, const struct decision_mount *mount,
-               bool trusted, struct berth_err *err)
+               unsigned flags, struct berth_err *err)
 {
     if (s->n == BERTH_MOUNTS_MAX)
         return err_set(err, BERTH_EINVAL,
@@ -52,7 +52,10 @@ static int add(struct staging *s, const struct decision_mount *mount,
                        BERTH_MOUNTS_MAX);
     s->mounts[s->n] = mount;
     s->sources[s->n++] = (struct stage_source){
-        .path = mount->source, .trusted = trusted, .fd = -1};
+        .path = mount->source,
+        .trusted = flags & TRUSTED,
+        .itself = flags & ITSELF,
+        .fd = -1};
     return 0;
 }
 
@@ -66,15 +69,17 @@ static int add_slurms(struct staging *s, const char *path, const char *target,
                                      .target = (char *)target,
                                      .readonly = !(flags & WRITABLE),
                                      .optional = flags & OPTIONAL};
-    return add(s, mount, flags & TRUSTED, err);
+    return add(s, mount, flags, err);
 }
 
 static int gather(struct staging *s, struct berth_err *err)
 {
     const struct decision *d = s->decision;
     const struct step *step = s->step;
+    bool host = strcmp(d->network, "host") == 0;
     // Where PMIx's clients have their own files Slurm may have said in a way
-    // that berth does not see: they make a directory then.
+    // that berth does not see: they make a directory then. The port of X11 is
+    // on the node's own network, and with --x11=first on one node alone.
     const struct {
         const char *path;
         unsigned flags;
@@ -82,10 +87,11 @@ static int gather(struct staging *s, struct berth_err *err)
         {step->script, TRUSTED},
         {step->pmix, TRUSTED | WRITABLE},
         {step->pmixtmp, WRITABLE | OPTIONAL},
+        {host ? step->xauth : NULL, OPTIONAL | ITSELF},
     };
 
     for (size_t i = 0; i < d->nmounts; i++)
-        if (d->mounts[i].source && add(s, &d->mounts[i], false, err) < 0)
+        if (d->mounts[i].source && add(s, &d->mounts[i], 0, err) < 0)
             return -1;
     for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++)
         if (slurm[i].path && add_slurms(s, slurm[i].path, slurm[i].path,
@@ -102,13 +108,20 @@ static int gather(struct staging *s, struct berth_err *err)
 }
 
 // PMIx's clients map files that its server, in slurmstepd, has made for them
-// below SlurmdSpoolDir; nothing else of that is the tasks'.
-static int check_pmix(const struct staging *s, struct berth_err *err)
+// below SlurmdSpoolDir; nothing else of that is the tasks'. What opens a
+// display is a file.
+static int check_slurms(const struct staging *s, struct berth_err *err)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (s->step->pmix && s->sources[i].path == s->step->pmix)
-            return stage_judge_made(s->sources[i].fd, s->step->pmix,
-                                    s->user.uid, err);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        if (s->step->pmix && source->path == s->step->pmix &&
+            stage_judge_made(source->fd, s->step->pmix, s->user.uid, err) < 0)
+            return -1;
+        if (source->itself && source->fd >= 0 && source->type != S_IFREG)
+            return err_set(err, BERTH_EDENIED,
+                           "%s opens no X11 display: unset XAUTHORITY",
+                           source->path);
+    }
     return 0;
 }
 
@@ -254,7 +267,7 @@ int attach_stage(const struct decision *decision,
         size_t i = s->n;
         if (stage_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
-        else if (check_real(s, err) == 0 && check_pmix(s, err) == 0 &&
+        else if (check_real(s, err) == 0 && check_slurms(s, err) == 0 &&
                  copy(s, out, err) == 0 && make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }

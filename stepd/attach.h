@@ -32,8 +32,8 @@ struct attach {
 };
 
 // Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the
-// tasks of STEP: its copy of the batch script, and PMIx's directories. Makes
-// the empty ones in the directory DIR.
+// tasks of STEP: its copy of the batch script, PMIx's directories, and what
+// opens the job's X11 display. Makes the empty ones in the directory DIR.
 // NEVER: see stage_judge. 0; or -1 with ERR set to a sentence for the user.
 // attach_clear in either case.
 int attach_stage(const struct decision *decision,

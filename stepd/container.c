@@ -1,20 +1,13 @@
-// SPDX-License-Identifier: Apache-2.0
-// Copyright (c) 2026 The berth developers
-//
-// Input: the facts of a step, of which options and cwd are the user's.
+
 
 #include "stepd/container.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,81 +15,32 @@
 #include "core/imgref.h"
 #include "core/libpod.h"
 #include "core/limits.h"
-#include "core/overlay.h"
-#include "core/plan.h"
 #include "core/request.h"
 #include "engine/engine.h"
 #include "handover/wire.h"
-#include "stepd/attach.h"
 #include "stepd/audit.h"
-#include "stepd/devices.h"
-#include "stepd/gpus.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
+#include "stepd/outfit.h"
 #include "stepd/ruling.h"
-#include "stepd/stage.h"
-#include "stepd/trusted.h"
-#include "stepd/ulimits.h"
-
-// What no container gets, whatever a user or an administrator asks for:
-// the node's own, and where an image has its programs. Those that this node
-// does not have are passed over.
-static const char *const never[] = {
-    "/",
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/proc",
-    "/root",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/usr",
-    "/var/lib/containerd",
-    "/var/lib/containers",
-    "/var/lib/docker",
-    "/var/lib/munge",
-    "/var/log",
-    "/var/run",
-    "/var/spool/slurm",
-    "/var/spool/slurmctld",
-    "/var/spool/slurmd",
-    BERTH_LIBEXECDIR,
-    BERTH_STATEDIR,
-    NULL,
-};
+#include "stepd/supply.h"
 
 // What is needed to make one container, and gone when it is made.
 struct making {
     const struct step *step;
     const struct store_step *store;
     struct journal *journal;
+    const struct place *place;
     struct ruling ruling;
     struct engine *engine;
     struct engine_image image;
-    struct engine_container seen;
+    struct supply supply;
+    struct outfit outfit;
+    const struct request *request; // the outfit's
     struct store_record record;
-    struct plan plan;
-    struct request *request; // the plan's, to be filled in
-    struct request_mount mounts[BERTH_MOUNTS_MAX];
-    char *paths[BERTH_MOUNTS_MAX]; // sources, owned
-    struct attach attach;
-    struct request_tmpfs *tmpfs;
-    struct request_ulimit ulimits[ULIMITS_MAX];
-    struct request_label labels[8];
-    struct strv devices;
-    char *seccomp;
-    struct gpus gpus;
-    const char *capabilities[16]; // of NVIDIA's driver
-    char job[16], uid[16], name[STEP_NAME_MAX];
     char id[65];
-    const struct place *place;
-    int listener; // where berth-init connects
-    pid_t prime;  // a child (stepd/place.h), or -1
+    struct engine_container seen;
+    pid_t prime; // a child (stepd/place.h), or -1
 };
 
 static int find_image(struct making *m, struct berth_err *err)
@@ -122,405 +66,6 @@ static int find_image(struct making *m, struct berth_err *err)
     return -1;
 }
 
-// Adds a mount whose source is NAME in the store's directory.
-static int add_mount(struct making *m, const char *name, const char *target,
-                     struct berth_err *err)
-{
-    struct request *r = m->request;
-    char *path = NULL;
-
-    if (r->nmounts == BERTH_MOUNTS_MAX ||
-        asprintf(&path, "%s/%s", m->store->path, name) < 0)
-        return err_set(err, BERTH_EINVAL,
-                       "a container can have %d mounts: ask for fewer",
-                       BERTH_MOUNTS_MAX);
-    m->paths[r->nmounts] = path;
-    m->mounts[r->nmounts++] =
-        (struct request_mount){path, target, true};
-    return 0;
-}
-
-static int stage(struct making *m, int fd, const char *name,
-                 const char *target, struct berth_err *err)
-{
-    return stage_bind(fd, m->store->dir, name, true, err) < 0
-               ? -1
-               : add_mount(m, name, target, err);
-}
-
-// The mounts that the decision has.
-static int stage_decided(struct making *m, struct berth_err *err)
-{
-    const struct strv *words = &m->step->words;
-    bool given;
-    // Where the engine's socket and the administrator's files are no
-    // container looks, either.
-    const char *files[] = {
-        policy_engine(m->ruling.policy),
-        m->step->conf,
-        policy_conf_path(words->n, (const char *const *)words->v, &given),
-    };
-    enum { FILES = sizeof(files) / sizeof(*files) };
-    const char *all[sizeof(never) / sizeof(*never) + FILES];
-    char *dirs[FILES] = {0};
-    size_t n = 0;
-    int rc = -1;
-
-    for (; never[n]; n++)
-        all[n] = never[n];
-    for (size_t i = 0; i < FILES; i++) {
-        const char *slash = files[i] ? strrchr(files[i], '/') : NULL;
-        if (!slash || slash == files[i])
-            continue;
-        if (!(dirs[i] = strndup(files[i], (size_t)(slash - files[i])))) {
-            err_set(err, BERTH_ENOMEM, "memory is out");
-            goto out;
-        }
-        all[n++] = dirs[i];
-    }
-    all[n] = NULL;
-    if (attach_stage(&m->ruling.decision, &m->ruling.subject, m->step, all,
-                     m->store->dir, &m->attach, err) < 0)
-        goto out;
-    rc = 0;
-    for (size_t i = 0; rc == 0 && i < m->attach.n; i++)
-        if (!m->attach.v[i].nested)
-            rc = add_mount(m, m->attach.v[i].name, m->attach.v[i].target,
-                           err);
-out:
-    for (size_t i = 0; i < FILES; i++)
-        free(dirs[i]);
-    return rc;
-}
-
-// berth-init comes from where berth is installed, which root chose.
-static int stage_init(struct making *m, struct berth_err *err)
-{
-    static const char path[] = BERTH_LIBEXECDIR "/berth-init";
-    struct stat st;
-    int rc = -1;
-
-    int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        !(st.st_mode & S_IXOTH))
-        err_set(err,
-                BERTH_ESYS,
-                "%s is missing or cannot be run on node %s: ask your "
-                "administrator to install berth there",
-                path,
-                m->step->node);
-    else
-        rc = stage(m, fd, "init", WIRE_INIT_PATH, err);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-// Makes an empty file for what is written after the start, and stages it:
-// the mount carries nosuid and nodev, as every mount does.
-static int stage_empty(struct making *m, const char *name, const char *target,
-                       struct berth_err *err)
-{
-    char mount[32];
-    int rc = -1;
-
-    snprintf(mount, sizeof(mount), "%s.mount", name);
-    int fd = openat(m->store->dir,
-                    name,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
-    if (fd < 0 || fchmod(fd, 0644) < 0)
-        err_set(err, BERTH_ESYS, "making %s: %m", name);
-    else
-        rc = stage(m, fd, mount, target, err);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static int stage_control(struct making *m, struct berth_err *err)
-{
-    m->listener = listen_at(m->store, "control", m->step->uid, err);
-    if (m->listener < 0)
-        return -1;
-    int fd = openat(m->store->dir, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    int rc = fd < 0 ? err_set(err, BERTH_ESYS, "control: %m")
-                    : stage(m, fd, "control.mount", WIRE_CONTROL_PATH, err);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static int stage_all(struct making *m, struct berth_err *err)
-{
-    return stage_decided(m, err) < 0 || stage_init(m, err) < 0 ||
-                   stage_control(m, err) < 0 ||
-                   stage_empty(m, "passwd", "/etc/passwd", err) < 0 ||
-                   stage_empty(m, "group", "/etc/group", err) < 0
-               ? -1
-               : 0;
-}
-
-static bool is_taken(const struct making *m, const char *target)
-{
-    const struct request *r = m->request;
-
-    for (size_t i = 0; i < r->nmounts; i++)
-        if (strcmp(m->mounts[i].target, target) == 0)
-            return true;
-    for (size_t i = 0; i < r->ntmpfs; i++)
-        if (strcmp(m->tmpfs[i].target, target) == 0)
-            return true;
-    return attach_holds(&m->attach, target);
-}
-
-// The plan's, and one for each VOLUME that the image declares: the engine
-// would make an anonymous volume of each, on its disk and without a bound.
-static int choose_tmpfs(struct making *m, uint64_t bytes,
-                        struct berth_err *err)
-{
-    struct request *r = m->request;
-    size_t planned = r->ntmpfs;
-
-    m->tmpfs = calloc(planned + m->image.nvolumes + 1, sizeof(*m->tmpfs));
-    if (!m->tmpfs)
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    r->ntmpfs = 0;
-    for (size_t i = 0; i < planned + m->image.nvolumes; i++) {
-        struct request_tmpfs one =
-            i < planned ? m->plan.tmpfs[i]
-                        : (struct request_tmpfs){
-                              m->image.volumes[i - planned], bytes};
-        if (!request_target_ok(one.target))
-            return err_set(err,
-                           BERTH_EINVAL,
-                           "the image declares a volume at a place where none "
-                           "can be: ask its author to move it");
-        if (!is_taken(m, one.target))
-            m->tmpfs[r->ntmpfs++] = one;
-    }
-    r->tmpfs = m->tmpfs;
-    return 0;
-}
-
-// Podman's API makes of each mount the text of an option, and quotes nothing:
-// behind a comma a directory's name would go on as options of its own, such
-// as another source. (A tmpfs' options stand behind a colon there.)
-static int check_names(const struct making *m, struct berth_err *err)
-{
-    const struct request *r = m->request;
-    const char *bad = NULL;
-
-    for (size_t i = 0; i < r->nmounts; i++)
-        if (strpbrk(m->mounts[i].target, ",\""))
-            bad = m->mounts[i].target;
-    for (size_t i = 0; i < r->ntmpfs; i++)
-        if (strpbrk(m->tmpfs[i].target, ",:\""))
-            bad = m->tmpfs[i].target;
-    if (!bad || !engine_is_podman(m->engine))
-        return 0;
-    return err_set(err,
-                   BERTH_EINVAL,
-                   "%s cannot be mounted by Podman, because of the comma, "
-                   "colon or double quote in its name: use another one",
-                   bad);
-}
-
-static void choose_labels(struct making *m)
-{
-    const struct step *step = m->step;
-    size_t n = 0;
-
-    snprintf(m->job, sizeof(m->job), "%u", step->job);
-    snprintf(m->uid, sizeof(m->uid), "%u", step->uid);
-    step_name(step->job, step->step, m->name);
-    m->labels[n++] = (struct request_label){"berth.cluster",
-                                              m->ruling.allocation.cluster};
-    m->labels[n++] = (struct request_label){"berth.node", step->node};
-    m->labels[n++] = (struct request_label){"berth.job", m->job};
-    m->labels[n++] = (struct request_label){"berth.step", m->name};
-    m->labels[n++] = (struct request_label){"berth.uid", m->uid};
-    m->labels[n++] =
-        (struct request_label){STORE_NONCE_LABEL, m->record.nonce};
-    m->request->nlabels = n;
-}
-
-// By CDI, if the administrator says so; NVIDIA's GPUs also if the engine has
-// them so, and Podman has no other means. Only for these it is asked.
-static int request_gpus(struct making *m, struct berth_err *err)
-{
-    const char *cdi = policy_cdi(m->ruling.policy);
-    struct request *r = m->request;
-    bool has = false;
-
-    if (cdi || !gpus_are_nvidias(&m->gpus))
-        return gpus_request(&m->gpus, cdi, r, err);
-    if (gpus_request(&m->gpus, GPUS_NVIDIA_CDI, r, err) < 0)
-        return -1;
-    if (engine_is_podman(m->engine))
-        return 0;
-    if (engine_has_cdi(m->engine, r->gpus, r->ngpus, &has, err) < 0)
-        return -1;
-    return has ? 0 : gpus_request(&m->gpus, NULL, r, err);
-}
-
-// The GPUs that Slurm gave the step, if the policy lets it have them: a rule
-// that is being rolled out only warns.
-static int choose_gpus(struct making *m, struct berth_err *err)
-{
-    const struct rules *rules = &m->ruling.rules;
-    struct decision *decision = &m->ruling.decision;
-    struct request *r = m->request;
-    const size_t most = sizeof(m->capabilities) / sizeof(*m->capabilities);
-
-    if (gpus_choose(m->step,
-                    m->ruling.allocated ? &m->ruling.allocation : NULL,
-                    &m->gpus, err) < 0)
-        return -1;
-    if (gpu_set_check(&m->gpus.set, m->gpus.table, m->step->node, rules,
-                      err) < 0) {
-        if (rules->mode == RULE_MODE_ENFORCE || err->code != BERTH_EDENIED)
-            return -1;
-        if (!decision->warning[0])
-            snprintf(decision->warning, sizeof(decision->warning), "%s",
-                     err->text);
-    }
-    for (size_t i = 0; i < rules->gpu_capabilities.n && i < most; i++)
-        m->capabilities[r->ngpu_capabilities++] =
-            rules->gpu_capabilities.v[i]->text;
-    r->gpu_capabilities = m->capabilities;
-    return request_gpus(m, err);
-}
-
-// Gives Podman M->seccomp as a file of this step's.
-static int write_seccomp(struct making *m, struct berth_err *err)
-{
-    size_t len = strlen(m->seccomp);
-    char *path = NULL;
-    int fd = openat(m->store->dir, "seccomp",
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
-    int rc = fd >= 0 && write(fd, m->seccomp, len) == (ssize_t)len &&
-                     asprintf(&path, "%s/seccomp", m->store->path) >= 0
-                 ? 0
-                 : err_set(err, BERTH_ESYS, "writing the seccomp profile: %m");
-
-    if (fd >= 0)
-        close(fd);
-    if (rc == 0) {
-        free(m->seccomp);
-        m->request->seccomp = m->seccomp = path;
-    }
-    return rc;
-}
-
-// The administrator's profile: Docker takes its text, Podman the path of a
-// file, which is here a copy of what was trusted.
-static int choose_seccomp(struct making *m, struct berth_err *err)
-{
-    const char *path = m->ruling.rules.seccomp;
-    char *text = NULL;
-    json_error_t why;
-    size_t len;
-
-    if (!path)
-        return 0;
-    if (trusted_read(path, &text, &len, err) < 0)
-        return err_prefix(err, "seccomp");
-    json_t *profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-    free(text);
-    m->seccomp = json_is_object(profile) ? json_dumps(profile, JSON_COMPACT)
-                                         : NULL;
-    json_decref(profile);
-    if (!m->seccomp)
-        return err_set(err, BERTH_EINVAL,
-                       "seccomp: %s is not a JSON object: tell your "
-                       "administrator",
-                       path);
-    m->request->seccomp = m->seccomp;
-    return engine_is_podman(m->engine) ? write_seccomp(m, err) : 0;
-}
-
-// What Podman's interface for Docker's clients would ignore.
-static int check_podman(const struct making *m, struct berth_err *err)
-{
-    if (!engine_is_podman(m->engine) || !m->request->runtime)
-        return 0;
-    return err_set(err, BERTH_EINVAL,
-                   "runtime = \"%s\" cannot be had with Podman, which takes "
-                   "it from containers.conf only: tell your administrator",
-                   m->request->runtime);
-}
-
-static int choose(struct making *m, struct strv *overlay,
-                  struct berth_err *err)
-{
-    struct request *r = m->request;
-    const struct rules *rules = &m->ruling.rules;
-    long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
-                       sysconf(_SC_PAGESIZE);
-    struct statvfs shm;
-
-    if (memory <= 0)
-        return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    struct request_mount *mounts = m->mounts;
-    size_t nmounts = r->nmounts;
-    if (plan_make(&m->ruling.decision, &m->ruling.subject, (uint64_t)memory,
-                  &m->plan, err) < 0)
-        return -1;
-    if (!r->shm_bytes) // where the node has none, half of its memory
-        r->shm_bytes = statvfs("/dev/shm", &shm) == 0 && shm.f_blocks > 0
-                           ? (uint64_t)shm.f_blocks * shm.f_frsize
-                           : (uint64_t)memory / 2;
-    r->image_id = m->image.id;
-    r->mounts = mounts;
-    r->nmounts = nmounts;
-    r->labels = m->labels;
-    r->image_env = m->image.env;
-    r->nimage_env = m->image.nenv;
-    r->ulimits = m->ulimits;
-    size_t nulimits = ulimits_choose(m->ulimits);
-    if (ulimits_override(m->plan.ulimits, r->nulimits, m->ulimits, nulimits,
-                         overlay, err) < 0)
-        return -1;
-    r->nulimits = nulimits;
-    choose_labels(m);
-    if (choose_gpus(m, err) < 0 ||
-        devices_find(&rules->devices, r, &m->devices, err) < 0 ||
-        choose_seccomp(m, err) < 0 ||
-        choose_tmpfs(m, plan_size(&rules->tmp_size, (uint64_t)memory), err) <
-            0 ||
-        check_names(m, err) < 0 || check_podman(m, err) < 0)
-        return -1;
-    return 0;
-}
-
-static int make_overlay(struct making *m, struct strv *out,
-                        struct berth_err *err)
-{
-    const struct decision *d = &m->ruling.decision;
-    struct overlay overlay = {
-        .argv0 = m->step->argv0,
-        .entry = m->image.entry,
-        .nentry = d->entrypoint ? m->image.nentry : 0,
-        .cwd = d->workdir,
-        .home = m->attach.no_home ? d->workdir : d->home,
-        .slurm_conf = d->slurm ? m->step->slurm.conf : NULL,
-        .env_deny = &m->ruling.rules.env_deny,
-        .env_pass = &m->ruling.rules.env_pass,
-        .image_env = m->image.env,
-        .nimage_env = m->image.nenv,
-        .env = d->env,
-        .nenv = d->nenv,
-        .env_set = d->env_set,
-        .nenv_set = d->nenv_set,
-    };
-
-    return overlay_build(&overlay, out, err) < 0
-               ? -1
-               : gpus_overlay(&m->gpus, out, err);
-}
-
 static long long now_ms(void)
 {
     struct timespec t;
@@ -538,7 +83,7 @@ static int await_init(struct making *m, struct berth_err *err)
     struct wire_in in;
 
     while (now_ms() < end) {
-        struct pollfd p = {.fd = m->listener, .events = POLLIN};
+        struct pollfd p = {.fd = m->supply.listener, .events = POLLIN};
         if (poll(&p, 1, 500) == 0) {
             engine_container_clear(&m->seen);
             if (engine_container_inspect(m->engine, m->id, &m->seen, err) < 0)
@@ -550,7 +95,7 @@ static int await_init(struct making *m, struct berth_err *err)
         }
         struct ucred peer = {0};
         socklen_t len = sizeof(peer);
-        int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(m->supply.listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
             continue;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
@@ -619,8 +164,15 @@ static int start(struct making *m, struct strv *overlay,
     int rc = -1;
 
     if (store_record_write(m->store, policy_engine(m->ruling.policy),
-                           &m->record, err) < 0 ||
-        choose(m, overlay, err) < 0)
+                           &m->record, err) < 0)
+        return -1;
+    m->outfit = (struct outfit){.step = m->step,
+                                .ruling = &m->ruling,
+                                .engine = m->engine,
+                                .image = &m->image,
+                                .supply = &m->supply,
+                                .nonce = m->record.nonce};
+    if (outfit_choose(&m->outfit, overlay, err) < 0)
         return -1;
     journal_note(m->journal, "warning", m->ruling.decision.warning);
     journal_allow(m->journal);
@@ -660,24 +212,26 @@ int container_create(const struct step *step, const struct place *place,
                        .store = store,
                        .journal = journal,
                        .place = place,
-                       .listener = -1,
+                       .supply = {.listener = -1},
                        .prime = -1};
     const struct rules *rules = &m.ruling.rules;
     int control = -1, rc = -1;
 
     *out = (struct container){.control = -1};
-    m.request = &m.plan.request;
+    m.request = &m.outfit.plan.request;
     if (ruling_make(step, journal, &m.ruling, err) < 0 ||
-        find_image(&m, err) < 0 || stage_all(&m, err) < 0 ||
+        find_image(&m, err) < 0 ||
+        supply_stage(step, &m.ruling, store, &m.supply, err) < 0 ||
         start(&m, &out->overlay, err) < 0 ||
-        make_overlay(&m, &out->overlay, err) < 0 ||
+        outfit_overlay(&m.outfit, &out->overlay, err) < 0 ||
         (control = await_init(&m, err)) < 0 ||
         (m.request->gpus_by == REQUEST_GPUS_CDI &&
          gpus_inherit(m.seen.pid, m.image.env, m.image.nenv, &out->overlay,
                       err) < 0) ||
-        inside_prepare(m.seen.pid, m.request, &m.attach, &m.ruling.identity,
-                       store->dir, err) < 0 ||
-        audit_container(m.request, &m.attach, &m.gpus, &m.seen, err) < 0 ||
+        inside_prepare(m.seen.pid, m.request, &m.supply.attach,
+                       &m.ruling.identity, store->dir, err) < 0 ||
+        audit_container(m.request, &m.supply.attach, &m.outfit.gpus, &m.seen,
+                        err) < 0 ||
         note_cgroups(&m, err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
@@ -685,8 +239,8 @@ int container_create(const struct step *step, const struct place *place,
         memcpy(out->warning, m.ruling.decision.warning, sizeof(out->warning));
     out->pid = m.seen.pid;
     out->control = control;
-    out->gpus = m.gpus;
-    m.gpus = (struct gpus){0};
+    out->gpus = m.outfit.gpus;
+    m.outfit.gpus = (struct gpus){0};
     control = -1;
     rc = 0;
 out:
@@ -694,23 +248,15 @@ out:
         container_close(out);
     if (control >= 0)
         close(control);
-    if (m.listener >= 0)
-        close(m.listener);
     if (m.prime > 0) {
         kill(m.prime, SIGKILL);
         waitpid(m.prime, NULL, 0);
     }
     engine_container_clear(&m.seen);
+    outfit_clear(&m.outfit);
+    supply_clear(&m.supply);
     engine_image_clear(&m.image);
     engine_close(m.engine);
-    attach_clear(&m.attach);
-    gpus_clear(&m.gpus);
-    for (size_t i = 0; i < BERTH_MOUNTS_MAX; i++)
-        free(m.paths[i]);
-    free(m.tmpfs);
-    free(m.seccomp);
-    strv_clear(&m.devices);
-    plan_clear(&m.plan);
     ruling_clear(&m.ruling);
     return rc;
 }

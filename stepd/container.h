@@ -24,10 +24,11 @@ struct container {
     struct gpus gpus;    // that are in it
 };
 
-// Decides by the administrator's files whether STEP may have its container, and makes, starts and audits it. What it makes on the node is
-// in STORE and on record there, also when it fails. JOURNAL learns what was
-// decided. Blocks as long as the engine does. Returns 0 and OUT, or -1 with
-// ERR set to a sentence for the user.
+// Decides by the administrator's files whether STEP may have its container,
+// and makes, starts and audits it. What it makes on the node is in STORE and
+// on record there, also when it fails. JOURNAL learns what was decided.
+// Blocks as long as the engine does. Returns 0 and OUT, or -1 with ERR set to
+// a sentence for the user.
 int container_create(const struct step *step, const struct place *place,
                      const struct store_step *store, struct journal *journal,
                      struct container *out, struct berth_err *err);

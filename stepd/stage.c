@@ -93,7 +93,9 @@ static _Noreturn void open_as(const struct stage_user *user,
     for (size_t i = 0; i < n; i++) {
         struct answer answer = {0};
         struct stat st;
-        int fd = open(sources[i].path, O_PATH | O_CLOEXEC);
+        int fd = open(sources[i].path,
+                      O_PATH | O_CLOEXEC |
+                          (sources[i].itself ? O_NOFOLLOW : 0));
 
         if (fd < 0 || fstat(fd, &st) < 0)
             answer.error = errno;

@@ -257,9 +257,11 @@ END
 
 # cdi N=FILE...: a CDI specification of the test's own, in which device N is
 # what FILE is, at the place of GPU N. (A hook that does not read what it is
-# told fails now and then.)
+# told fails now and then.) Docker has a specification's mounts below its own,
+# so that one in /run would be hidden there.
 cdi() {
-    local device devices=
+    local device devices= at=/opt/of-cdi
+    [[ $BERTH_ENGINE == docker ]] || at=/run/of-cdi
     mkdir -p /run/cdi
     for device; do
         devices+=",
@@ -270,7 +272,7 @@ cdi() {
     cat >/run/cdi/berth-test.json <<END
 {"cdiVersion": "0.5.0", "kind": "berth.example/gpu", "devices": [${devices#,}],
  "containerEdits": {
-  "mounts": [{"hostPath": "/etc/os-release", "containerPath": "/run/of-cdi",
+  "mounts": [{"hostPath": "/etc/os-release", "containerPath": "$at",
               "options": ["ro", "nosuid", "nodev", "bind"]}],
   "hooks": [{"hookName": "createRuntime", "path": "/bin/sh",
              "args": ["sh", "-c", "cat >$BATS_TEST_TMPDIR/hook"]}]}}
@@ -278,7 +280,7 @@ END
     policy allow=debian "$ENGINE" cdi=berth.example/gpu
 }
 
-# Docker before 25 has no CDI.
+# Docker before 25.
 lacks_cdi() {
     [[ $BERTH_ENGINE == docker ]] &&
         ! curl -sS --unix-socket "${DOCKER_HOST#unix://}" http://engine/info | grep -q '"CDISpecDirs":\["'
@@ -348,7 +350,7 @@ rules() {
     equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
     [[ -e $BATS_TEST_TMPDIR/hook ]] || fail "the hook did not run"
     out=$(as_user srun -Q --gres=gpu:2 --container=debian sh -c \
-        'env | grep ^OF_CDI | sort; cmp /run/of-cdi /etc/os-release && echo mounted')
+        'env | grep ^OF_CDI | sort; cmp /*/of-cdi /etc/os-release && echo mounted')
     equal "$out" $'OF_CDI_0=of CDI\nOF_CDI_1=of CDI\nmounted'
     # One GPU brings its own device and variable only, and none brings nothing.
     run look --gres=gpu:1
@@ -368,10 +370,10 @@ rules() {
         ls /dev | grep -v berth-quickstart
         mkdir /tmp/d; chmod 0755 /tmp/d && echo may chmod
         sed "s/^[^ ]* //; s/\(lowerdir\|upperdir\|workdir\)=[^ ,]*,*//g" /proc/self/mounts |
-            grep -v "^/run/of-cdi " | sort
+            grep -v "/of-cdi " | sort
         env | grep -v -e ^SLURM -e ^OF_CDI -e VISIBLE -e ^GPU_ -e ^ZE_ | sort'
     cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
-    ! lacks_cdi || return 0
+    ! lacks_cdi || skip_without "a Docker with CDI"
     both_ways() {
         local without
         without=$(as_user srun -Q -w n1 --container=debian sh -c "$look" 2>&1)
@@ -398,7 +400,7 @@ rules() {
 
 @test "a CDI specification that names other devices than Slurm is found out" {
     cdi 0=$GPUS/gpu0 1=/dev/zero
-    ! lacks_cdi || return 0
+    ! lacks_cdi || skip_without "a Docker with CDI"
     run --separate-stderr look --gres=gpu:2
     equal "$output" ""
     one_sentence "$stderr"
@@ -433,6 +435,26 @@ rules() {
     equal "$(look)" "0: there= opens= cuda= nvidia=void"
 }
 
+# Which these are to berth, by its table, and to the engine, by their names.
+@test "NVIDIA's GPUs are asked for by CDI, if the engine has it" {
+    local table=$STATE/n1/gpus.json
+    cdi 0=$GPUS/gpu0 1=$GPUS/gpu1
+    ! lacks_cdi || skip_without "a Docker with CDI"
+    sed -i 's,berth.example/gpu,nvidia.com/gpu,; s/"name": "/&GPU-/g' /run/cdi/berth-test.json
+    policy allow=debian "$ENGINE"
+    look -w n1 --gres=gpu:1 >/dev/null
+    sed -i 's/"vendor":0/"vendor":1/g
+        s/\("index":\([01]\),[^}]*"uuid":"\)/\1GPU-\2/g' "$table"
+    equal "$(look -w n1 --gres=gpu:2)" \
+        "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=GPU-0,GPU-1"
+    run look -w n1 --gres=gpu:1
+    [[ $output =~ ^'0: there=gpu'([01])' opens='([01])' cuda=0 nvidia=GPU-'([01])$ ]] ||
+        fail "$output"
+    equal "${BASH_REMATCH[1]}${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}${BASH_REMATCH[3]}"
+    equal "$(look -w n1)" "0: there= opens= cuda= nvidia=void"
+    nothing_of_step
+}
+
 @test "an engine without a driver for NVIDIA's GPUs is a sentence for the administrator" {
     local table=$STATE/n1/gpus.json
     look -w n1 --gres=gpu:1 >/dev/null
@@ -441,7 +463,14 @@ rules() {
     equal "$output" ""
     one_sentence "$stderr"
     case $BERTH_ENGINE in
-    docker) contains "$stderr" "install the NVIDIA Container Toolkit" ;;
+    docker)
+        # Before 28.2, one with CDI does not say which devices it has.
+        if lacks_cdi || [[ $(api GET /version | grep -o '"ApiVersion":"[^"]*') > '"ApiVersion":"1.49' ]]; then
+            contains "$stderr" "install the NVIDIA Container Toolkit"
+        else
+            contains "$stderr" "has no CDI device nvidia.com/gpu=GPU-0"
+        fi
+        ;;
     podman) contains "$stderr" "has no CDI device nvidia.com/gpu=GPU-0" ;;
     esac
     nothing_of_step

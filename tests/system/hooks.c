@@ -27,6 +27,7 @@ int spank_getenv(void *sp, const char *name, char *buf, int len)
 int spank_setenv(void) { abort(); }
 int spank_unsetenv(void) { abort(); }
 int spank_job_control_setenv(void) { abort(); }
+int spank_prepend_task_argv(void) { abort(); }
 int spank_get_item(void *sp, int item, ...) { (void)sp; (void)item; return 1; }
 void slurm_error(const char *fmt, ...) { (void)fmt; abort(); }
 void slurm_info(const char *fmt, ...) { (void)fmt; }

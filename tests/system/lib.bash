@@ -207,6 +207,17 @@ waiter() { echo "${1:-:}; echo ready \$SLURM_JOB_ID; exec sleep 1000"; }
 # ready COUNT: so many tasks have said that they are.
 ready() { (($(grep -c '^ready ' "$OUT") == $1)); }
 
+# A program of bash's, with a child and a daemon, of which each counts in a
+# file of its own.
+counting_program() {
+    echo 'count() { while :; do echo x >>"$1.out"; sleep 0.05; done; }
+        export -f count; setsid bash -c "count daemon" & count child &
+        echo ready $SLURM_JOB_ID; count program'
+}
+counted() { wc -l "$HOME1"/{daemon,child,program}.out | head -n 3; }
+none_counts() { paste <(counted) <(sleep 0.5; counted) | awk '$1 != $3 { exit 1 }'; }
+all_count() { paste <(counted) <(sleep 0.5; counted) | awk '$1 >= $3 { exit 1 } END { exit NR != 3 }'; }
+
 # await_step: waits for srun's end, at most SOON. Sets STATUS.
 await_step() {
     local limit=${1:-$SOON}

@@ -18,14 +18,17 @@ setup_file() {
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
     cp -p "$SLURM_CONF" "$BATS_FILE_TMPDIR"
-    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain/' "$SLURM_CONF"
+    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain,X11/' "$SLURM_CONF"
     cat >>"$SLURM_CONF" <<END
 JobContainerType=job_container/tmpfs
 TaskProlog=$ETC/task-prolog
 PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
+PreemptMode=SUSPEND,GANG
+SchedulerTimeSlice=5
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10
-PartitionName=suspending Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
+PartitionName=requeued Nodes=ALL MaxTime=INFINITE PreemptMode=REQUEUE
+PartitionName=cancelled Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
+PartitionName=suspended Nodes=ALL MaxTime=INFINITE PreemptMode=SUSPEND
 END
     printf "AutoBasePath=true\nBasePath=%s\n" "$PRIVATE" >"$ETC/job_container.conf"
     printf '#!/bin/sh\necho "export TASK_PROLOG=$SLURM_PROCID"\necho "export TMPDIR=/tmp/of-$SLURM_PROCID"\n' \
@@ -111,6 +114,88 @@ END
     equal "$output" usable
 }
 
+# x_server: starts an X server, which wants a cookie. Sets X_SERVER (its pid)
+# and DISPLAY.
+x_server() {
+    local auth=$BATS_TEST_TMPDIR/xauth cookie=00112233445566778899aabbccddeeff
+    xauth -q -f "$auth" add :0 . "$cookie" 2>/dev/null
+    Xvfb -displayfd 5 -auth "$auth" -nolisten tcp -screen 0 64x64x24 \
+        5>"$BATS_TEST_TMPDIR/display" >/dev/null 2>&1 3>&- 4>&- &
+    X_SERVER=$!
+    poll "$SOON" grep -q . "$BATS_TEST_TMPDIR/display" || fail "no X server came up"
+    export DISPLAY
+    DISPLAY=:$(cat "$BATS_TEST_TMPDIR/display")
+    as_user xauth -q add "$DISPLAY" . "$cookie" 2>/dev/null
+}
+
+# An image with a real client of X's, which is the node's own.
+x_image() {
+    local root=$BATS_TEST_TMPDIR/x11 file
+    mkdir "$root"
+    for file in /usr/bin/xdpyinfo $(ldd /usr/bin/xdpyinfo | grep -o '/[^ ]*'); do
+        install -D "$file" "$root/$file"
+    done
+    image berth/x11 "$root"
+}
+
+# display SRUN'S WORDS: what a step sees of its display.
+display() {
+    as_user srun -Q "$@" /usr/bin/xdpyinfo 2>&1 |
+        sed 's/localhost:[0-9.]*/localhost:N/; /^  visual:/,$d'
+}
+
+@test "X11 forwarding reaches into a container, as bare" {
+    local words bare
+    x_server
+    x_image
+    for words in '--x11' '--x11 --container-network=host' '--x11=first'; do
+        # shellcheck disable=SC2086
+        bare=$(display ${words%--c*})
+        # shellcheck disable=SC2086
+        equal "$(display $words --container=berth/x11)" "$bare"
+        contains "$bare" $'name of display:    localhost:N\nversion'
+        contains "$bare" '64x64 pixels'
+    done
+    # Asked for by salloc, for all its steps; each node has a display.
+    run as_user salloc -Q --x11 -N2 bash -c '
+        srun -Q /usr/bin/xdpyinfo; srun -Q --container=berth/x11 /usr/bin/xdpyinfo; srun -Q /usr/bin/xdpyinfo'
+    equal "$(grep -c 'name of display:    localhost:' <<<"$output")" 6
+    equal "$(grep 'name of display' <<<"$output" | sort -u | wc -l)" 2
+    # The cookie cannot be changed, and is the only file that comes along.
+    run as_user srun -Q --x11 --container=debian sh -c 'ls -lA "$XAUTHORITY" "${XAUTHORITY%/*}"; : >>"$XAUTHORITY"'
+    contains "$output" Read-only
+    equal "$(grep -c Xauthority <<<"$output")" 3
+    # Elsewhere there is no display.
+    conf <<<'networks = {"host", "none"}'
+    run --separate-stderr as_user srun --x11 --container=berth/x11 --container-network=none /usr/bin/xdpyinfo
+    refused --x11 "network none"
+    rm "$BERTH_CONF"
+    kill "$X_SERVER"
+    wait "$X_SERVER" || true
+    rm "$HOME1/.Xauthority"
+    nothing_left
+}
+
+@test "what only looks like the file for X11 is not mounted (threat 16)" {
+    local tmp
+    tmp=${HOME1%/home/*}/tmp/n1
+    as_user touch secret
+    as_user ln -s "$HOME1/secret" "$tmp/.Xauthority-link"
+    as_user mkdir "$tmp/.Xauthority-dir"
+    export XAUTHORITY
+    for XAUTHORITY in "$tmp"/.Xauthority-{link,dir}; do
+        run --separate-stderr as_user srun -Q -w n1 --container=debian echo ran
+        refused "$XAUTHORITY"
+    done
+    for XAUTHORITY in "$HOME1/secret" "$tmp/../n1/.Xauthority-link" "$tmp/.Xauthority-dir/file"; do
+        run as_user srun -Q -w n1 --chdir=/ --container=debian sh -c 'cat "$XAUTHORITY" || echo absent'
+        contains "$output" absent
+    done
+    unset XAUTHORITY
+    rm -r "$HOME1/secret" "$tmp"/.Xauthority-{link,dir}
+    nothing_left
+}
+
 # preempted PARTITION STATE: what a job with a container prints and how Slurm
 # calls it when a more urgent one wants its nodes.
 preempted() {
@@ -139,9 +224,33 @@ sleeps() { [[ -n $(sleepers 4730) ]]; }
 
 @test "a preempted job is requeued or cancelled, as bare" {
     local partition bare
-    for partition in main suspending; do
+    for partition in requeued cancelled; do
         bare=$(preempted "$partition" | grep -v slurmstepd)
         equal "$(preempted "$partition" --container=debian | grep -v slurmstepd)" "$bare"
     done
     nothing_left
+}
+
+@test "a job that a more urgent one suspends stops with all its processes, and goes on after it, as bare" {
+    local words urgent
+    for words in '' --container=debian; do
+        { echo '#!/bin/bash'; counting_program; } >"$HOME1/job.sh"
+        # shellcheck disable=SC2086
+        JOB=$(as_user sbatch --parsable -p suspended -N2 -n32 --mem=100 --output=job.out $words job.sh)
+        poll "$SOON" grep -q ready "$HOME1/job.out"
+        poll 5 all_count
+        urgent=$(as_user sbatch --parsable -p urgent -N2 -n32 --mem=100 --output=/dev/null --wrap 'sleep 1000')
+        poll 30 job_is "$JOB" SUSPENDED || fail "Slurm calls it $(job_says "$JOB" JobState)"
+        poll 30 job_is "$urgent" RUNNING
+        poll 5 none_counts || fail "something goes on"
+        sleep 1
+        none_counts || fail "something went on again"
+        scancel "$urgent"
+        poll 30 job_is "$JOB" RUNNING || fail "Slurm calls it $(job_says "$JOB" JobState)"
+        poll "$SOON" all_count || fail "not all go on"
+        scancel "$JOB"
+        ends_as CANCELLED
+        nothing_left
+        rm "$HOME1"/{daemon,child,program}.out
+    done
 }

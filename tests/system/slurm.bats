@@ -140,19 +140,6 @@ END
     await_step
 }
 
-@test "X11 forwarding into a container is refused, with the reason" {
-    local words
-    export DISPLAY=localhost:10
-    as_user xauth -q add "$DISPLAY" . 00112233445566778899aabbccddeeff 2>/dev/null
-    for words in '--x11 --container=debian' '--x11=first --container-image=debian'; do
-        # shellcheck disable=SC2086
-        run --separate-stderr as_user srun $words echo ran
-        refused --x11
-    done
-    rm "$HOME1/.Xauthority"
-    unset DISPLAY
-}
-
 # --- loads -------------------------------------------------------------------
 
 @test "300 MB of standard input go through at the pace of a bare step" {
