@@ -41,6 +41,8 @@ static bool is_home(const struct staging *s, const struct decision_mount *m)
            strcmp(m->source, s->subject->home) == 0;
 }
 
+// Of a source: root named it; it can be written to; it need not be there; it
+// is no symbolic link.
 enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4, ITSELF = 8 };
 
 static int add(struct staging *s, const struct decision_mount *mount,
