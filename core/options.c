@@ -95,8 +95,10 @@ static bool is_text(const char *s)
     return utf8_valid(s);
 }
 
+// NAME is what the user wrote.
 static int set_text(char **kept, const struct option_info *info,
-                    const char *value, struct berth_err *err)
+                    const char *name, const char *value,
+                    struct berth_err *err)
 {
     bool is_image = !strcmp(info->key, "image");
     size_t max = is_image ? BERTH_IMAGE_MAX : BERTH_OPTION_MAX;
@@ -106,14 +108,14 @@ static int set_text(char **kept, const struct option_info *info,
         return err_set(err,
                        BERTH_EINVAL,
                        "--%s is empty: write --%s=%s",
-                       info->name,
-                       info->name,
+                       name,
+                       name,
                        info->arg);
     if (strlen(value) >= max)
         return err_set(err,
                        BERTH_EINVAL,
                        "--%s has %zu bytes and can have %zu: make it shorter",
-                       info->name,
+                       name,
                        strlen(value),
                        max - 1);
     err_quote(value, second, sizeof(second));
@@ -122,7 +124,7 @@ static int set_text(char **kept, const struct option_info *info,
                        BERTH_EINVAL,
                        "--%s=%s has a control character or is not valid "
                        "UTF-8: write it without",
-                       info->name,
+                       name,
                        second);
     if (!*kept)
         return (*kept = strdup(value))
@@ -162,17 +164,17 @@ static int set_choice(enum choice *kept, enum choice choice,
 int options_set(struct options *options, const char *name, const char *value,
                 struct berth_err *err)
 {
+    // Slurm's own name for it, since 21.08.
+    const char *known =
+        strcmp(name, "container") ? name : option_table[0].name;
     char quoted[ERR_QUOTE_MAX];
 
-    // Slurm's own name for it, since 21.08.
-    if (!strcmp(name, "container"))
-        name = option_table[0].name;
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option_info *info = &option_table[i];
-        if (strcmp(info->name, name) != 0)
+        if (strcmp(info->name, known) != 0)
             continue;
         if (info->arg)
-            return set_text(text_of(options, i), info, value, err);
+            return set_text(text_of(options, i), info, name, value, err);
         return set_choice(choice_of(options, i), slots[i].choice, info, err);
     }
     err_quote(name, quoted, sizeof(quoted));

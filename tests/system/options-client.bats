@@ -177,6 +177,11 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 
 @test "an empty value and one that is no text are refused at submission" {
     local option
+    # By the name that the user wrote.
+    turned_away '--container is empty: write --container=IMAGE' --container=
+    # A variable that is empty counts as unset.
+    equal "$(as_user env BERTH_CONTAINER_IMAGE= srun -Q sh -c "$(where)")" host
+    equal "$(as_user env BERTH_CONTAINER_IMAGE= BERTH_CONTAINER_WORKDIR= srun -Q --container=debian sh -c "$(where)")" container
     for option in image mounts workdir env network; do
         turned_away $'--container-'"$option"$'\nempty' --container=debian "--container-$option="
     done

@@ -27,8 +27,7 @@ static void refuses_values_that_nobody_can_mean(void **state)
         {"\n", NULL, "--? is no option of berth's: srun --help has them"},
         {"container-image", NULL,
          "--container-image is empty: write --container-image=IMAGE"},
-        {"container", "",
-         "--container-image is empty: write --container-image=IMAGE"},
+        {"container", "", "--container is empty: write --container=IMAGE"},
         {"container-mounts", "",
          "--container-mounts is empty: write "
          "--container-mounts=SRC:DST[:ro|rw],..."},
@@ -48,7 +47,7 @@ static void refuses_values_that_nobody_can_mean(void **state)
          "--container-env=A? has a control character or is not valid UTF-8: "
          "write it without"},
         {"container", "debian\x1b[2J",
-         "--container-image=debian?[2J has a control character or is not "
+         "--container=debian?[2J has a control character or is not "
          "valid UTF-8: write it without"},
     };
 
@@ -83,7 +82,7 @@ static void refuses_values_that_are_too_long(void **state)
     assert_int_equal(options_set(&options, "container-env", text, &err), 0);
     text[BERTH_IMAGE_MAX] = 0;
     assert_int_equal(options_set(&options, "container", text, &err), -1);
-    assert_string_equal(err.text, "--container-image has 1024 bytes and can "
+    assert_string_equal(err.text, "--container has 1024 bytes and can "
                                   "have 1023: make it shorter");
     text[BERTH_IMAGE_MAX - 1] = 0;
     assert_int_equal(options_set(&options, "container", text, &err), 0);
