@@ -43,12 +43,14 @@ each_signal() {
         # Two at a time come in any order, and one may overtake the other.
         poll 2 grep -q "got $name" "$OUT" || true
     done
-    sleep 0.2
+    poll 5 settled
     scancel -s KILL "$JOB"
     await_step
     grep got "$OUT" | sort
     scrub_end <"$ERR"
 }
+# What is still to come would have come.
+settled() { cp "$OUT" "$OUT.before"; sleep 0.5; cmp -s "$OUT" "$OUT.before"; }
 scrub_end() {
     sed -E 's/[0-9]{4}-[0-9-]*T[0-9:]*/TIME/; s/(JOB|STEP|StepId=|job) ?[0-9]+/\1N/; s/n[12]/n/g
         /queued and waiting|has been allocated/d' | sort
@@ -74,6 +76,7 @@ batch_signals() {
     poll 5 grep -q USR1 "$HOME1/job.out"
     scancel --full -s USR2 "$JOB"
     poll 5 grep -q 'child got USR2' "$HOME1/job.out"
+    poll 5 grep -q 'program got USR2' "$HOME1/job.out"
     sleep 0.3
     scancel "$JOB"
     poll "$SOON" job_is "$JOB" CANCELLED
@@ -128,23 +131,50 @@ fails_early='if [ "$SLURM_PROCID" = 1 ]; then exit 3; fi; exec sleep 4740'
     nothing_left
 }
 
-@test "--signal sends its signal before the time limit, as bare" {
-    local job bare
-    cat >"$HOME1/job.sh" <<'END'
-#!/bin/bash
-# Slurm looks every 30 seconds, and is early by as many: after 10 to 40.
-#SBATCH --time=2 --signal=B:USR1@80 --output=signal-%j.out
-trap 'echo warned; exit 9' USR1
-for i in {1..700}; do sleep 0.1; done
-END
-    bare=$(as_user sbatch --parsable job.sh)
-    job=$(as_user sbatch --parsable --container=debian job.sh)
-    poll 70 job_is "$bare" FAILED
-    poll 70 job_is "$job" FAILED
-    equal "$(cat "$HOME1/signal-$job.out")" "$(cat "$HOME1/signal-$bare.out")"
-    equal "$(job_says "$job" ExitCode)" "$(job_says "$bare" ExitCode)"
-    equal "$(cat "$HOME1/signal-$job.out")" warned
+# warned SIGNAL SCRIPT [OPTION]: submits it with that --signal.
+warned() {
+    printf '#!/bin/bash\n#SBATCH --time=2 --output=signal-%%j.out --signal=%s\n%s\n' "$1" "$2" >"$HOME1/job.sh"
+    as_user sbatch --parsable "${@:3}" job.sh
+}
+
+@test "--signal sends its signal before the time limit, to the script or to its steps, as bare" {
+    local waits="trap 'echo warned; exit 9' USR1; for i in {1..700}; do sleep 0.1; done"
+    local jobs i
+    # Slurm looks every 30 seconds, and is early by as many: after 10 to 40.
+    mapfile -t jobs < <(warned B:USR1@80 "$waits"
+        warned B:USR1@80 "$waits" --container=debian
+        warned USR1@80 "srun bash -c \"$waits\""
+        warned USR1@80 "srun --container=debian bash -c \"$waits\"")
+    for i in 0 1 2 3; do
+        poll 70 job_is "${jobs[i]}" FAILED || fail "job $i: $(job_says "${jobs[i]}" JobState)"
+        equal "$(grep -c '^warned$' "$HOME1/signal-${jobs[i]}.out")" 1
+        equal "$(scrub_end <"$HOME1/signal-${jobs[i]}.out")" "$(scrub_end <"$HOME1/signal-${jobs[i & 2]}.out")"
+        equal "$(job_says "${jobs[i]}" ExitCode)" 9:0
+    done
     rm "$HOME1"/signal-*.out "$HOME1/job.sh"
+    nothing_left
+}
+
+@test "process groups and sessions of tasks are as bare" {
+    # All tasks of a node are one group, which one of them leads: a signal to
+    # it reaches each.
+    cat >"$HOME1/groups.pl" <<'END'
+use POSIX;
+$| = 1;
+my $me = $ENV{SLURM_PROCID};
+$SIG{USR1} = sub { print "$me got it\n"; exit 0 };
+printf "%s %s\n", getpgrp == $$ ? "leads" : "follows", getsid(0) == $$ ? "its own" : "another's";
+open my $f, ">", "here-$me";
+select undef, undef, undef, 0.1 until -e "here-0" && -e "here-1" && -e "here-2";
+sub getsid { syscall 124, 0 }
+if ($me == 1) { select undef, undef, undef, 0.5; kill USR1 => -getpgrp }
+sleep 20;
+END
+    alike -n3 -N1 perl groups.pl
+    equal "$(grep -c "^leads another's" <<<"$BARE")" 1
+    equal "$(grep -c "^follows another's" <<<"$BARE")" 2
+    equal "$(grep -c 'got it' <<<"$BARE")" 3
+    rm "$HOME1"/{groups.pl,here-?}
     nothing_left
 }
 
@@ -161,10 +191,12 @@ END
 @test "sattach shows what a step prints, as bare" {
     local bare got
     attached() {
-        start_step -n2 -N1 "$@" sh -c 'echo ready $SLURM_JOB_ID; while test ! -e attached; do sleep 0.1; done; echo "task $SLURM_PROCID"; sleep 0.3'
+        start_step -n2 -N1 "$@" sh -c 'echo ready $SLURM_JOB_ID
+            while test ! -e attached; do echo tick; sleep 0.1; done; echo "task $SLURM_PROCID"; sleep 0.3'
         poll 5 ready 2
-        "$QUICKSTART" run -- timeout 20 sattach -l "$JOB.0" >"$OUT.attached" 2>&1 3>&- &
-        sleep 0.7
+        "$QUICKSTART" run -- timeout 30 sattach -l "$JOB.0" >"$OUT.attached" 2>&1 3>&- &
+        poll "$SOON" grep -q '0: tick' "$OUT.attached"
+        poll "$SOON" grep -q '1: tick' "$OUT.attached"
         as_user touch attached
         await_step
         wait $! || true

@@ -135,10 +135,13 @@ signalled() {
 
 @test "one of several berth-tasks killed: the others go on" {
     local task
-    start_step -n3 -N1 -K0 --container=debian bash -c 'echo ready $SLURM_JOB_ID; for i in {1..40}; do sleep 0.1; done; echo "finished $SLURM_PROCID"'
-    poll 5 ready 3
+    start_step -n3 -N1 -K0 --container=debian bash -c 'echo ready $SLURM_JOB_ID; while test ! -e probe; do sleep 0.1; done; echo "finished $SLURM_PROCID"'
+    poll "$SOON" ready 3
     task=$(pids berth-task | head -n 1)
     kill -KILL "$task"
+    poll "$SOON" gone "$task"
+    sleep 1
+    as_user touch probe
     await_step
     equal "$(grep -c finished "$OUT")" 2
     contains "$(cat "$ERR")" Killed

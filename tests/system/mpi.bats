@@ -118,6 +118,23 @@ END
     [[ $(grep -c '^rank 1 of 2 on .*: sum 3, shared 0, tcp, reads 0,' <<<"$out") == 2 ]] || fail "$out"
 }
 
+@test "ranks of two components of a heterogeneous step are one world, as bare" {
+    local pmi bare got
+    het() {
+        as_user srun -Q --mpi="$1" "${@:3}" -w n1 -n1 "./mpi.$2" check : -w n2 -n2 "./mpi.$2" check |
+            cut -d, -f1 | sort
+    }
+    for pmi in 'pmix openmpi' 'pmi2 mpich'; do
+        # shellcheck disable=SC2086
+        bare=$(het $pmi)
+        # shellcheck disable=SC2086
+        got=$(het $pmi --container=berth/mpi)
+        equal "$got" "$bare"
+        equal "$got" $'rank 0 of 3 on n1: sum 6\nrank 1 of 3 on n2: sum 6\nrank 2 of 3 on n2: sum 6'
+    done
+    nothing_left
+}
+
 @test "PMI's descriptor reaches the task, and answers in both of PMI's protocols" {
     local ask version bare
     ask='echo "$PMI_RANK $PMI_SIZE"

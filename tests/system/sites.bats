@@ -18,7 +18,8 @@ setup_file() {
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
     cp -p "$SLURM_CONF" "$BATS_FILE_TMPDIR"
-    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain,X11/' "$SLURM_CONF"
+    sed -i 's/^PrologFlags=.*/PrologFlags=Alloc,Contain,X11/
+        s/ CPUs=16 / CPUs=16 Sockets=1 CoresPerSocket=8 ThreadsPerCore=2 /' "$SLURM_CONF"
     cat >>"$SLURM_CONF" <<END
 JobContainerType=job_container/tmpfs
 TaskProlog=$ETC/task-prolog
@@ -31,8 +32,13 @@ PartitionName=cancelled Nodes=ALL MaxTime=INFINITE PreemptMode=CANCEL
 PartitionName=suspended Nodes=ALL MaxTime=INFINITE PreemptMode=SUSPEND
 END
     printf "AutoBasePath=true\nBasePath=%s\n" "$PRIVATE" >"$ETC/job_container.conf"
-    printf '#!/bin/sh\necho "export TASK_PROLOG=$SLURM_PROCID"\necho "export TMPDIR=/tmp/of-$SLURM_PROCID"\n' \
-        >"$ETC/task-prolog"
+    cat >"$ETC/task-prolog" <<'END'
+#!/bin/sh
+echo "export TASK_PROLOG=$SLURM_PROCID"
+echo "export TMPDIR=/tmp/of-$SLURM_PROCID"
+echo "unset TO_UNSET"
+[ -z "$TO_PRINT" ] || echo "print $TO_PRINT $SLURM_PROCID"
+END
     chmod 755 "$ETC/task-prolog"
     restart_slurm
 }
@@ -43,6 +49,10 @@ teardown_file() {
     umount -l "$PRIVATE"/*/* "$PRIVATE"/* "$PRIVATE" 2>/dev/null || true
     rm -rf --one-file-system "$PRIVATE"
     restore_policy
+}
+teardown() {
+    [[ -z ${X_SERVER-} ]] || kill "$X_SERVER"
+    tidy
 }
 restart_slurm() {
     local daemon
@@ -104,14 +114,37 @@ END
     nothing_left
 }
 
-@test "what TaskProlog exports reaches the program, TMPDIR included" {
+@test "what TaskProlog exports, unsets and prints is as bare, TMPDIR included" {
     local bare script='echo "$SLURM_PROCID $TASK_PROLOG $TMPDIR"'
     bare=$(as_user srun -Q -n3 -N1 sh -c "$script" | sort)
     equal "$(as_user srun -Q -n3 -N1 --container=debian sh -c "$script" | sort)" "$bare"
     equal "${bare##*$'\n'}" '2 2 /tmp/of-2'
+    export TO_UNSET=here TO_PRINT='the prolog of'
+    alike -n2 -N1 sh -c 'echo "$SLURM_PROCID ${TO_UNSET-unset}"'
+    unset TO_UNSET TO_PRINT
+    equal "$(sort <<<"$BARE")" $'0 unset\n1 unset\nthe prolog of 0\nthe prolog of 1'
     # slurmstepd makes the first task's.
     run as_user srun -Q --container=debian sh -c 'touch "$TMPDIR/file" && echo usable'
     equal "$output" usable
+}
+
+@test "with hyperthreads, CPUs are those of --cpu-bind and --hint as bare" {
+    local both
+    both=$(as_user salloc -Q -w n1 -n16 --mem=1000 bash -c '
+        show="echo \"\$SLURM_PROCID \$(grep Cpus_allowed_list /proc/self/status) \$(env | grep -E ^SLURM_CPU_BIND | sort | xargs)\""
+        for o in "" --container=debian; do
+            # The machine may have no more than one core of two threads.
+            for words in -n2\ --cpu-bind={threads,cores,sockets,rank} -n2\ --hint=multithread \
+                -n1\ --{hint=nomultithread,threads-per-core=1,ntasks-per-core=1}; do
+                echo "$words"
+                srun -Q $words $o sh -c "$show" 2>&1 | sort
+            done
+            echo ----
+        done')
+    equal "$(awk '/^----/ { n++; next } n == 1' <<<"$both")" "$(awk '/^----/ { n++; next } n < 1' <<<"$both")"
+    (($(grep -c Cpus_allowed <<<"$both") == 26)) || fail "$both"
+    contains "$both" SLURM_CPU_BIND_TYPE=
+    nothing_left
 }
 
 # x_server: starts an X server, which wants a cookie. Sets X_SERVER (its pid)
@@ -170,8 +203,6 @@ display() {
     run --separate-stderr as_user srun --x11 --container=berth/x11 --container-network=none /usr/bin/xdpyinfo
     refused --x11 "network none"
     rm "$BERTH_CONF"
-    kill "$X_SERVER"
-    wait "$X_SERVER" || true
     rm "$HOME1/.Xauthority"
     nothing_left
 }

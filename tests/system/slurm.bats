@@ -33,18 +33,20 @@ END
 @test "--export in each of its forms is as bare" {
     local form script='env | grep -E "^(OF_MINE|OTHER|NEW|SLURM_JOB_NAME|USER)=" | sort'
     export OF_MINE=mine OTHER=other
-    for form in ALL NONE NIL OF_MINE,NEW=new ALL,NEW=new,OTHER=changed NONE,NEW=new; do
+    for form in ALL NONE NIL OTHER OF_MINE,NEW=new OTHER=,NEW= ALL,NEW=new,OTHER=changed NONE,NEW=new; do
         alike --export="$form" /bin/sh -c "$script"
         [[ $form != ALL || $BARE == *OF_MINE=mine* ]] || fail "ALL is not all: $BARE"
     done
     printf '#!/bin/sh\n%s\n' "$script" >"$HOME1/job.sh"
-    for form in NONE ALL,NEW=new; do
-        as_user sbatch -Q --wait --output=bare.out --export="$form" job.sh
-        as_user sbatch -Q --wait --output=job.out --container=debian --export="$form" job.sh
+    printf 'NEW=of the file\0OTHER=\0' >"$HOME1/job.env"
+    for form in --export=NONE --export=ALL,NEW=new --export-file=job.env; do
+        as_user sbatch -Q --wait --output=bare.out "$form" job.sh
+        as_user sbatch -Q --wait --output=job.out --container=debian "$form" job.sh
         equal "$(cat "$HOME1/job.out")" "$(cat "$HOME1/bare.out")"
     done
+    contains "$(cat "$HOME1/job.out")" 'NEW=of the file'
     unset OF_MINE OTHER
-    rm "$HOME1"/{job.sh,bare.out,job.out}
+    rm "$HOME1"/{job.sh,job.env,bare.out,job.out}
 }
 
 @test "--chdir leads to the same directory as bare" {
@@ -86,13 +88,29 @@ END
     rm "$HOME1"/{in-job,job.sh,job-*.out}
 }
 
+@test "an array's variables, and files named by %A and %a, are as bare" {
+    local bare
+    array() {
+        printf '#!/bin/sh\nenv | grep ^SLURM_ARRAY | sort\necho "of $SLURM_ARRAY_TASK_ID"\n' >"$HOME1/job.sh"
+        as_user mkdir files
+        as_user sbatch -Q --wait --array=3-9:3%2 --output=files/%A_%a.out "$@" job.sh
+        (cd "$HOME1/files" && grep '' ./* | sed -E 's,\./[0-9]+,N,; s/(JOB_ID=)[0-9]+/\1N/' | sort)
+        rm -r "$HOME1/files" "$HOME1/job.sh"
+    }
+    bare=$(array)
+    equal "$(array --container=debian)" "$bare"
+    contains "$bare" 'N_9.out:SLURM_ARRAY_TASK_ID=9'
+    contains "$bare" 'N_6.out:of 6'
+    nothing_left
+}
+
 @test "--label and --unbuffered are as bare" {
     alike -N2 -n4 --label sh -c 'echo "from $SLURM_PROCID"; printf "no newline"'
     contains "$BARE" '3: from 3'
     # Each character as it comes, and not with the line.
     first() {
         timeout 20 "$QUICKSTART" run -- srun -Q --unbuffered "$@" \
-            sh -c 'printf now; sleep 1; echo later' | { read -r -N 3 -t 15 word; date +%s%N; echo "$word"; cat; date +%s%N; }
+            sh -c 'printf now; sleep 2; echo later' | { read -r -N 3 -t 15 word; date +%s%N; echo "$word"; cat; date +%s%N; }
     }
     local got
     mapfile -t got < <(first --container=debian)
@@ -101,7 +119,6 @@ END
 }
 
 @test "components of a heterogeneous step share one image, and different ones are refused" {
-    local words
     run as_user srun -Q -n1 --container=debian sh -c 'test -e /run/berth/init && echo "first $SLURM_PROCID"' : \
         -n2 --container=debian sh -c 'test -e /run/berth/init && echo "second $SLURM_PROCID"'
     equal "$(sort <<<"$output")" $'first 0\nsecond 1\nsecond 2'
@@ -118,6 +135,30 @@ END
         srun -Q --het-group=1 --container=berth/probe /probe hello
         srun -Q --het-group=0,1 --container=debian sh -c "echo \$SLURM_PROCID" | sort'
     equal "$output" $'debian\nhello\n0\n1'
+    nothing_left
+}
+
+@test "a heterogeneous batch job's steps, of one component and of both, are as bare" {
+    local bare
+    het() {
+        cat >"$HOME1/job.sh" <<END
+#!/bin/sh
+#SBATCH --output=job.out -n1 --mem=100
+#SBATCH hetjob
+#SBATCH -n2 --mem=100
+show='echo "\$SLURM_PROCID of \$SLURM_NTASKS in \$SLURM_HET_SIZE, \$(env | grep -c ^SLURM_HET_) variables"'
+for group in 0 1 0,1; do
+    echo "\$group"
+    srun $* --het-group="\$group" sh -c "\$show" | sort
+done
+END
+        as_user sbatch -Q --wait job.sh
+        cat "$HOME1/job.out"
+        rm "$HOME1"/job.{sh,out}
+    }
+    bare=$(het)
+    equal "$(het --container=debian)" "$bare"
+    equal "$(grep -c ' in 2, ' <<<"$bare")" 6
     nothing_left
 }
 
