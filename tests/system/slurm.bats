@@ -80,7 +80,6 @@ END
         equal "$(pattern "$name" --container=debian)" "$bare"
         contains "$bare" 'out 3'
     done
-    # A step's --input of each task's own hangs srun 22.05, bare as well.
     echo 'for the job' >"$HOME1/in-job"
     printf '#!/bin/sh\ncat\n' >"$HOME1/job.sh"
     as_user sbatch -Q --wait --container=debian --input=in-%x --output=job-%N.out --job-name=job job.sh
@@ -101,6 +100,32 @@ END
     equal "$(array --container=debian)" "$bare"
     contains "$bare" 'N_9.out:SLURM_ARRAY_TASK_ID=9'
     contains "$bare" 'N_6.out:of 6'
+    nothing_left
+}
+
+@test "--input named by %t, %n, %N, %j and the like is as bare" {
+    local bare name
+    cat >"$HOME1/inputs.sh" <<'END'
+for name in t{0..3} n{0,1} "N$(uname -n)" "j$SLURM_JOB_ID" "$USER-bats"; do
+    echo "of ${name/$SLURM_JOB_ID/N}" >"in-$name"
+done
+for name in in-t%t in-n%n in-N%N in-j%j in-%u-%x none; do
+    srun -Q --input="$name" "$@" sh -c 'echo "$SLURM_PROCID $(cat)"' | sort
+done
+rm in-*
+END
+    # Of Slurm's own, bare as well: besides the files, srun passes on what it
+    # reads itself, its end included, which ends slurmstepd. It gets silence.
+    exec 5<> <(:)
+    inputs() { as_user salloc -Q -J bats -N2 -n4 --ntasks-per-node=2 bash inputs.sh "$@" <&5; }
+    bare=$(inputs)
+    equal "$(inputs --container=debian)" "$bare"
+    exec 5<&-
+    equal "$(wc -l <<<"$bare")" 24
+    for name in '3 of t3' '3 of n1' '3 of N' '3 of jN' '3 of berth1-bats'; do
+        contains "$bare" "$name"
+    done
+    rm "$HOME1/inputs.sh"
     nothing_left
 }
 
