@@ -696,6 +696,11 @@ static void image_answers_that_are_refused(void **state)
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=\\ud800\"]}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":[\"/v\"]}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":{\"/v\":1,\"/v\":2}}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":\"/bin/sh\"}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":{}}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"/a\",1]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[[]]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"\\u0000\"]}}",
     };
 
     (void)state;
@@ -758,6 +763,38 @@ static void an_image_is_read(void **state)
     engine_image_clear(&image);
     engine_image_clear(&image);
     engine_image_clear(NULL);
+}
+
+// What an image runs, word by word: words are neither joined nor split.
+static void an_entry_point_is_read_word_by_word(void **state)
+{
+    static const char body[] =
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"/bin/sh\","
+        "\"-c\",\"a b\",\"\"]}}";
+    static const char *const none[] = {
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":null}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[]}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":null}",
+        "{\"Id\":\"" HEX64 "\"}",
+    };
+    struct engine_image image;
+    struct berth_err err = {0};
+
+    (void)state;
+    assert_int_equal(parse_image(body, sizeof(body) - 1, &image, &err), 0);
+    assert_int_equal(image.nentry, 4);
+    assert_string_equal(image.entry[0], "/bin/sh");
+    assert_string_equal(image.entry[1], "-c");
+    assert_string_equal(image.entry[2], "a b");
+    assert_string_equal(image.entry[3], "");
+    engine_image_clear(&image);
+    for (size_t i = 0; i < COUNT(none); i++) {
+        assert_int_equal(parse_image(none[i], strlen(none[i]), &image, &err),
+                         0);
+        assert_int_equal(image.nentry, 0);
+        engine_image_clear(&image);
+    }
 }
 
 // A container as an engine would describe it, with one field replaced.
@@ -879,6 +916,102 @@ static void a_container_is_read(void **state)
     assert_int_equal(c.pid, 0);
     assert_int_equal(c.nmounts, 0);
     assert_true(json_is_object(c.labels));
+    engine_container_clear(&c);
+}
+
+// A container of which HOST is in HostConfig, and SETTINGS is the whole of
+// NetworkSettings.
+static int parse_with(const char *host, const char *settings,
+                      struct engine_container *out, struct berth_err *err)
+{
+    char body[2048];
+
+    snprintf(body,
+             sizeof(body),
+             "{\"Id\":\"" HEX64 "\",\"Name\":\"/x1\",\"Image\":\"" HEX64
+             "\",\"State\":{\"Pid\":1,\"Running\":true},\"Config\":{},"
+             "\"HostConfig\":{\"Privileged\":false,"
+             "\"ReadonlyRootfs\":true,\"AutoRemove\":true,"
+             "\"NetworkMode\":\"host\",\"PidMode\":\"\",\"IpcMode\":\"\","
+             "\"UsernsMode\":\"\"%s},\"NetworkSettings\":%s}",
+             host,
+             settings);
+    return parse_container(body, strlen(body), out, err);
+}
+
+static void a_runtime_a_limit_and_networks_that_make_no_sense_are_refused(
+    void **state)
+{
+    static const char *const hosts[] = {
+        ",\"Runtime\":1",
+        ",\"Runtime\":null",
+        ",\"Runtime\":[\"runc\"]",
+        ",\"Runtime\":\"" HEX64 HEX64 HEX64 HEX64 "\"",
+        ",\"Runtime\":\"runc\",\"Runtime\":\"crun\"",
+        ",\"PidsLimit\":\"64\"",
+        ",\"PidsLimit\":64.0",
+        ",\"PidsLimit\":true",
+        ",\"PidsLimit\":[64]",
+        ",\"PidsLimit\":9223372036854775808",
+    };
+    static const char *const settings[] = {
+        "{\"Networks\":[\"bridge\"]}",
+        "{\"Networks\":\"bridge\"}",
+        "{\"Networks\":{\"a\":{},\"a\":{}}}",
+    };
+    struct engine_container c;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct berth_err err = {0};
+        if (parse_with(hosts[i], "null", &c, &err) == 0)
+            fail_msg("taken: %s", hosts[i]);
+        assert_int_equal(err.code, BERTH_EENGINE);
+        assert_int_not_equal(err.text[0], 0);
+    }
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        struct berth_err err = {0};
+        if (parse_with("", settings[i], &c, &err) == 0)
+            fail_msg("taken: %s", settings[i]);
+        assert_int_equal(err.code, BERTH_EENGINE);
+        assert_int_not_equal(err.text[0], 0);
+    }
+}
+
+// Podman names no runtime, and engines have several words for no limit.
+static void a_runtime_a_limit_and_networks_are_read(void **state)
+{
+    static const struct {
+        const char *host, *runtime;
+        uint64_t limit;
+    } cases[] = {
+        {"", "", 0},
+        {",\"Runtime\":\"\",\"PidsLimit\":null", "", 0},
+        {",\"Runtime\":\"runc\",\"PidsLimit\":-1", "runc", 0},
+        {",\"Runtime\":\"crun\",\"PidsLimit\":0", "crun", 0},
+        {",\"PidsLimit\":64", "", 64},
+        {",\"PidsLimit\":9223372036854775807", "", INT64_MAX},
+    };
+    struct engine_container c;
+    struct berth_err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(parse_with(cases[i].host, "null", &c, &err), 0);
+        assert_string_equal(c.runtime, cases[i].runtime);
+        assert_int_equal(c.pids_limit, cases[i].limit);
+        assert_int_equal(c.nnetworks, 0);
+        engine_container_clear(&c);
+    }
+    assert_int_equal(parse_with("", "{\"Networks\":null}", &c, &err), 0);
+    assert_int_equal(c.nnetworks, 0);
+    engine_container_clear(&c);
+    assert_int_equal(
+        parse_with("", "{\"Networks\":{\"one\":{\"IPAddress\":\"\"},"
+                       "\"two\":null}}", &c, &err), 0);
+    assert_int_equal(c.nnetworks, 2);
+    assert_string_equal(c.networks[0], "one");
+    assert_string_equal(c.networks[1], "two");
     engine_container_clear(&c);
 }
 
@@ -1023,8 +1156,12 @@ int main(void)
         cmocka_unit_test(image_answers_that_are_refused),
         cmocka_unit_test(lists_and_strings_that_are_too_long_are_refused),
         cmocka_unit_test(an_image_is_read),
+        cmocka_unit_test(an_entry_point_is_read_word_by_word),
         cmocka_unit_test(container_answers_that_are_refused),
         cmocka_unit_test(a_container_is_read),
+        cmocka_unit_test(
+            a_runtime_a_limit_and_networks_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_runtime_a_limit_and_networks_are_read),
         cmocka_unit_test(version_numbers_are_read_strictly),
     };
 
