@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "stepd/inside.h"
 #include "stepd/listen.h"
 #include "stepd/outfit.h"
+#include "stepd/peer.h"
 #include "stepd/ruling.h"
 #include "stepd/supply.h"
 
@@ -93,19 +93,16 @@ static int await_init(struct making *m, struct berth_err *err)
                                "the container ended before its tasks began");
             continue;
         }
-        struct ucred peer = {0};
-        socklen_t len = sizeof(peer);
-        int fd = accept4(m->supply.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
+        struct peer peer;
+        if (peer_accept(m->supply.listener, &peer) < 0)
             continue;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-            peer.pid == m->seen.pid && listen_timeout(fd) == 0 &&
-            wire_recv(fd, &in, 0) == 1) {
+        if (peer.pid == m->seen.pid && listen_timeout(peer.conn) == 0 &&
+            wire_recv(peer.conn, &in, 0) == 1) {
             wire_close(&in);
             if (in.msg.type == WIRE_HELLO)
-                return fd;
+                return peer_take(&peer);
         }
-        close(fd);
+        peer_close(&peer);
     }
     return err_set(err, BERTH_ETIMEOUT,
                    "the container did not come up within %d seconds",

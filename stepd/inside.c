@@ -14,7 +14,6 @@
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -357,15 +356,14 @@ static _Noreturn void attach(int terminal, int theirs, int container)
     _exit(0);
 }
 
-int inside_attach(pid_t pid, pid_t task, int conn, uid_t uid, bool *done,
+int inside_attach(pid_t pid, const struct peer *task, bool *done,
                   struct berth_err *err)
 {
-    int terminal = open_terminal(task, uid);
-    int theirs = *done ? -1 : open_namespace(task);
+    int terminal = open_terminal(task->pid, task->uid);
+    int theirs = *done ? -1 : open_namespace(task->pid);
     int container = -1, status = 0, rc = 0;
-    struct pollfd alive = {.fd = conn};
 
-    if (poll(&alive, 1, 0) != 0) {
+    if (!peer_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
     } else if (terminal >= 0 || theirs >= 0) {
         container = open_proc(pid, "ns/mnt", O_RDONLY);

@@ -8,12 +8,12 @@
 #define BERTH_INSIDE_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "core/err.h"
 #include "core/request.h"
-#include "stepd/identity.h"
 #include "stepd/attach.h"
+#include "stepd/identity.h"
+#include "stepd/peer.h"
 
 // In the container whose first process is PID: gives its root nodev, and
 // each mount of REQUEST nosuid and nodev (an engine that makes a mount
@@ -28,13 +28,12 @@ int inside_prepare(pid_t pid, const struct request *request,
 
 // Gives that container what the Slurm task TASK has of the node beyond the
 // step's mounts: as /dev/console the terminal that is its standard input, if
-// it is user UID's; and, where Slurm has put the task into a mount namespace
+// it is its user's; and, where Slurm has put the task into a mount namespace
 // of the job's (job_container/tmpfs), the job's own /tmp, /var/tmp and
-// /dev/shm. TASK is the task's pid as long as nothing has come on its
-// connection CONN, nor its end. DONE says whether an earlier task of the step
+// /dev/shm. DONE says whether an earlier task of the step
 // has brought the directories, and receives whether they are there. 0, or -1
 // with ERR set.
-int inside_attach(pid_t pid, pid_t task, int conn, uid_t uid, bool *done,
+int inside_attach(pid_t pid, const struct peer *task, bool *done,
                   struct berth_err *err);
 
 #endif

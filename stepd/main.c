@@ -35,6 +35,7 @@
 #include "stepd/journal.h"
 #include "stepd/link.h"
 #include "stepd/listen.h"
+#include "stepd/peer.h"
 #include "stepd/place.h"
 #include "stepd/store.h"
 
@@ -202,7 +203,7 @@ static bool hear_plugin(struct stepd *d, char *buf)
 
 // Says whether PEER is a task of the step that has not been here yet: its
 // pid may be another process's later.
-static bool is_task(struct stepd *d, const struct ucred *peer)
+static bool is_task(struct stepd *d, const struct peer *peer)
 {
     for (size_t i = 0; i < d->ntasks; i++)
         if (d->tasks[i] == peer->pid && peer->uid == d->step.uid) {
@@ -252,13 +253,6 @@ out:
     return pair[0];
 }
 
-static bool has_hung_up(int fd)
-{
-    struct pollfd p = {.fd = fd};
-
-    return poll(&p, 1, 0) != 0;
-}
-
 static void refuse(struct stepd *d, int conn, struct berth_err *why)
 {
     err_scrub(why->text);
@@ -296,8 +290,9 @@ static void advise(struct stepd *d, int conn, pid_t task)
     warn(conn, text);
 }
 
-static void hand_over(struct stepd *d, int conn, pid_t task)
+static void hand_over(struct stepd *d, const struct peer *task)
 {
+    int conn = task->conn;
     struct berth_err err = {0};
     int zero = 0;
 
@@ -305,13 +300,12 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = inside_attach(d->container.pid, task, conn, d->step.uid,
-                             &d->attached, &err) < 0
+    int link = inside_attach(d->container.pid, task, &d->attached, &err) < 0
                    ? -1
-                   : fork_inside(d, task, &err);
+                   : fork_inside(d, task->pid, &err);
     // If the task has died, its pid may be another process's by now, and
     // what was placed like it must not run.
-    if (link >= 0 && has_hung_up(conn)) {
+    if (link >= 0 && !peer_lives(task)) {
         close(link);
         return;
     }
@@ -319,30 +313,28 @@ static void hand_over(struct stepd *d, int conn, pid_t task)
         refuse(d, conn, &err);
         return;
     }
-    advise(d, conn, task);
+    advise(d, conn, task->pid);
     // What a rule would have refused, once for the step on this node.
     if (d->container.warning[0])
         warn(conn, d->container.warning);
     d->container.warning[0] = 0;
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
     int fds[] = {link, d->overlay};
-    wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2, MSG_DONTWAIT);
+    wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2,
+              MSG_DONTWAIT);
     close(link);
 }
 
 static void hear_task(struct stepd *d, char *buf)
 {
-    struct ucred peer = {0};
-    socklen_t len = sizeof(peer);
-    int conn = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+    struct peer peer;
 
-    if (conn < 0)
+    if (peer_accept(d->listener, &peer) < 0)
         return;
     // The plugin told of this task before it let it run.
-    if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-        hear_plugin(d, buf) && is_task(d, &peer))
-        hand_over(d, conn, peer.pid);
-    close(conn);
+    if (hear_plugin(d, buf) && is_task(d, &peer))
+        hand_over(d, &peer);
+    peer_close(&peer);
 }
 
 // Until the step is over.
