@@ -152,17 +152,6 @@ no_traces() { [[ -z $(traces) ]]; }
 no_cgroups() { [[ -z $(left_cgroups) ]]; }
 left_cgroups() { cgroups | grep -vxFf "$BATS_FILE_TMPDIR/cgroups" || true; }
 
-# Podman itself leaves an empty cgroup once in some hundred containers, where
-# its own clean-up and a removal meet. That is said, and done away with.
-forgive_podman() {
-    local dir
-    while read -r dir; do
-        if [[ $dir == */libpod_parent/* && -z $(cat "$dir/cgroup.procs") ]] &&
-            rmdir "$dir"; then
-            echo "# Podman has left the empty cgroup $dir" >&3
-        fi
-    done < <(left_cgroups) 2>/dev/null
-}
 no_jobs() { [[ -z $(squeue -hn bats -o %i) ]]; }
 no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
 all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
@@ -180,7 +169,6 @@ forgive_cgroups() {
 nothing_left() {
     poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn bats)"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
-    poll 3 no_cgroups || forgive_podman
     poll "$SOON" no_cgroups || fail "cgroups left: $(left_cgroups)"
     poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
