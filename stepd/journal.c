@@ -18,6 +18,9 @@
 
 #include "core/utf8.h"
 
+// A file in the step's directory.
+#define WILL "journal"
+
 // A string of TEXT that is safe to show: jansson escapes what is below a
 // space and, as it is asked to, what is beyond ASCII. DEL is left.
 static json_t *safe_string(const char *text)
@@ -199,15 +202,35 @@ static void write_line(const struct journal *journal, const char *event,
     json_decref(line);
 }
 
+// What there is to say at the end, if this process can't.
+static void leave_will(const struct journal *journal)
+{
+    int fd = openat(journal->dir, WILL,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    json_t *will = json_pack("{s:s, s:s, s:O}",
+                             "to", journal->to ? journal->to : "syslog",
+                             "verdict", journal->verdict,
+                             "facts", journal->facts);
+
+    if (fd >= 0 && will)
+        json_dumpfd(will, fd, JSON_COMPACT);
+    if (fd >= 0)
+        close(fd);
+    json_decref(will);
+}
+
 void journal_allow(struct journal *journal)
 {
     journal->verdict = "allow";
     write_line(journal, "allow", NULL, NULL, -1);
 }
 
-void journal_start(struct journal *journal)
+void journal_start(struct journal *journal, int dir)
 {
     journal->started = true;
+    journal->dir = dir;
+    leave_will(journal);
     clock_gettime(CLOCK_MONOTONIC, &journal->start);
     write_line(journal, "start", NULL, NULL, -1);
 }
@@ -232,10 +255,33 @@ void journal_end(struct journal *journal, const char *exit)
     if (!journal->started)
         return;
     journal->started = false;
+    unlinkat(journal->dir, WILL, 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
     write_line(journal, "end", exit, NULL,
                (now.tv_sec - journal->start.tv_sec) * 1000LL +
                    (now.tv_nsec - journal->start.tv_nsec) / 1000000);
+}
+
+void journal_end_for(int dir)
+{
+    int fd = openat(dir, WILL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *will =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    const char *to, *verdict;
+    json_t *facts;
+
+    if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
+                    "facts", &facts) == 0 &&
+        json_is_object(facts)) {
+        const struct journal journal = {
+            .to = (char *)to, .facts = facts, .verdict = verdict};
+        write_line(&journal, "end", "killed", NULL, -1);
+    }
+    if (fd >= 0) {
+        unlinkat(dir, WILL, 0);
+        close(fd);
+    }
+    json_decref(will);
 }
 
 void journal_close(struct journal *journal)

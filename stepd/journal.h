@@ -27,6 +27,7 @@ struct journal {
     const char *verdict; // NULL until there is one
     bool started;
     struct timespec start;
+    int dir; // of the step, once it is started
 };
 
 // Notes the facts of STEP, and its user's name (NULL: unknown). Some of STEP
@@ -46,14 +47,18 @@ void journal_rule(struct journal *journal, const struct rule *rule);
 
 // All that was asked for is allowed.
 void journal_allow(struct journal *journal);
-// The container is there, and tasks can begin.
-void journal_start(struct journal *journal);
+// The container is there, and tasks can begin. In DIR, the step's directory
+// (stepd/store.h), goes what journal_end_for needs, until the end.
+void journal_start(struct journal *journal, int dir);
 // There will be no container. If no verdict was given yet, and WHY says that
 // somebody's words are at fault, it is a denial; else it failed.
 void journal_fail(struct journal *journal, const struct berth_err *why);
-// The container is gone. EXIT is "step", as the step is over, or
-// "container", as it ended by itself. Without a start nothing is written.
+// The container goes. EXIT is "step", as the step is over, or "container",
+// as it ended by itself. Without a start nothing is written.
 void journal_end(struct journal *journal, const char *exit);
+// The same, with "killed", for a berth-stepd that was killed before it could:
+// nothing is written if none was that left the step's directory DIR.
+void journal_end_for(int dir);
 
 void journal_close(struct journal *journal);
 

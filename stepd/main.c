@@ -177,7 +177,7 @@ static int bring_up(struct stepd *d, struct berth_err *err)
         return err->code ? -1 : err_set(err, BERTH_ESYS, "the container died");
     }
     d->up = true;
-    journal_start(&d->journal);
+    journal_start(&d->journal, d->store.dir);
     return 0;
 }
 
@@ -422,8 +422,8 @@ int main(void)
         sleep_ms(YIELD_MS);
     }
     container_close(&d.container);
-    clean_up(&d.store);
     journal_end(&d.journal, "step");
+    clean_up(&d.store);
     journal_close(&d.journal);
     place_clear(&d.place);
     step_clear(&d.step);

@@ -24,6 +24,7 @@
 
 #include "core/procfs.h"
 #include "engine/engine.h"
+#include "stepd/journal.h"
 
 // How long a container of which nothing is known may take to appear after
 // its berth-stepd was killed in the middle of the create request.
@@ -500,7 +501,8 @@ static int remove_container(const struct store_step *step,
 // given up on them by then.
 static void remove_cgroups(const struct store_step *step)
 {
-    int fd = openat(step->dir, STORE_CGROUPS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(step->dir, STORE_CGROUPS,
+                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     char *line = NULL;
     size_t cap = 0;
@@ -573,6 +575,7 @@ static int remove_entries(const struct store_step *step,
 
 int store_step_remove(struct store_step *step, struct berth_err *err)
 {
+    journal_end_for(step->dir);
     if (remove_container(step, err) < 0)
         return -1;
     remove_cgroups(step);

@@ -114,10 +114,11 @@ int store_record_read(const struct store_step *step, struct store_record *out,
 // container's own cgroups, one a line.
 #define STORE_CGROUPS "cgroups"
 
-// Removes the container of the record, if it exists and carries the
-// record's nonce, then what its engine left of its cgroups, the staged mounts, then the directory, and closes
-// STEP. 0; or -1 with ERR set, what is left still on record, and STEP open
-// for another try.
+// Writes the end of a step whose berth-stepd was killed to the audit log
+// (stepd/journal.h). Removes the container of the record, if it exists and
+// carries the record's nonce, then what its engine left of its cgroups, the
+// staged mounts, then the directory, and closes STEP. 0; or -1 with ERR set,
+// what is left still on record, and STEP open for another try.
 int store_step_remove(struct store_step *step, struct berth_err *err);
 
 // Calls VISIT for each step's directory of NODE. Stops where VISIT returns

@@ -141,6 +141,25 @@ await_lines() {
     nothing_left
 }
 
+@test "a step whose berth-stepd is killed has its end, from whoever removes what it left" {
+    local lines
+    start_step --container=debian sh -c "$(waiter)"
+    kill -KILL "$(pids berth-stepd)"
+    await_step
+    lines=$(await_lines 3)
+    equal "$(entries job event verdict exit user <<<"${lines##*$'\n'}")" "$JOB|end|allow|killed|berth1"
+
+    # With slurmstepd, it is the epilog.
+    start_step --container=debian sh -c "$(waiter)"
+    kill -KILL "$(pgrep -f "^slurmstepd: \[$JOB.0\]")" "$(pids berth-stepd)"
+    scancel "$JOB"
+    await_step 30
+    lines=$(await_lines 6)
+    equal "$(entries job event verdict exit user <<<"${lines##*$'\n'}")" "$JOB|end|allow|killed|berth1"
+    forgive_cgroups
+    nothing_left 30
+}
+
 @test "what a user writes makes no line of its own, nor any character a terminal minds (threat 67)" {
     local name lines
     for name in $'debian\n{"event":"allow","verdict":"allow"}' $'a\r\e[2J\e]0;x\a' \

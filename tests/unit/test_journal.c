@@ -218,7 +218,7 @@ static void an_allowed_step_has_three_lines_with_all_that_is_known(void **state)
     journal_note(&journal, "cluster", "c");
     journal_note(&journal, "partition", "main");
     journal_allow(&journal);
-    journal_start(&journal);
+    journal_start(&journal, -1);
     usleep(20000);
     journal_end(&journal, "step");
     journal_end(&journal, "step");
@@ -314,7 +314,7 @@ static void what_is_no_file_does_not_hold_it_up(void **state)
     journal_allow(&journal);
     // With a reader it could be written.
     int fd = open(path, O_RDONLY | O_NONBLOCK);
-    journal_start(&journal);
+    journal_start(&journal, -1);
     char byte;
     assert_int_equal(read(fd, &byte, 1), 0);
     close(fd);
@@ -331,7 +331,7 @@ static void a_file_that_cannot_be_written_fails_nothing(void **state)
     journal_send_to(&journal, "/nonexistent/audit");
     journal_allow(&journal);
     journal_send_to(&journal, "/dev/full");
-    journal_start(&journal);
+    journal_start(&journal, -1);
     journal_end(&journal, "step");
     journal_close(&journal);
 }
@@ -369,6 +369,58 @@ static void lines_of_several_steps_do_not_mix(void **state)
         json_decref(lines[i]);
 }
 
+static void the_end_of_one_that_was_killed_is_written_once_by_another(
+    void **state)
+{
+    struct journal journal;
+    json_t *lines[5];
+
+    (void)state;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    begin(&journal);
+    journal_note(&journal, "name", "docker.io/library/debian:latest");
+    journal_allow(&journal);
+    journal_end_for(fd); // there is no start
+    journal_start(&journal, fd);
+    journal_close(&journal);
+    journal_end_for(fd);
+    journal_end_for(fd);
+    assert_int_equal(read_log(lines, 5), 3);
+    assert_string_equal(text_of(lines[2], "event"), "end");
+    assert_string_equal(text_of(lines[2], "exit"), "killed");
+    assert_string_equal(text_of(lines[2], "verdict"), "allow");
+    assert_string_equal(text_of(lines[2], "user"), "alice");
+    assert_string_equal(text_of(lines[2], "step"), "3");
+    assert_string_equal(text_of(lines[2], "name"),
+                        "docker.io/library/debian:latest");
+    assert_null(json_object_get(lines[2], "seconds"));
+    for (size_t i = 0; i < 3; i++)
+        json_decref(lines[i]);
+    close(fd);
+}
+
+static void the_end_of_one_that_said_so_is_written_by_no_other(void **state)
+{
+    struct journal journal;
+    json_t *lines[5];
+
+    (void)state;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    begin(&journal);
+    journal_allow(&journal);
+    journal_start(&journal, fd);
+    journal_end(&journal, "step");
+    journal_close(&journal);
+    journal_end_for(fd);
+    assert_int_equal(read_log(lines, 5), 3);
+    assert_string_equal(text_of(lines[2], "exit"), "step");
+    for (size_t i = 0; i < 3; i++)
+        json_decref(lines[i]);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +433,11 @@ int main(void)
         cmocka_unit_test_teardown(
             an_allowed_step_has_three_lines_with_all_that_is_known,
             remove_log),
+        cmocka_unit_test_teardown(
+            the_end_of_one_that_was_killed_is_written_once_by_another,
+            remove_log),
+        cmocka_unit_test_teardown(
+            the_end_of_one_that_said_so_is_written_by_no_other, remove_log),
         cmocka_unit_test_teardown(a_step_of_which_little_is_known_has_its_line,
                                   remove_log),
         cmocka_unit_test_teardown(the_file_is_its_owners_alone, remove_log),
