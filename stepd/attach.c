@@ -227,7 +227,7 @@ static int make_places(struct attach *out, int dir, struct berth_err *err)
         entry->nested = attach_holds(out, entry->target);
         snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
         if (!entry->nested &&
-            stage_make(dir, entry->name, entry->is_dir, err) < 0)
+            stage_place(dir, entry->name, entry->is_dir, err) < 0)
             return -1;
     }
     return 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -27,6 +29,7 @@
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "core/mounts.h"
 
 static int write_all(int fd, const char *data, size_t len)
 {
@@ -123,63 +126,93 @@ static int open_place(const char *path, const struct request *request)
     return fd;
 }
 
-static int lay_over(const struct attach_entry *entry,
-                    const struct request *request)
+// A symbolic link of the image's, or in a directory that is mounted, can lead
+// a mount elsewhere than it was asked for: that must be allowed as well. PLACE
+// is what TARGET led to, and SELF the directory of this process's descriptors.
+static int judge_place(int self, int place, const char *target,
+                       struct berth_err *err)
 {
-    int fd = open_place(entry->target, request);
+    char name[16], real[PATH_MAX], quote[2][ERR_QUOTE_MAX];
 
-    return fd < 0 ? -1
-                  : (int)syscall(SYS_move_mount, entry->tree, "", fd, "",
-                                 MOVE_MOUNT_F_EMPTY_PATH |
-                                     MOVE_MOUNT_T_EMPTY_PATH);
+    snprintf(name, sizeof(name), "%d", place);
+    ssize_t n = readlinkat(self, name, real, sizeof(real));
+    if (n < 0 || n == sizeof(real))
+        return err_set(err, BERTH_ESYS, "finding a mount's place: %m");
+    real[n] = 0;
+    if (strcmp(real, target) == 0 ||
+        (mount_target_is_free(target) ? mount_target_is_free(real)
+                                      : mount_target_ok(real)))
+        return 0;
+    err_quote(target, quote[0], sizeof(quote[0]));
+    err_quote(real, quote[1], sizeof(quote[1]));
+    return err_set(err, BERTH_EINVAL,
+                   "%s leads to %s in this container, where nothing can be "
+                   "mounted: choose another place, or another image",
+                   quote[0], quote[1]);
 }
 
-// What the child exits with: a mount's number behind these.
-enum { PREPARED = 0, UNPREPARED = 1, NO_PLACE = 2 };
-
-// The child. Nothing of libc that could load or look up anything is called
-// from here on: "/" is the image's.
-static _Noreturn void prepare(int ns, const struct request *request,
-                              const struct attach *mounts, int passwd,
-                              int group)
+static int judge_tmpfs(int self, const char *target, struct berth_err *err)
 {
-    if (setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
-        _exit(UNPREPARED);
-    for (size_t i = 0; i < request->nmounts; i++)
-        if (!attach_covers(mounts, request->mounts[i].target) &&
-            seal_mount(&request->mounts[i]) < 0)
-            _exit(UNPREPARED);
-    for (size_t i = 0; i < mounts->n; i++)
-        if (lay_over(&mounts->v[i], request) < 0)
-            _exit(NO_PLACE + (int)i);
-    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
-        append_file(tree, "etc/group", group) < 0)
-        _exit(UNPREPARED);
-    _exit(PREPARED);
+    int place = open_inside(target);
+
+    if (place < 0)
+        return err_set(err, BERTH_ESYS, "there is no %s", target);
+    int rc = judge_place(self, place, target, err);
+    close(place);
+    return rc;
 }
 
-static int explain(int status, const struct attach *mounts,
-                   struct berth_err *err)
+static int lay_over(const struct attach_entry *entry, int self,
+                    const struct request *request, struct berth_err *err)
 {
-    size_t i = WIFEXITED(status) && WEXITSTATUS(status) >= NO_PLACE
-                   ? (size_t)WEXITSTATUS(status) - NO_PLACE
-                   : mounts->n;
+    int place = open_place(entry->target, request);
 
-    if (i >= mounts->n)
-        return err_set(err, BERTH_ESYS,
-                       "the container cannot be prepared from within");
+    if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
+        return -1;
+    if (place >= 0 && syscall(SYS_move_mount, entry->tree, "", place, "",
+                              MOVE_MOUNT_F_EMPTY_PATH |
+                                  MOVE_MOUNT_T_EMPTY_PATH) == 0) {
+        close(place);
+        return 0;
+    }
     return err_set(err, BERTH_EINVAL,
                    "nothing can be mounted at %s in the container, because %s "
                    "no such %s: %s",
-                   mounts->v[i].target,
-                   mounts->v[i].nested ? "the directory that is mounted above "
-                                         "it has"
-                                       : "there is",
-                   mounts->v[i].is_dir ? "directory" : "file",
-                   mounts->v[i].nested ? "make it there first"
-                                       : "tell your administrator");
+                   entry->target,
+                   entry->nested ? "the directory that is mounted above it has"
+                                 : "there is",
+                   entry->is_dir ? "directory" : "file",
+                   entry->nested ? "make it there first"
+                                 : "tell your administrator");
+}
+
+// In the child. Nothing of libc that could load or look up anything is called
+// from here on: "/" is the image's.
+static int prepare(int ns, const struct request *request,
+                   const struct attach *mounts, int passwd, int group,
+                   struct berth_err *err)
+{
+    int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    err_set(err, BERTH_ESYS, "the container cannot be prepared from within");
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
+        return -1;
+    for (size_t i = 0; i < request->ntmpfs; i++)
+        if (judge_tmpfs(self, request->tmpfs[i].target, err) < 0)
+            return -1;
+    for (size_t i = 0; i < mounts->n; i++)
+        if (lay_over(&mounts->v[i], self, request, err) < 0)
+            return -1;
+    for (size_t i = 0; i < request->nmounts; i++)
+        if (!attach_covers(mounts, request->mounts[i].target) &&
+            seal_mount(&request->mounts[i]) < 0)
+            return -1;
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
+                   append_file(tree, "etc/group", group) < 0
+               ? -1
+               : 0;
 }
 
 int inside_prepare(pid_t pid, const struct request *request,
@@ -189,7 +222,12 @@ int inside_prepare(pid_t pid, const struct request *request,
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, status = -1, rc = -1;
     char path[64];
+    // Which the child fills.
+    struct berth_err *why = mmap(NULL, sizeof(*why), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+    if (why == MAP_FAILED)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
     int ns = open(path, O_RDONLY | O_CLOEXEC);
     int passwd = openat(dir, "passwd", flags);
@@ -202,13 +240,13 @@ int inside_prepare(pid_t pid, const struct request *request,
     }
     pid_t child = fork();
     if (child == 0)
-        prepare(ns, request, mounts, passwd, group);
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-        explain(status, mounts, err);
-        goto out;
-    }
-    rc = 0;
+        _exit(prepare(ns, request, mounts, passwd, group, why) < 0);
+    if (child >= 0 && waitpid(child, &status, 0) == child && status == 0)
+        rc = 0;
+    else
+        err_set(err, why->code ? why->code : BERTH_ESYS, "%s", why->text);
 out:
+    munmap(why, sizeof(*why));
     if (ns >= 0)
         close(ns);
     if (passwd >= 0)

@@ -18,7 +18,8 @@
 // In the container whose first process is PID: gives its root nodev, and
 // each mount of REQUEST nosuid and nodev (an engine that makes a mount
 // read-only forgets them), and read-only where asked; lays MOUNTS over their
-// places; and writes IDENTITY's lines, with the image's own behind them, to
+// places, if a symbolic link leads none, nor a tmpfs, to where a mount may not
+// be; and writes IDENTITY's lines, with the image's own behind them, to
 // the files "passwd" and "group" of the directory DIR, which are mounted over
 // the image's. 0, or -1 with ERR set.
 int inside_prepare(pid_t pid, const struct request *request,

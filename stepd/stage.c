@@ -378,10 +378,24 @@ int stage_copy(int fd, bool readonly, struct berth_err *err)
     return -1;
 }
 
-int stage_make(int dir, const char *name, bool is_dir, struct berth_err *err)
+static int make(int dir, const char *name, bool is_dir, struct berth_err *err)
 {
     if (is_dir ? mkdirat(dir, name, 0700) < 0
                : mknodat(dir, name, S_IFREG | 0600, 0) < 0)
+        return err_set(err, BERTH_ESYS, "making %s: %m", name);
+    return 0;
+}
+
+int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err)
+{
+    char path[64];
+
+    if (make(dir, name, is_dir, err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+    if (is_dir && syscall(SYS_mount, "tmpfs", path, "tmpfs",
+                          MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                          "mode=0711,size=64k,nr_inodes=1k") < 0)
         return err_set(err, BERTH_ESYS, "making %s: %m", name);
     return 0;
 }
@@ -393,7 +407,7 @@ int stage_bind(int fd, int dir, const char *name, bool readonly,
 
     if (fstat(fd, &st) < 0)
         return err_set(err, BERTH_ESYS, "staging %s: %m", name);
-    if (stage_make(dir, name, S_ISDIR(st.st_mode), err) < 0)
+    if (make(dir, name, S_ISDIR(st.st_mode), err) < 0)
         return -1;
     int tree = stage_copy(fd, readonly, err);
     if (tree < 0)

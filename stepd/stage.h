@@ -67,12 +67,13 @@ int stage_judge_made(int fd, const char *path, uid_t uid,
 // (mount_setattr).
 int stage_copy(int fd, bool readonly, struct berth_err *err);
 
-// Makes NAME in the directory DIR, empty, as a directory or as a file.
-// 0, or -1 with ERR set.
-int stage_make(int dir, const char *name, bool is_dir, struct berth_err *err);
+// Makes NAME in the directory DIR, empty, as a file or as a directory in
+// memory: an image's symbolic links can lead an engine to make something in
+// it, which then goes with it. 0, or -1 with ERR set.
+int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err);
 
-// Both: what FD is open on, a file or directory of root's own, is then at
-// NAME in DIR. 0, or -1 with ERR set.
+// Makes NAME in the directory DIR: what FD is open on, a file or directory of
+// root's own. 0, or -1 with ERR set.
 int stage_bind(int fd, int dir, const char *name, bool readonly,
                struct berth_err *err);
 

@@ -48,9 +48,10 @@ static const char *const never[] = {
     BERTH_STATEDIR,
     NULL,
 };
+
 // Adds a mount whose source is NAME in the store's directory.
 static int add_mount(struct supply *s, const char *name, const char *target,
-                     struct berth_err *err)
+                     bool readonly, struct berth_err *err)
 {
     char *path = NULL;
 
@@ -60,7 +61,7 @@ static int add_mount(struct supply *s, const char *name, const char *target,
                        "a container can have %d mounts: ask for fewer",
                        BERTH_MOUNTS_MAX);
     s->paths[s->n] = path;
-    s->mounts[s->n++] = (struct request_mount){path, target, true};
+    s->mounts[s->n++] = (struct request_mount){path, target, readonly};
     return 0;
 }
 
@@ -69,7 +70,7 @@ static int stage(struct supply *s, int fd, const char *name,
 {
     return stage_bind(fd, s->store->dir, name, true, err) < 0
                ? -1
-               : add_mount(s, name, target, err);
+               : add_mount(s, name, target, true, err);
 }
 
 // The mounts that the decision has.
@@ -108,10 +109,12 @@ static int stage_decided(struct supply *s, const struct step *step,
                      s->store->dir, &s->attach, err) < 0)
         goto out;
     rc = 0;
+    // Writable, as nobody sees them: what an image's symbolic links lead the
+    // engine to make there is to fail in inside_prepare, which can say why.
     for (size_t i = 0; rc == 0 && i < s->attach.n; i++)
         if (!s->attach.v[i].nested)
             rc = add_mount(s, s->attach.v[i].name, s->attach.v[i].target,
-                           err);
+                           false, err);
 out:
     for (size_t i = 0; i < FILES; i++)
         free(dirs[i]);

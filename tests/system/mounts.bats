@@ -112,6 +112,43 @@ END
     nothing_left
 }
 
+@test "an image's symbolic link leads a mount to no place that could not be named, and to others as it says (threat 23)" {
+    local dir=$BATS_TEST_TMPDIR/links place m
+    mkdir -p "$dir"/{etc,usr/lib,data,deep,run,var}
+    cc -static -O1 -o "$dir/probe" "$BATS_TEST_DIRNAME/probe.c"
+    ln -s usr/lib "$dir/lib"
+    for place in etc usr lib proc sys dev run run/berth data; do
+        ln -s "/$place" "$dir/to-${place##*/}"
+    done
+    ln -s ../to-usr "$dir/deep/chain"
+    ln -s /usr/../../../to-etc "$dir/deep/out"
+    ln -s ../run "$dir/var/run"
+    image berth/links "$dir"
+    linked() { as_user srun --chdir=/ --container=berth/links --container-mounts="$1" /probe "${@:2}"; }
+    conf <<<"mounts_allowed = {\"$DATA/**:rw\"}"
+    for place in to-etc to-usr to-lib to-run deep/chain deep/out to-etc/new; do
+        for m in "$DATA/a" tmpfs; do
+            run --separate-stderr linked "$m:/$place" exit 0
+            refused "/$place leads to /" "choose another place" || fail "$m:/$place"
+        done
+    done
+    # There the engine itself mounts nothing, or berth finds that its own is gone.
+    for place in to-proc to-sys to-dev to-berth; do
+        for m in "$DATA/a" tmpfs; do
+            run --separate-stderr linked "$m:/$place" exit 0
+            refused || fail "$m:/$place"
+        done
+    done
+    equal "$(linked "$DATA/a:/to-data" show /data/file)" of-a
+    equal "$(linked "$DATA/a:/var/run/mine" show /run/mine/file)" of-a
+    equal "$(linked "$DATA/a/file:/to-data/one" show /data/one)" of-a
+    # The administrator's as well.
+    conf <<<"mounts_always = {\"$DATA/a:/to-etc\"}"
+    run --separate-stderr as_user srun --chdir=/ --container=berth/links /probe exit 0
+    refused "/to-etc leads to /etc"
+    nothing_left
+}
+
 @test "the administrator's mounts: always, by default, and with variables" {
     mkdir -p "$DATA/berth1" "$DATA/$(id -u berth1)"
     conf <<END
