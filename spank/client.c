@@ -7,6 +7,8 @@
 
 #include "spank/client.h"
 
+#include <slurm/slurm_version.h>
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,16 +48,32 @@ static const char *slurm_option(const char *name)
     return opt && get ? get(opt, name) : NULL;
 }
 
+// From 23.02 on, Slurm's PMIx plugin takes a step with Slurm's own --container
+// for one of its own containers, and it does not start.
+static bool is_for_pmix(void)
+{
+    const char *mpi = SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+                          ? slurm_option("mpi")
+                          : NULL;
+
+    return mpi && strncmp(mpi, "pmix", strlen("pmix")) == 0;
+}
+
 // Makes IMAGE the value of Slurm's own --container, which squeue and sacct
-// show. Where that cannot be, they show none.
+// show, or removes that. Where that cannot be, they show none.
 static void show_image(const char *image)
 {
     void *opt = dlsym(RTLD_DEFAULT, "opt");
     int (*set)(void *, const char *, const char *, bool) =
         (int (*)(void *, const char *, const char *, bool))dlsym(
             RTLD_DEFAULT, "slurm_option_set");
+    bool (*reset)(void *, const char *) =
+        (bool (*)(void *, const char *))dlsym(RTLD_DEFAULT,
+                                              "slurm_option_reset");
 
-    if (opt && set)
+    if (opt && reset && is_for_pmix())
+        reset(opt, "container");
+    else if (opt && set)
         set(opt, "container", image, false);
 }
 
