@@ -260,7 +260,7 @@ END
 # told fails now and then.) Docker has a specification's mounts below its own,
 # so that one in /run would be hidden there.
 cdi() {
-    local device devices= at=/opt/of-cdi
+    local device devices='' at=/opt/of-cdi
     [[ $BERTH_ENGINE == docker ]] || at=/run/of-cdi
     mkdir -p /run/cdi
     for device; do
