@@ -100,10 +100,9 @@ END
     run --separate-stderr as_user srun -n3 -N1 -l --container=debian --multi-prog multi
     equal "$status" 0
     equal "$(sort <<<"$output")" "$(printf '0: container\n1: task 1 of 0\n2: task 2 of 1')"
-    # A client without the plugin sends what the node can't rewrite, where Slurm
-    # cannot put a word in front of each task (before 23.11).
+    # A client without the plugin sends what the node can't rewrite.
     run --separate-stderr bypassing srun -n3 -N1 --container=debian --multi-prog multi
-    if nm -D "$PLUGIN" | grep -q spank_prepend_task_argv; then
+    if prepends; then
         equal "$status" 0
         equal "$(sort <<<"$output")" $'container\ntask 1 of 0\ntask 2 of 1'
     else
