@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // What berth-prolog and berth-epilog share: the facts that slurmd tells
-// them, and sweeping.
+// them, and how they behave as its children.
 #ifndef BERTH_PROLOG_EPILOG_H
 #define BERTH_PROLOG_EPILOG_H
 
@@ -23,23 +23,6 @@ struct job_env {
     char slurm_conf[4096]; // or empty
 };
 bool job_env_read(struct job_env *out);
-
-// Which steps are to go.
-struct sweep {
-    const char *node;  // one, or NULL: all
-    uint32_t job;      // or 0: of any job
-    const char *step;  // "JOB.STEP", or NULL
-    bool wait;         // for a berth-stepd that is still at it; one that
-                       // does not come to an end is killed
-    bool dry_run;      // only say what would be removed
-    int left;          // result: how many could not be removed
-    int found;         // result
-};
-
-// Removes the steps whose berth-stepd is dead (or, with WAIT, all): their
-// containers, mounts and directories. Says on standard output what it
-// removed and, on standard error and to syslog, what it could not. As root.
-void sweep(struct sweep *sweep);
 
 // Sets this process up: bounds its time (after BERTH_SWEEP_MS it says so
 // and exits with STATUS), closes what it inherited, trusts no environment

@@ -13,6 +13,7 @@
 
 #include "core/step.h"
 #include "prolog-epilog/common.h"
+#include "prolog-epilog/sweep.h"
 #include "stepd/store.h"
 
 static const char usage[] =

@@ -70,6 +70,62 @@ static bool find_slurmd(char *path, size_t size)
     return false;
 }
 
+// Runs PROGRAM with the arguments ARGV and no environment. Returns what it
+// exits with, or -1.
+static int run(const char *program, char *const argv[])
+{
+    char *const none[] = {NULL};
+    int status = -1;
+
+    pid_t pid = fork();
+    if (pid == 0) {
+        execve(program, argv, none);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : -1;
+}
+
+// Says whether a step's berth-stepd is dead. What is odd is for berth-epilog
+// to complain of.
+static int is_left(void *arg, const char *name, uint32_t job, uint32_t step)
+{
+    const char *node = arg;
+    struct store_step dir;
+    struct berth_err err;
+
+    (void)job;
+    (void)step;
+    if (store_step_open(BERTH_STATEDIR, node, name, &dir, &err) < 0)
+        return err.code != BERTH_ENOTFOUND && err.code != BERTH_ETIMEOUT;
+    store_step_close(&dir);
+    return true;
+}
+
+// Has berth-epilog do it, if there is anything: what talks to the engine takes
+// longer to load than all that this program does.
+static void sweep(const struct job_env *env)
+{
+    static const char program[] = BERTH_SBINDIR "/berth-epilog";
+    char node[80];
+    char *const argv[] = {(char *)"berth-epilog", (char *)"--sweep", node,
+                          NULL};
+    struct berth_err err;
+
+    int rc = store_each_step(BERTH_STATEDIR, env->node, is_left,
+                             (void *)env->node, &err);
+    if (rc < 0)
+        complain("%s", err.text);
+    if (rc <= 0)
+        return;
+    snprintf(node, sizeof(node), "--node=%s", env->node);
+    rc = run(program, argv);
+    if (rc != 0 && rc != 1) // it has said itself what it could not remove
+        complain("%s did not remove what is left on node %s", program,
+                 env->node);
+}
+
 // Has berth-gpus ask that slurmd: no other knows for certain what a GRES
 // index of this node stands for.
 static void make_table(const struct job_env *env)
@@ -79,18 +135,12 @@ static void make_table(const struct job_env *env)
     static const char option[] = "--slurmd=";
     char *const argv[] = {(char *)"berth-gpus", (char *)"--write", node, conf,
                           slurmd, NULL};
-    char *const none[] = {NULL};
-    int status = -1;
 
     snprintf(node, sizeof(node), "--node=%s", env->node);
     snprintf(conf, sizeof(conf), "--slurm-conf=%s", env->slurm_conf);
     strcpy(slurmd, option);
-    pid_t pid = find_slurmd(slurmd + strlen(option), PATH_MAX) ? fork() : -1;
-    if (pid == 0) {
-        execve(program, argv, none);
-        _exit(127);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+    if (!find_slurmd(slurmd + strlen(option), PATH_MAX) ||
+        run(program, argv) != 0)
         complain("%s could not find out about the GPUs of node %s: steps in "
                  "containers get none",
                  program, env->node);
@@ -101,7 +151,6 @@ int main(int argc, char **argv)
     struct job_env env;
     struct store_job job = {0};
     struct berth_err err = {0};
-    struct sweep left = {0};
 
     bool have_job = job_env_read(&env);
     set_up("berth-prolog", 0);
@@ -112,8 +161,7 @@ int main(int argc, char **argv)
                 "\n");
         return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
-    left.node = env.node;
-    sweep(&left);
+    sweep(&env);
     store_jobs_expire(BERTH_STATEDIR, env.node);
     job.job = env.job;
     snprintf(job.cluster, sizeof(job.cluster), "%s", env.cluster);

@@ -37,6 +37,7 @@
 #include "stepd/listen.h"
 #include "stepd/peer.h"
 #include "stepd/place.h"
+#include "stepd/removal.h"
 #include "stepd/store.h"
 
 enum {
@@ -370,7 +371,7 @@ static void clean_up(struct store_step *store)
 {
     struct berth_err err = {0};
 
-    for (int ms = 0; store_step_remove(store, &err) < 0; ms += CLEAN_STEP_MS) {
+    for (int ms = 0; removal_run(store, &err) < 0; ms += CLEAN_STEP_MS) {
         if (ms >= CLEAN_MS) {
             err_scrub(err.text);
             syslog(LOG_ERR, "%s", err.text);
@@ -397,7 +398,8 @@ int main(void)
     if (place_init(&d.place, &err) < 0 ||
         place_leave_step(&d.place, &err) < 0 ||
         receive_facts(&d.step, buf, &err) < 0 ||
-        store_step_create(BERTH_STATEDIR, &d.step, &d.store, &err) < 0) {
+        store_step_create(BERTH_STATEDIR, &d.step, removal_run, &d.store,
+                          &err) < 0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);

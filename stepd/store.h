@@ -79,9 +79,12 @@ int store_gpus_stamp(const char *slurm_conf, struct gpu_table *table,
                      struct berth_err *err);
 
 // Makes the directory of STEP under STATE, and locks it. A directory that a
-// dead berth-stepd left there is removed first, with its container. OUT is
-// for store_step_close or store_step_remove. 0, or -1 with ERR set.
+// dead berth-stepd left there is removed first, by REMOVE, which is
+// removal_run (stepd/removal.h). OUT is for that as well, or for
+// store_step_close. 0, or -1 with ERR set.
 int store_step_create(const char *state, const struct step *step,
+                      int (*remove)(struct store_step *step,
+                                    struct berth_err *err),
                       struct store_step *out, struct berth_err *err);
 
 // Opens and locks the existing directory STATE/NODE/NAME. BERTH_ETIMEOUT:
@@ -113,13 +116,6 @@ int store_record_read(const struct store_step *step, struct store_record *out,
 // The file in a step's directory that lists the directories of the
 // container's own cgroups, one a line.
 #define STORE_CGROUPS "cgroups"
-
-// Writes the end of a step whose berth-stepd was killed to the audit log
-// (stepd/journal.h). Removes the container of the record, if it exists and
-// carries the record's nonce, then what its engine left of its cgroups, the
-// staged mounts, then the directory, and closes STEP. 0; or -1 with ERR set,
-// what is left still on record, and STEP open for another try.
-int store_step_remove(struct store_step *step, struct berth_err *err);
 
 // Calls VISIT for each step's directory of NODE. Stops where VISIT returns
 // non-zero, and returns that. No such node: 0.

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: berth's own records.
+
+#include "prolog-epilog/sweep.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "core/err.h"
+#include "prolog-epilog/common.h"
+#include "stepd/removal.h"
+#include "stepd/store.h"
+
+// How long a berth-stepd whose job is over may go on cleaning up.
+enum { GRACE_MS = 20000, POLL_MS = 20 };
+
+static long long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+// Opens the step once its berth-stepd has let go of it. One that takes too
+// long is killed.
+static int open_when_over(const char *node, const char *name,
+                          struct store_step *out, struct berth_err *err)
+{
+    long long end = now_ms() + GRACE_MS;
+    bool killed = false;
+
+    for (;;) {
+        if (store_step_open(BERTH_STATEDIR, node, name, out, err) == 0)
+            return 0;
+        if (err->code != BERTH_ETIMEOUT)
+            return -1;
+        if (now_ms() >= end) {
+            if (killed)
+                return -1;
+            pid_t pid = store_step_holder(BERTH_STATEDIR, node, name);
+            if (pid > 1)
+                kill(pid, SIGKILL);
+            killed = true;
+            end = now_ms() + 1000;
+        }
+        sleep_ms(POLL_MS);
+    }
+}
+
+static void remove_step(struct sweep *sweep, const char *node,
+                        const char *name)
+{
+    struct store_step step;
+    struct berth_err err = {0};
+    int rc = sweep->wait ? open_when_over(node, name, &step, &err)
+                         : store_step_open(BERTH_STATEDIR, node, name, &step,
+                                           &err);
+
+    // Gone by itself, or alive and none of this sweep's business.
+    if (rc < 0 && (err.code == BERTH_ENOTFOUND ||
+                   (err.code == BERTH_ETIMEOUT && !sweep->wait)))
+        return;
+    sweep->found++;
+    if (rc == 0 && sweep->dry_run) {
+        printf("would remove what is left of step %s on node %s\n", name,
+               node);
+        store_step_close(&step);
+        return;
+    }
+    if (rc == 0 && (rc = removal_run(&step, &err)) < 0)
+        store_step_close(&step);
+    if (rc == 0) {
+        printf("removed what was left of step %s on node %s\n", name, node);
+        syslog(LOG_NOTICE, "removed what was left of step %s on node %s",
+               name, node);
+    } else {
+        sweep->left++;
+        complain("what is left of step %s on node %s cannot be removed: %s",
+                 name, node, err.text);
+    }
+}
+
+struct visit {
+    struct sweep *sweep;
+    const char *node;
+};
+
+static int visit_step(void *arg, const char *name, uint32_t job,
+                      uint32_t step)
+{
+    struct visit *v = arg;
+
+    (void)step;
+    if ((v->sweep->job == 0 || v->sweep->job == job) &&
+        (!v->sweep->step || strcmp(v->sweep->step, name) == 0))
+        remove_step(v->sweep, v->node, name);
+    return 0;
+}
+
+static void sweep_node(struct sweep *sweep, const char *node)
+{
+    struct visit v = {sweep, node};
+    struct berth_err err = {0};
+
+    if (store_each_step(BERTH_STATEDIR, node, visit_step, &v, &err) < 0) {
+        sweep->left++;
+        complain("%s", err.text);
+    }
+}
+
+void sweep(struct sweep *sweep)
+{
+    if (sweep->node) {
+        sweep_node(sweep, sweep->node);
+        return;
+    }
+    DIR *d = opendir(BERTH_STATEDIR);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            sweep_node(sweep, e->d_name);
+    if (d)
+        closedir(d);
+}

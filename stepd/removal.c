@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the records of a step, which only root can write, and the engine's
+// word on containers, of which others may look like berth's.
+
+#include "stepd/removal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/procfs.h"
+#include "engine/engine.h"
+#include "stepd/journal.h"
+
+// How long a container of which nothing is known may take to appear after
+// its berth-stepd was killed in the middle of the create request.
+enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
+
+// How long the last process of a container that is gone may take to leave
+// its cgroups.
+enum { EMPTY_MS = 2000, EMPTY_STEP_MS = 10 };
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+// Finds the container of RECORD. One whose label does not hold the record's
+// nonce is somebody else's and counts as not found.
+static int find_container(struct engine *engine,
+                          const struct store_record *record, int wait_ms,
+                          char id[65], struct berth_err *err)
+{
+    struct engine_container container;
+
+    while (engine_container_inspect(engine,
+                                    record->container,
+                                    &container,
+                                    err) < 0) {
+        if (err->code != BERTH_ENOTFOUND || wait_ms <= 0)
+            return -1;
+        sleep_ms(APPEAR_STEP_MS);
+        wait_ms -= APPEAR_STEP_MS;
+    }
+    const char *nonce = json_string_value(
+        json_object_get(container.labels, STORE_NONCE_LABEL));
+    bool ours = nonce && strcmp(nonce, record->nonce) == 0;
+    memcpy(id, container.id, sizeof(container.id));
+    engine_container_clear(&container);
+    return ours ? 0
+                : err_set(err,
+                          BERTH_ENOTFOUND,
+                          "the container %s is not berth's",
+                          record->container);
+}
+
+static int remove_container(const struct store_step *step,
+                            struct berth_err *err)
+{
+    struct store_record record;
+    struct berth_err why = {0};
+    struct engine *engine = NULL;
+    char id[65];
+    int rc = -1;
+
+    if (store_record_read(step, &record, NULL) < 0)
+        return 0;
+    bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
+    engine = engine_open(record.engine, &why);
+    if (engine &&
+        (find_container(engine, &record, created ? 0 : APPEAR_MS, id, &why) <
+             0
+             ? why.code == BERTH_ENOTFOUND
+             : engine_container_remove(engine, id, &why) == 0))
+        rc = 0;
+    engine_close(engine);
+    if (rc < 0)
+        err_set(err, why.code, "the container %s cannot be removed: %s",
+                record.container, why.text);
+    return rc;
+}
+
+// Removes what is left of the container's cgroups. The engine says that a
+// container is gone while its last process is on its way out, and may have
+// given up on them by then.
+static void remove_cgroups(const struct store_step *step)
+{
+    int fd = openat(step->dir, STORE_CGROUPS,
+                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    int wait_ms = EMPTY_MS;
+
+    while (f && getline(&line, &cap, f) > 0) {
+        line[strcspn(line, "\n")] = 0;
+        for (; rmdir(line) < 0 && errno == EBUSY && wait_ms > 0;
+             wait_ms -= EMPTY_STEP_MS)
+            sleep_ms(EMPTY_STEP_MS);
+    }
+    free(line);
+    if (f)
+        fclose(f);
+}
+
+// Unmounts all that is mounted under PATH. Lazily: a task of a bare step
+// can have nothing open there, but a file server that does not answer must
+// not hold the node.
+static int unmount_all(const char *path, struct berth_err *err)
+{
+    char *line = NULL;
+    size_t cap = 0, len = strlen(path);
+    int rc = 0;
+
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (!f)
+        return err_set(err, BERTH_ESYS, "/proc/self/mountinfo: %m");
+    while (getline(&line, &cap, f) > 0) {
+        struct mountinfo m;
+        if (!mountinfo_parse(line, &m) ||
+            strncmp(m.target, path, len) != 0 || m.target[len] != '/')
+            continue;
+        if (umount2(m.target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+            errno != EINVAL && errno != ENOENT)
+            rc = err_set(err, BERTH_ESYS, "unmounting %s: %m", m.target);
+    }
+    free(line);
+    fclose(f);
+    return rc;
+}
+
+// Removes what is in the directory: files and empty directories, the
+// record last. Never descends: what is not empty is left, and an error.
+static int remove_entries(const struct store_step *step,
+                          struct berth_err *err)
+{
+    int fd = openat(step->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return err_set(err, BERTH_ESYS, "%s: %m", step->path);
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            strcmp(e->d_name, "record") == 0)
+            continue;
+        if (unlinkat(step->dir, e->d_name, 0) < 0 && errno == EISDIR)
+            unlinkat(step->dir, e->d_name, AT_REMOVEDIR);
+    }
+    closedir(d);
+    unlinkat(step->dir, "record", 0);
+    if (rmdir(step->path) < 0)
+        return err_set(err, BERTH_ESYS, "%s cannot be removed: %m",
+                       step->path);
+    return 0;
+}
+
+int removal_run(struct store_step *step, struct berth_err *err)
+{
+    journal_end_for(step->dir);
+    if (remove_container(step, err) < 0)
+        return -1;
+    remove_cgroups(step);
+    if (unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)
+        return -1;
+    store_step_close(step);
+    return 0;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What a step has on a node, removed: by its berth-stepd at its end, and for
+// one that was killed by berth-epilog.
+#ifndef BERTH_REMOVAL_H
+#define BERTH_REMOVAL_H
+
+#include "core/err.h"
+#include "stepd/store.h"
+
+// Writes the end of a step whose berth-stepd was killed to the audit log
+// (stepd/journal.h). Removes the container of the record, if it exists and
+// carries the record's nonce, then what its engine left of its cgroups, the
+// staged mounts, then the directory, and closes STEP. 0; or -1 with ERR set,
+// what is left still on record, and STEP open for another try. As root.
+int removal_run(struct store_step *step, struct berth_err *err);
+
+#endif
