@@ -222,7 +222,6 @@ forms() {
         printf '#!/bin/sh\n#SBATCH -o /dev/null %s\ntrue\n' "$image" >"$HOME1/job.sh"
         as_user sbatch --array=7 job.sh
         as_user srun -n1 $image true : -n1 true
-        as_user salloc -Q -J bats $image true
         as_user timeout 20 script -qc "salloc -Q -J bats -n1 $image" /dev/null <<<exit
     }
     printf '#!/bin/sh\nsrun %s true; srun %s true\n' "$image" "$other" >"$HOME1/job.sh"
@@ -234,7 +233,7 @@ forms() {
     local bare images job
     images='J1.0|debian J1|debian J2.0|debian J2|debian J3.batch|debian J3|debian
         J4_7.batch|debian J4_7|debian J5+0.0|debian J5+0|debian J5+1.0|debian J5+1|debian
-        J7|debian J8.interactive|debian J8|debian J9.0|debian J9.1|berth/probe J9.batch| J9|'
+        J7.interactive|debian J7|debian J8.0|debian J8.1|berth/probe J8.batch| J8|'
     jobs_of forms
     job=$JOBS
     jobs_of forms --container=debian --container-image=berth/probe
