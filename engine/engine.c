@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/limits.h"
+#include "engine/clock.h"
 #include "engine/http.h"
 #include "engine/parse.h"
 
@@ -455,14 +455,6 @@ int engine_container_inspect(struct engine *engine,
     return 0;
 }
 
-static long long now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 // One attempt. Returns 1 when the container is gone, 0 when the engine is
 // not done with it or failed (ERR says how), -1 when asking again is no use.
 static int try_remove(struct engine *e,
@@ -493,17 +485,17 @@ int engine_container_remove(struct engine *engine,
                             const char *id,
                             struct berth_err *err)
 {
-    long long end = now_ms() + BERTH_REMOVE_MS;
+    long long end = clock_ms() + BERTH_REMOVE_MS;
     struct berth_err last = {0};
-    long pause_ms = 5;
+    int pause_ms = 5;
     int rc;
 
     if (check_name(id, err) < 0)
         return -1;
-    while ((rc = try_remove(engine, id, (long)(end - now_ms()), &last)) == 0) {
-        if (now_ms() + pause_ms >= end)
+    while ((rc = try_remove(engine, id, (long)(end - clock_ms()), &last)) == 0) {
+        if (clock_ms() + pause_ms >= end)
             break;
-        nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
+        clock_sleep(pause_ms);
         if (pause_ms < 200)
             pause_ms *= 2;
     }

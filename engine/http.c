@@ -14,10 +14,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "engine/clock.h"
 
 // All headers of one answer: an engine sends some 300 bytes of them.
 enum { HEADERS_MAX = 64 * 1024 };
@@ -36,14 +36,6 @@ struct http {
     int socket_errno;
     bool too_much, no_memory;
 };
-
-static long long now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 // As curl's own, but close-on-exec from the start.
 static curl_socket_t open_socket(void *arg,
@@ -241,7 +233,7 @@ void http_destroy(struct http *http)
 
 void http_set_deadline(struct http *http, long ms)
 {
-    http->deadline = now_ms() + ms;
+    http->deadline = clock_ms() + ms;
 }
 
 static int fail_late(const struct http *http, struct berth_err *err)
@@ -329,11 +321,11 @@ static bool backlog_is_full(const struct http *http, CURLcode code)
 // Performs the call that is set up, within LIMIT_MS.
 static CURLcode perform(struct http *http, long limit_ms)
 {
-    long long start = now_ms(), used;
+    long long start = clock_ms(), used;
     CURLcode code;
 
     for (;;) {
-        used = now_ms() - start;
+        used = clock_ms() - start;
         if (used >= limit_ms || used >= BERTH_CONNECT_MS)
             return CURLE_OPERATION_TIMEDOUT;
         curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
@@ -341,7 +333,7 @@ static CURLcode perform(struct http *http, long limit_ms)
         code = curl_easy_perform(http->curl);
         if (!backlog_is_full(http, code))
             return code;
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        clock_sleep(10);
     }
 }
 
@@ -355,7 +347,7 @@ int http_call(struct http *http,
     CURL *curl = http->curl;
     CURLcode code;
 
-    long long left = http->deadline - now_ms();
+    long long left = http->deadline - clock_ms();
     if (left <= 0)
         return fail_late(http, err);
     int n = snprintf(url, sizeof(url), "http://localhost%s", request->target);

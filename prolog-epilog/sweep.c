@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "core/err.h"
+#include "engine/clock.h"
 #include "prolog-epilog/common.h"
 #include "stepd/removal.h"
 #include "stepd/store.h"
@@ -20,27 +20,12 @@
 // How long a berth-stepd whose job is over may go on cleaning up.
 enum { GRACE_MS = 20000, POLL_MS = 20 };
 
-static long long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void sleep_ms(int ms)
-{
-    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
-
-    nanosleep(&t, NULL);
-}
-
 // Opens the step once its berth-stepd has let go of it. One that takes too
 // long is killed.
 static int open_when_over(const char *node, const char *name,
                           struct store_step *out, struct berth_err *err)
 {
-    long long end = now_ms() + GRACE_MS;
+    long long end = clock_ms() + GRACE_MS;
     bool killed = false;
 
     for (;;) {
@@ -48,16 +33,16 @@ static int open_when_over(const char *node, const char *name,
             return 0;
         if (err->code != BERTH_ETIMEOUT)
             return -1;
-        if (now_ms() >= end) {
+        if (clock_ms() >= end) {
             if (killed)
                 return -1;
             pid_t pid = store_step_holder(BERTH_STATEDIR, node, name);
             if (pid > 1)
                 kill(pid, SIGKILL);
             killed = true;
-            end = now_ms() + 1000;
+            end = clock_ms() + 1000;
         }
-        sleep_ms(POLL_MS);
+        clock_sleep(POLL_MS);
     }
 }
 

@@ -8,14 +8,14 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "stepd/inside.h"
 
 static int differs(struct berth_err *err, const char *what)
 {
@@ -275,12 +275,9 @@ static int audit_labels(const struct request *r, pid_t pid,
 static int audit_size(int root, const char *target, uint64_t bytes,
                       struct berth_err *err)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
     struct statvfs vfs;
 
-    int fd = (int)syscall(SYS_openat2, root, target, &how, sizeof(how));
+    int fd = inside_open(root, target, O_PATH);
     bool ok = fd >= 0 && fstatvfs(fd, &vfs) == 0 &&
               vfs.f_blocks * vfs.f_frsize >= bytes &&
               vfs.f_blocks * vfs.f_frsize - bytes < 65536;
@@ -292,14 +289,11 @@ static int audit_size(int root, const char *target, uint64_t bytes,
 static int audit_mount(int root, const struct request_mount *m,
                        struct berth_err *err)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
     struct stat want, have;
     struct statvfs vfs;
     int rc = -1;
 
-    int fd = (int)syscall(SYS_openat2, root, m->target, &how, sizeof(how));
+    int fd = inside_open(root, m->target, O_PATH);
     if (fd < 0 || fstat(fd, &have) < 0 || stat(m->source, &want) < 0 ||
         have.st_dev != want.st_dev || have.st_ino != want.st_ino)
         differs(err, m->target);

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/imgref.h"
 #include "core/libpod.h"
 #include "core/limits.h"
 #include "core/request.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "handover/wire.h"
 #include "stepd/audit.h"
@@ -66,23 +66,15 @@ static int find_image(struct making *m, struct berth_err *err)
     return -1;
 }
 
-static long long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 // Waits until berth-init has connected. Others of the user's processes on
 // the node can connect as well: only the container's first process counts.
 // Twice a second it asks the engine whether the container still runs.
 static int await_init(struct making *m, struct berth_err *err)
 {
-    long long end = now_ms() + BERTH_READY_MS;
+    long long end = clock_ms() + BERTH_READY_MS;
     struct wire_in in;
 
-    while (now_ms() < end) {
+    while (clock_ms() < end) {
         struct pollfd p = {.fd = m->supply.listener, .events = POLLIN};
         if (poll(&p, 1, 500) == 0) {
             engine_container_clear(&m->seen);

@@ -43,19 +43,30 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+int inside_open(int root, const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+// From within, where the root is this process's own.
+static int open_inside(const char *path)
+{
+    return inside_open(AT_FDCWD, path, O_PATH);
+}
+
 // Appends the image's file PATH, as it is below TREE, to FD. An image may
 // have none; one that is too large, or no file, is left out.
 static int append_file(int tree, const char *path, int fd)
 {
-    struct open_how how = {
-        .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
     struct stat st;
     char buf[4096];
     ssize_t n;
 
-    int from = (int)syscall(SYS_openat2, tree, path, &how, sizeof(how));
+    int from = inside_open(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (from < 0)
         return 0;
     if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
@@ -70,18 +81,13 @@ static int append_file(int tree, const char *path, int fd)
     return 0;
 }
 
-// An image can have symbolic links on the way to a mount: resolved as the
-// engine does, within the root.
 static int seal_mount(const struct request_mount *m)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
     struct mount_attr attr = {
         .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                     (m->readonly ? MOUNT_ATTR_RDONLY : 0),
     };
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, m->target, &how, sizeof(how));
+    int fd = open_inside(m->target);
 
     return fd < 0 ? -1
                   : (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH,
@@ -97,15 +103,6 @@ static int seal_root(void)
 
     return (int)syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &attr,
                         sizeof(attr));
-}
-
-static int open_inside(const char *path)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
-
-    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
 // In a directory that only REQUEST's user may search (NFS with root_squash),

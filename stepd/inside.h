@@ -15,6 +15,11 @@
 #include "stepd/identity.h"
 #include "stepd/peer.h"
 
+// Opens PATH as a container sees it whose root is open on ROOT: an image's
+// symbolic links are followed as its engine does, and stay within. FLAGS as
+// for open(2). A descriptor, or -1 with errno set.
+int inside_open(int root, const char *path, int flags);
+
 // In the container whose first process is PID: gives its root nodev, and
 // each mount of REQUEST nosuid and nodev (an engine that makes a mount
 // read-only forgets them), and read-only where asked; lays MOUNTS over their

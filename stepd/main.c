@@ -22,13 +22,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/err.h"
 #include "core/gpu.h"
 #include "core/limits.h"
 #include "core/step.h"
+#include "engine/clock.h"
 #include "handover/wire.h"
 #include "stepd/container.h"
 #include "stepd/inside.h"
@@ -81,13 +81,6 @@ static void harden(void)
         exit(1);
     clearenv();
     openlog("berth-stepd", LOG_PID, LOG_DAEMON);
-}
-
-static void sleep_ms(int ms)
-{
-    struct timespec t = {.tv_nsec = ms * 1000000L};
-
-    nanosleep(&t, NULL);
 }
 
 // Tells the plugin KEY and TEXT, in one packet.
@@ -377,7 +370,7 @@ static void clean_up(struct store_step *store)
             syslog(LOG_ERR, "%s", err.text);
             return;
         }
-        sleep_ms(CLEAN_STEP_MS);
+        clock_sleep(CLEAN_STEP_MS);
     }
 }
 
@@ -421,7 +414,7 @@ int main(void)
             journal_fail(&d.journal, &d.reason);
         }
         serve(&d, buf);
-        sleep_ms(YIELD_MS);
+        clock_sleep(YIELD_MS);
     }
     container_close(&d.container);
     journal_end(&d.journal, "step");

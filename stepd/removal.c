@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/procfs.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "stepd/journal.h"
 
@@ -28,13 +28,6 @@ enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
 // How long the last process of a container that is gone may take to leave
 // its cgroups.
 enum { EMPTY_MS = 2000, EMPTY_STEP_MS = 10 };
-
-static void sleep_ms(int ms)
-{
-    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
-
-    nanosleep(&t, NULL);
-}
 
 // Finds the container of RECORD. One whose label does not hold the record's
 // nonce is somebody else's and counts as not found.
@@ -50,7 +43,7 @@ static int find_container(struct engine *engine,
                                     err) < 0) {
         if (err->code != BERTH_ENOTFOUND || wait_ms <= 0)
             return -1;
-        sleep_ms(APPEAR_STEP_MS);
+        clock_sleep(APPEAR_STEP_MS);
         wait_ms -= APPEAR_STEP_MS;
     }
     const char *nonce = json_string_value(
@@ -107,7 +100,7 @@ static void remove_cgroups(const struct store_step *step)
         line[strcspn(line, "\n")] = 0;
         for (; rmdir(line) < 0 && errno == EBUSY && wait_ms > 0;
              wait_ms -= EMPTY_STEP_MS)
-            sleep_ms(EMPTY_STEP_MS);
+            clock_sleep(EMPTY_STEP_MS);
     }
     free(line);
     if (f)
