@@ -75,7 +75,10 @@ void where_find(struct where *out)
     }
     if (!conf)
         return;
-    note(out->conf, sizeof(out->conf), conf->slurm_conf);
+    // From 23.02 on, slurmd tells slurmstepd what is in it, and not where it is;
+    // but its environment, which is slurmd's and root's, does.
+    note(out->conf, sizeof(out->conf),
+         conf->slurm_conf ? conf->slurm_conf : getenv("SLURM_CONF"));
     note(out->user, sizeof(out->user), conf->slurm_user_name);
     find_plugins(conf->plugindir, out->plugins);
     find_munge(conf, out->munge);
