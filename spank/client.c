@@ -71,9 +71,12 @@ static void show_image(const char *image)
         (bool (*)(void *, const char *))dlsym(RTLD_DEFAULT,
                                               "slurm_option_reset");
 
+    // A later part of a heterogeneous job has the first one's, in the same
+    // memory.
+    const char *shown = slurm_option("container");
     if (opt && reset && is_for_pmix())
         reset(opt, "container");
-    else if (opt && set)
+    else if (opt && set && (!shown || strcmp(shown, image) != 0))
         set(opt, "container", image, false);
 }
 
