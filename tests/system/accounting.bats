@@ -33,6 +33,8 @@ AccountingStoragePort=$PORT
 AccountingStoragePass=$munge
 END
     sacctmgr -iQ add cluster berth
+    # slurmctld has made up a cluster's ID by itself, and slurmdbd another one.
+    rm -f "$SANDBOX/slurmctld/clustername"
     restart_slurmctld
 }
 teardown_file() {
@@ -69,11 +71,11 @@ end() {
 # The system tables are all that MariaDB itself needs, and no one else gets to
 # its socket: it asks for no password.
 start_database() {
-    local sql=/usr/share/mysql/mysql_system_tables.sql
+    local sql=(/usr/share/{mysql/mysql,mariadb/mariadb}_system_tables.sql)
     local flags=(--no-defaults --user=root --datadir="$DB/data"
         --innodb-log-file-size=16M --innodb-buffer-pool-size=32M)
     mkdir "$DB/data"
-    { printf 'CREATE DATABASE mysql;\nUSE mysql;\n'; cat "$sql"; } |
+    { printf 'CREATE DATABASE mysql;\nUSE mysql;\n'; cat "${sql[@]}" 2>/dev/null; } |
         mariadbd "${flags[@]}" --bootstrap >"$DB/bootstrap.log" 2>&1
     daemon mariadbd "${flags[@]}" --skip-grant-tables --skip-networking \
         --socket="$DB/socket"
