@@ -44,6 +44,18 @@ alike() {
     equal "$status" 0
 }
 
+# run_batch SBATCH'S WORDS: submits a job, and waits for its end. sbatch's own
+# --wait looks after 2 seconds, and not again for 8.
+run_batch() {
+    local job
+    job=$(as_user sbatch --parsable "$@")
+    poll 60 has_ended "$job" || fail "job $job lasts"
+}
+has_ended() {
+    local there
+    there=$(squeue -hj "$1" -o %i) && [[ -z $there ]]
+}
+
 # allocation SCRIPT: runs it in an allocation of the whole of both nodes.
 allocation() {
     as_user salloc -Q -N2 -n32 --mem=3000 bash -c "$1"

@@ -116,7 +116,7 @@ srun -n2 --mem=400 --exact --mpi=pmix --container=berth/mpi ./mpi.openmpi check 
 srun -n2 --mem=400 --exact --mpi=pmi2 --container=berth/mpi ./mpi.mpich check &
 wait
 END
-    as_user sbatch -Q --wait -N1 -n4 --mem=1000 -o mpi.out mpi.sh
+    run_batch -N1 -n4 --mem=1000 -o mpi.out mpi.sh
     out=$(cat "$HOME1/mpi.out")
     [[ $(grep -c '^rank 0 of 2 on .*: sum 3, shared 1, tcp, reads 1,' <<<"$out") == 2 ]] || fail "$out"
     [[ $(grep -c '^rank 1 of 2 on .*: sum 3, shared 0, tcp, reads 0,' <<<"$out") == 2 ]] || fail "$out"

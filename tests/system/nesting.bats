@@ -54,11 +54,11 @@ host_only() { echo "test -d '$PREFIX' && echo host || echo container"; }
 #SBATCH --output=job.out
 $(host_only)
 END
-    run as_user env SBATCH_CONTAINER=debian sbatch -Q --wait job.sh
+    SBATCH_CONTAINER=debian run_batch job.sh
     equal "$(cat "$HOME1/job.out")" container
-    run as_user sbatch -Q --wait job.sh
+    run_batch job.sh
     equal "$(cat "$HOME1/job.out")" host
-    run as_user sbatch -Q --wait --container=debian --export=NONE job.sh
+    run_batch --container=debian --export=NONE job.sh
     equal "$(cat "$HOME1/job.out")" container
     rm "$HOME1"/job.{sh,out}
 }

@@ -51,7 +51,7 @@ turned_away() {
 batch() {
     { echo '#!/bin/sh'; where; } >"$HOME1/job.sh"
     rm -f "$HOME1/job.out"
-    as_user sbatch -Q --wait -o job.out "$@" job.sh
+    run_batch -o job.out "$@" job.sh
     cat "$HOME1/job.out"
 }
 
@@ -105,9 +105,9 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 
 @test "a script's #SBATCH lines hold, and the command line may repeat them" {
     { echo '#!/bin/sh'; echo '#SBATCH --container-image=debian --container-readonly'; where; } >"$HOME1/job.sh"
-    as_user sbatch -Q --wait -o job.out job.sh
+    run_batch -o job.out job.sh
     equal "$(cat "$HOME1/job.out")" container
-    as_user sbatch -Q --wait -o job.out --container-image=debian --container=debian job.sh
+    run_batch -o job.out --container-image=debian --container=debian job.sh
     equal "$(cat "$HOME1/job.out")" container
     run --separate-stderr as_user sbatch --container-image=berth/probe job.sh
     refused "more than one image"
@@ -143,14 +143,14 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
         SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_image; do
         run as_user env "$variable=debian" srun sh -c "$(where)"
         equal "$output" host
-        run as_user env "$variable=debian" sbatch -Q --wait -o job.out --wrap "$(where)"
+        (export "$variable=debian"; run_batch -o job.out --wrap "$(where)")
         equal "$(cat "$HOME1/job.out")" host
     done
     run as_user env BERTH_CONTAINER_IMAGE=debian salloc -Q srun sh -c "$(where)"
     equal "$output" container
     # In a batch script, which is on the host: the option was srun's.
     { echo '#!/bin/sh'; echo 'export BERTH_CONTAINER_IMAGE=debian'; echo "srun sh -c '$(where)'"; } >"$HOME1/job.sh"
-    as_user sbatch -Q --wait -o job.out job.sh
+    run_batch -o job.out job.sh
     equal "$(cat "$HOME1/job.out")" container
     nothing_left
 }
@@ -304,10 +304,10 @@ travels() {
     shift
     run --separate-stderr as_user srun --export=NONE --container=debian "$@" echo ran
     refused "$name cannot be used here"
-    as_user sbatch -Q --wait --export=NONE -o job.out --container-image=debian "$@" --wrap 'echo ran' || true
+    run_batch --export=NONE -o job.out --container-image=debian "$@" --wrap 'echo ran'
     contains "$(cat "$HOME1/job.out")" "$name cannot be used here"
     { echo '#!/bin/sh'; printf '#SBATCH %s\n' --container=debian "$@"; echo 'echo ran'; } >"$HOME1/job.sh"
-    as_user sbatch -Q --wait -o job.out job.sh || true
+    run_batch -o job.out job.sh
     contains "$(cat "$HOME1/job.out")" "$name cannot be used here"
     lacks "$(cat "$HOME1/job.out")" ran
 }
@@ -316,7 +316,7 @@ travels() {
 twin() {
     run --separate-stderr as_user env "$1" srun --export=NONE --container=debian echo ran
     refused "$2 cannot be used here"
-    as_user env "$1" sbatch -Q --wait --export=NONE -o job.out --container=debian --wrap 'echo ran' || true
+    (export "${1?}"; run_batch --export=NONE -o job.out --container=debian --wrap 'echo ran')
     contains "$(cat "$HOME1/job.out")" "$2 cannot be used here"
     lacks "$(cat "$HOME1/job.out")" ran
 }

@@ -40,8 +40,8 @@ END
     printf '#!/bin/sh\n%s\n' "$script" >"$HOME1/job.sh"
     printf 'NEW=of the file\0OTHER=\0' >"$HOME1/job.env"
     for form in --export=NONE --export=ALL,NEW=new --export-file=job.env; do
-        as_user sbatch -Q --wait --output=bare.out "$form" job.sh
-        as_user sbatch -Q --wait --output=job.out --container=debian "$form" job.sh
+        run_batch --output=bare.out "$form" job.sh
+        run_batch --output=job.out --container=debian "$form" job.sh
         equal "$(cat "$HOME1/job.out")" "$(cat "$HOME1/bare.out")"
     done
     contains "$(cat "$HOME1/job.out")" 'NEW=of the file'
@@ -55,6 +55,14 @@ END
     alike --chdir="$HOME1/elsewhere/a b" sh -c 'pwd; : >made'
     equal "$(stat -c %U "$HOME1/elsewhere/a b/made")" berth1
     rm -r "$HOME1/elsewhere"
+}
+
+@test "--multi-prog's programs, with %t and %o, are as bare" {
+    printf '%s\n' '# a comment' '0 echo first of all' '1,3 echo %t-%o' "* sh -c 'echo of the rest: \$SLURM_PROCID'" >"$HOME1/multi"
+    alike -n5 -N1 -l --multi-prog multi
+    contains "$BARE" '3: 3-1'
+    contains "$BARE" '4: of the rest: 4'
+    rm "$HOME1/multi"
 }
 
 @test "--bcast's copy of a program is what runs, where the working directory has it" {
@@ -82,7 +90,7 @@ END
     done
     echo 'for the job' >"$HOME1/in-job"
     printf '#!/bin/sh\ncat\n' >"$HOME1/job.sh"
-    as_user sbatch -Q --wait --container=debian --input=in-%x --output=job-%N.out --job-name=job job.sh
+    run_batch --container=debian --input=in-%x --output=job-%N.out --job-name=job job.sh
     equal "$(cat "$HOME1"/job-*.out)" 'for the job'
     rm "$HOME1"/{in-job,job.sh,job-*.out}
 }
@@ -92,7 +100,7 @@ END
     array() {
         printf '#!/bin/sh\nenv | grep ^SLURM_ARRAY | sort\necho "of $SLURM_ARRAY_TASK_ID"\n' >"$HOME1/job.sh"
         as_user mkdir files
-        as_user sbatch -Q --wait --array=3-9:3%2 --output=files/%A_%a.out "$@" job.sh
+        run_batch --array=3-9:3%2 --output=files/%A_%a.out "$@" job.sh
         (cd "$HOME1/files" && grep '' ./* | sed -E 's,\./[0-9]+,N,; s/(JOB_ID=)[0-9]+/\1N/' | sort)
         rm -r "$HOME1/files" "$HOME1/job.sh"
     }
@@ -177,7 +185,7 @@ for group in 0 1 0,1; do
     srun $* --het-group="\$group" sh -c "\$show" | sort
 done
 END
-        as_user sbatch -Q --wait job.sh
+        run_batch job.sh
         cat "$HOME1/job.out"
         rm "$HOME1"/job.{sh,out}
     }
