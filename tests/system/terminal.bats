@@ -108,7 +108,7 @@ mux_image() {
     local root=$BATS_TEST_TMPDIR/root file
     mkdir -p "$root"/{etc,usr/lib/locale}
     for file in /bin/sh $(type -P tmux) $(ldd /bin/sh "$(type -P tmux)" | grep -o '/[^ ]*' | grep -v ':$') \
-        /usr/lib/locale/C.utf8 /lib/terminfo; do
+        /usr/lib/locale/C.utf8 $(infocmp -D); do
         mkdir -p "$root${file%/*}"
         cp -rL "$file" "$root${file%/*}"
     done
