@@ -20,8 +20,9 @@ HOME1=$(getent passwd berth1 | cut -d: -f6)
 HOME2=$(getent passwd berth2 | cut -d: -f6)
 RESTORE=${BATS_FILE_TMPDIR:-$BATS_RUN_TMPDIR}/plugstack.conf
 
-# Our jobs are known by their name.
-export SLURM_JOB_NAME=bats SALLOC_JOB_NAME=bats SBATCH_JOB_NAME=bats
+# Our jobs are known by their name; salloc takes none from the environment.
+export SLURM_JOB_NAME=bats SBATCH_JOB_NAME=bats
+JOB_NAMES=bats,interactive
 
 # How long anything may take that is to happen at once.
 SOON=15
@@ -181,7 +182,7 @@ forgive_slurm() {
         fi
     done < <(left_cgroups) 2>/dev/null
 }
-no_jobs() { [[ -z $(squeue -hn bats -o %i) ]]; }
+no_jobs() { [[ -z $(squeue -hn "$JOB_NAMES" -o %i) ]]; }
 no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
 all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
 
@@ -196,7 +197,7 @@ forgive_cgroups() {
 
 # Nothing is left, now or soon, and the nodes are there for others.
 nothing_left() {
-    poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn bats)"
+    poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn "$JOB_NAMES")"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
     poll 3 no_cgroups || forgive_slurm
     poll "$SOON" no_cgroups || fail "cgroups left: $(left_cgroups)"
@@ -324,6 +325,7 @@ bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
 
 tidy() {
     scancel -Q -n bats 2>/dev/null || true
+    scancel -Q -n interactive 2>/dev/null || true
     usual_policy
     rm -f "$BERTH_CONF"
     rm -rf "$HOME1"/{bypass,turns,bad,multi,probe,rootly,*-inside,*.sh,*.out,{out,err}-*.txt}

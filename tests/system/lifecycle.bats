@@ -49,6 +49,8 @@ has_jobs() { ! no_jobs; }
         sleep "$delay"
         scancel -Q -n bats
         ERR=$OUT await_step
+        # Or the next turn would take this job for its own.
+        poll "$SOON" no_jobs
     done
     no_naps
     nothing_left
