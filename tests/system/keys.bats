@@ -235,6 +235,27 @@ publish = {"127.0.0.1:18080"}'
     nothing_left
 }
 
+@test "the policy's AppArmor profile confines the tasks (threat 33)" {
+    local profile=$BATS_TEST_TMPDIR/profile
+    [[ $(cat /sys/module/apparmor/parameters/enabled 2>&1) == Y ]] ||
+        skip_without AppArmor
+    cat >"$profile" <<'END'
+profile berth-test flags=(attach_disconnected, mediate_deleted) {
+    capability,
+    file,
+    network,
+    signal,
+    deny /etc/debian_version r,
+}
+END
+    apparmor_parser -rK "$profile"
+    conf <<<'apparmor = "berth-test"'
+    run --separate-stderr in_container sh -c 'cat /proc/self/attr/current /etc/debian_version'
+    apparmor_parser -R "$profile"
+    equal "$output" "berth-test (enforce)"
+    contains "$stderr" "Permission denied"
+}
+
 @test "runtime: what the engine has, or a refusal by name (threat 49)" {
     conf <<<'runtime = "runc"'
     case $BERTH_ENGINE in
