@@ -370,8 +370,9 @@ static void all_calls_share_one_connection(void **state)
         {.status = 200, .body = "{\"Id\":\"sha256:" HEX64 "\"}"},
         {.status = 201, .body = "{\"Id\":\"" HEX64 "\",\"Warnings\":[]}"},
         {.status = 204},
-        {.status = 304},
         {.status = 204},
+        // Behind this, libcurl (8.14) may close the connection.
+        {.status = 304},
     };
     struct berth_err err = {0};
     struct engine_image image;
@@ -392,16 +393,16 @@ static void all_calls_share_one_connection(void **state)
         engine_container_create(engine, "berth-1", request, id, &err), 0);
     assert_string_equal(id, HEX64);
     assert_int_equal(engine_container_start(engine, id, &err), 0);
-    assert_int_equal(engine_container_start(engine, id, &err), 0);
     assert_int_equal(engine_container_remove(engine, "berth-1", &err), 0);
+    assert_int_equal(engine_container_start(engine, id, &err), 0);
     assert_string_equal(
         fake_log(fake),
         "+GET /_ping\n"
         "GET /v1.41/images/%5B::1%5D:5000/a%2Bb/c:t@sha256:0/json\n"
         "POST /v1.41/containers/create?name=berth-1\n"
         "POST /v1.41/containers/" HEX64 "/start\n"
-        "POST /v1.41/containers/" HEX64 "/start\n"
-        "DELETE /v1.41/containers/berth-1?force=true&v=true\n");
+        "DELETE /v1.41/containers/berth-1?force=true&v=true\n"
+        "POST /v1.41/containers/" HEX64 "/start\n");
     json_decref(request);
     engine_close(engine);
     fake_stop(fake);
