@@ -23,6 +23,12 @@ static void note(char *to, size_t size, const char *text)
     snprintf(to, size, "%s", text);
 }
 
+// A path that is not absolute, as of `slurmd -f`, means nothing elsewhere.
+static void note_path(char to[PATH_MAX], const char *path)
+{
+    note(to, PATH_MAX, path && path[0] == '/' ? path : NULL);
+}
+
 // Cuts the last component off.
 static void to_directory(char *path)
 {
@@ -36,7 +42,7 @@ static void to_directory(char *path)
 // the first one.
 static void find_plugins(const char *list, char to[PATH_MAX])
 {
-    note(to, PATH_MAX, list);
+    note_path(to, list);
     to[strcspn(to, ":")] = 0;
 }
 
@@ -47,7 +53,7 @@ static void find_munge(const slurm_conf_t *conf, char to[PATH_MAX])
 
     if (!conf->authtype || strcmp(conf->authtype, "auth/munge") != 0)
         return;
-    note(to, PATH_MAX, socket ? socket + strlen("socket=") : MUNGE_SOCKET);
+    note_path(to, socket ? socket + strlen("socket=") : MUNGE_SOCKET);
     to[strcspn(to, ",")] = 0;
 }
 
@@ -70,15 +76,15 @@ void where_find(struct where *out)
     *out = (struct where){0};
     find_commands(out->commands);
     if (dladdr((void *)(size_t)where_find, &self)) {
-        note(out->berth, sizeof(out->berth), self.dli_fname);
+        note_path(out->berth, self.dli_fname);
         to_directory(out->berth);
     }
     if (!conf)
         return;
     // From 23.02 on, slurmd tells slurmstepd what is in it, and not where it is;
     // but its environment, which is slurmd's and root's, does.
-    note(out->conf, sizeof(out->conf),
-         conf->slurm_conf ? conf->slurm_conf : getenv("SLURM_CONF"));
+    note_path(out->conf,
+              conf->slurm_conf ? conf->slurm_conf : getenv("SLURM_CONF"));
     note(out->user, sizeof(out->user), conf->slurm_user_name);
     find_plugins(conf->plugindir, out->plugins);
     find_munge(conf, out->munge);

@@ -66,15 +66,17 @@ int within_find(const struct step *step, struct within *out,
     out->n = 0;
     if (!slurm->munge)
         return err_set(err, BERTH_EINVAL,
-                       "--container-slurm cannot be had on node %s, whose "
-                       "Slurm does not use munge: leave it out",
+                       "Slurm's commands cannot be had in a container on node "
+                       "%s, whose Slurm does not use munge: leave "
+                       "--container-slurm out, or give --no-container-slurm",
                        step->node);
     for (size_t i = 0; i < WITHIN_MOUNTS_MAX; i++)
         if (!add(out, &wanted[i]))
             return err_set(err, BERTH_ESYS,
-                           "--container-slurm cannot be had on node %s, which "
-                           "does not say where it has Slurm: leave it out, or "
-                           "tell your administrator",
+                           "Slurm's commands cannot be had in a container on "
+                           "node %s, which does not say where it has Slurm: "
+                           "give --no-container-slurm, or tell your "
+                           "administrator",
                            step->node);
     return 0;
 }
