@@ -95,7 +95,7 @@ struct engine_mount {
     bool rw;
 };
 
-// What the engine says that a container is: the part that berth audits.
+// What the engine says that a container is: the part that berth verifies.
 struct engine_container {
     char id[65];
     char name[256]; // without the leading '/'

@@ -17,13 +17,13 @@
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "handover/wire.h"
-#include "stepd/audit.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
 #include "stepd/outfit.h"
 #include "stepd/peer.h"
 #include "stepd/ruling.h"
 #include "stepd/supply.h"
+#include "stepd/verify.h"
 
 // What is needed to make one container, and gone when it is made.
 struct making {
@@ -219,8 +219,8 @@ int container_create(const struct step *step, const struct place *place,
                       err) < 0) ||
         inside_prepare(m.seen.pid, m.request, &m.supply.attach,
                        &m.ruling.identity, store->dir, err) < 0 ||
-        audit_container(m.request, &m.supply.attach, &m.outfit.gpus, &m.seen,
-                        err) < 0 ||
+        verify_container(m.request, &m.supply.attach, &m.outfit.gpus, &m.seen,
+                         err) < 0 ||
         note_cgroups(&m, err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;

@@ -3,8 +3,8 @@
 //
 // Looks at the container that exists, before any task runs in it, and
 // compares it with what was asked for.
-#ifndef BERTH_AUDIT_H
-#define BERTH_AUDIT_H
+#ifndef BERTH_VERIFY_H
+#define BERTH_VERIFY_H
 
 #include "core/err.h"
 #include "core/request.h"
@@ -20,10 +20,10 @@
 // laid over mounts came from no engine.
 // 0, or -1 with ERR set to the first difference (BERTH_EENGINE): the
 // container must be removed. As root, in the init pid namespace.
-int audit_container(const struct request *request,
-                    const struct attach *attach,
-                    const struct gpus *gpus,
-                    const struct engine_container *container,
-                    struct berth_err *err);
+int verify_container(const struct request *request,
+                     const struct attach *attach,
+                     const struct gpus *gpus,
+                     const struct engine_container *container,
+                     struct berth_err *err);
 
 #endif

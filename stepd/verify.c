@@ -4,7 +4,7 @@
 // Input: the engine's word, and the kernel's on a process of the user's
 // that has run nothing but berth-init yet.
 
-#include "stepd/audit.h"
+#include "stepd/verify.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@ static int differs(struct berth_err *err, const char *what)
 }
 
 // Docker and Podman have several words for a namespace of the container's
-// own; whether it is, the kernel says (audit_process).
+// own; whether it is, the kernel says (verify_process).
 static bool is_own(const char *mode)
 {
     return mode[0] == 0 || strcmp(mode, "private") == 0 ||
@@ -35,7 +35,7 @@ static bool is_own(const char *mode)
 }
 
 // The engine's word on the network: one of its own has a name, by which it
-// lists it; what the kernel knows, audit_process looks at.
+// lists it; what the kernel knows, verify_process looks at.
 static bool network_is(const struct engine_container *c, const char *network)
 {
     if (!network || strcmp(network, "none") == 0)
@@ -43,9 +43,9 @@ static bool network_is(const struct engine_container *c, const char *network)
     return c->nnetworks == 1 && strcmp(c->networks[0], network) == 0;
 }
 
-static int audit_engine(const struct request *r,
-                        const struct engine_container *c,
-                        struct berth_err *err)
+static int verify_engine(const struct request *r,
+                         const struct engine_container *c,
+                         struct berth_err *err)
 {
     size_t binds = 0;
 
@@ -159,8 +159,8 @@ static bool same_namespace(pid_t pid, const char *name)
            (own.st_dev == other.st_dev && own.st_ino == other.st_ino);
 }
 
-static int audit_process(const struct request *r, pid_t pid,
-                         struct berth_err *err)
+static int verify_process(const struct request *r, pid_t pid,
+                          struct berth_err *err)
 {
     static const char zero[] = "0000000000000000";
     // All is there: a status has some 60 lines, of which only "Groups:" is
@@ -243,8 +243,8 @@ static bool selinux_is(const char *label, const char *part)
     return false;
 }
 
-static int audit_labels(const struct request *r, pid_t pid,
-                        struct berth_err *err)
+static int verify_labels(const struct request *r, pid_t pid,
+                         struct berth_err *err)
 {
     char label[1024];
 
@@ -272,8 +272,8 @@ static int audit_labels(const struct request *r, pid_t pid,
 }
 
 // A tmpfs of the size that it should have, in whole pages.
-static int audit_size(int root, const char *target, uint64_t bytes,
-                      struct berth_err *err)
+static int verify_size(int root, const char *target, uint64_t bytes,
+                       struct berth_err *err)
 {
     struct statvfs vfs;
 
@@ -286,8 +286,8 @@ static int audit_size(int root, const char *target, uint64_t bytes,
     return ok ? 0 : differs(err, target);
 }
 
-static int audit_mount(int root, const struct request_mount *m,
-                       struct berth_err *err)
+static int verify_mount(int root, const struct request_mount *m,
+                        struct berth_err *err)
 {
     struct stat want, have;
     struct statvfs vfs;
@@ -309,7 +309,7 @@ static int audit_mount(int root, const struct request_mount *m,
 }
 
 // Device nodes of the image's own must not work.
-static int audit_root(int root, bool writable, struct berth_err *err)
+static int verify_root(int root, bool writable, struct berth_err *err)
 {
     struct statvfs vfs;
 
@@ -320,31 +320,31 @@ static int audit_root(int root, bool writable, struct berth_err *err)
                : differs(err, "its root file system");
 }
 
-int audit_container(const struct request *request,
-                    const struct attach *attach,
-                    const struct gpus *gpus,
-                    const struct engine_container *container,
-                    struct berth_err *err)
+int verify_container(const struct request *request,
+                     const struct attach *attach,
+                     const struct gpus *gpus,
+                     const struct engine_container *container,
+                     struct berth_err *err)
 {
     char path[64];
 
-    if (audit_engine(request, container, err) < 0 ||
-        audit_process(request, container->pid, err) < 0 ||
-        audit_labels(request, container->pid, err) < 0)
+    if (verify_engine(request, container, err) < 0 ||
+        verify_process(request, container->pid, err) < 0 ||
+        verify_labels(request, container->pid, err) < 0)
         return -1;
     snprintf(path, sizeof(path), "/proc/%d/root", (int)container->pid);
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", path);
-    int rc = audit_root(root, request->writable, err);
+    int rc = verify_root(root, request->writable, err);
     for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
         if (!attach_covers(attach, request->mounts[i].target))
-            rc = audit_mount(root, &request->mounts[i], err);
+            rc = verify_mount(root, &request->mounts[i], err);
     for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
-        rc = audit_size(root, request->tmpfs[i].target,
+        rc = verify_size(root, request->tmpfs[i].target,
                         request->tmpfs[i].bytes, err);
     if (rc == 0)
-        rc = audit_size(root, "/dev/shm", request->shm_bytes, err);
+        rc = verify_size(root, "/dev/shm", request->shm_bytes, err);
     if (rc == 0)
         rc = gpus_audit(gpus, request->devices, request->ndevices, root, err);
     close(root);
