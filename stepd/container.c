@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 #include "handover/wire.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
+#include "stepd/observe.h"
 #include "stepd/outfit.h"
 #include "stepd/peer.h"
 #include "stepd/ruling.h"
@@ -193,6 +195,29 @@ static int note_cgroups(struct making *m, struct berth_err *err)
     return rc;
 }
 
+// The check after the start: nothing of the user's has run yet.
+static int verify(const struct making *m, struct berth_err *err)
+{
+    const struct attach *attach = &m->supply.attach;
+    struct seen kernel = {0};
+    char path[64];
+    int rc = -1;
+
+    if (verify_engine(m->request, &m->seen, err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)m->seen.pid);
+    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return err_set(err, BERTH_ESYS, "%s: %m", path);
+    if (observe(m->request, attach, m->seen.pid, root, &kernel, err) == 0 &&
+        verify_kernel(m->request, &kernel, err) == 0)
+        rc = gpus_verify(&m->outfit.gpus, m->request->devices,
+                         m->request->ndevices, root, err);
+    observe_clear(&kernel);
+    close(root);
+    return rc;
+}
+
 int container_create(const struct step *step, const struct place *place,
                      const struct store_step *store, struct journal *journal,
                      struct container *out, struct berth_err *err)
@@ -219,8 +244,7 @@ int container_create(const struct step *step, const struct place *place,
                       err) < 0) ||
         inside_prepare(m.seen.pid, m.request, &m.supply.attach,
                        &m.ruling.identity, store->dir, err) < 0 ||
-        verify_container(m.request, &m.supply.attach, &m.outfit.gpus, &m.seen,
-                         err) < 0 ||
+        verify(&m, err) < 0 ||
         note_cgroups(&m, err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;

@@ -323,7 +323,7 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 }
 
 // The nodes of one container's /dev, as they are compared.
-struct audit {
+struct check {
     const struct gpus *gpus;
     const char *const *devices; // the administrator's
     size_t ndevices;
@@ -420,41 +420,42 @@ static bool is_gpus(const struct gpus *gpus, const char *path, dev_t rdev)
 }
 
 // Says whether PATH is one of the administrator's devices, and the node's.
-static bool is_administrators(const struct audit *audit, const char *path,
+static bool is_administrators(const struct check *check, const char *path,
                               const struct stat *st)
 {
     struct stat want;
 
-    for (size_t i = 0; i < audit->ndevices; i++)
-        if (strcmp(path, audit->devices[i]) == 0)
+    for (size_t i = 0; i < check->ndevices; i++)
+        if (strcmp(path, check->devices[i]) == 0)
             return stat(path, &want) == 0 && want.st_rdev == st->st_rdev &&
                    (want.st_mode & S_IFMT) == (st->st_mode & S_IFMT);
     return false;
 }
 
-static int audit_node(struct audit *audit, const char *path,
-                      const struct stat *st)
+static int verify_node(struct check *check, const char *path,
+                       const struct stat *st)
 {
-    if (is_administrators(audit, path, st)) {
-        audit->found++;
+    if (is_administrators(check, path, st)) {
+        check->found++;
         return 0;
     }
-    if (S_ISCHR(st->st_mode) && is_gpus(audit->gpus, path, st->st_rdev)) {
-        audit->found++;
+    if (S_ISCHR(st->st_mode) && is_gpus(check->gpus, path, st->st_rdev)) {
+        check->found++;
         return 0;
     }
     if (S_ISCHR(st->st_mode) && (is_standard(path, st->st_rdev) ||
-                                 is_shared(audit->gpus, path, st->st_rdev)))
+                                 is_shared(check->gpus, path, st->st_rdev)))
         return 0;
     // CDI specifications have these as well.
-    if (S_ISCHR(st->st_mode) && gpus_have_drm(audit->gpus, "/sys", path) &&
+    if (S_ISCHR(st->st_mode) && gpus_have_drm(check->gpus, "/sys", path) &&
         is_nodes(path, st->st_rdev))
         return 0;
-    return differs(audit->err, "it has a device", path);
+    return differs(check->err, "it has a device", path);
 }
 
 // Compares what is in the directory FD, which it closes.
-static int audit_dir(struct audit *audit, int fd, const char *path, int depth)
+static int verify_dir(struct check *check, int fd, const char *path,
+                      int depth)
 {
     char name[4096];
     struct statfs fs;
@@ -463,7 +464,7 @@ static int audit_dir(struct audit *audit, int fd, const char *path, int depth)
 
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {
-        rc = err_set(audit->err, BERTH_ESYS, "%s of the container: %m", path);
+        rc = err_set(check->err, BERTH_ESYS, "%s of the container: %m", path);
         if (fd >= 0)
             close(fd);
         return rc;
@@ -476,41 +477,41 @@ static int audit_dir(struct audit *audit, int fd, const char *path, int depth)
         if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) >=
                 (int)sizeof(name) ||
             fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            rc = differs(audit->err, "it has a strange", path);
+            rc = differs(check->err, "it has a strange", path);
         else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-            rc = audit_node(audit, name, &st);
+            rc = verify_node(check, name, &st);
         else if (S_ISDIR(st.st_mode) && depth == DEV_DEPTH)
-            rc = differs(audit->err, "it has a strange", name);
+            rc = differs(check->err, "it has a strange", name);
         else if (S_ISDIR(st.st_mode))
-            rc = audit_dir(audit,
-                           openat(fd, e->d_name,
-                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-                                      O_CLOEXEC),
-                           name, depth + 1);
+            rc = verify_dir(check,
+                            openat(fd, e->d_name,
+                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+                                       O_CLOEXEC),
+                            name, depth + 1);
     }
     closedir(d);
     return rc;
 }
 
-int gpus_audit(const struct gpus *gpus, const char *const *devices,
-               size_t ndevices, int root, struct berth_err *err)
+int gpus_verify(const struct gpus *gpus, const char *const *devices,
+                size_t ndevices, int root, struct berth_err *err)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT |
                                       RESOLVE_NO_MAGICLINKS |
                                       RESOLVE_NO_SYMLINKS};
-    struct audit audit = {.gpus = gpus, .devices = devices,
+    struct check check = {.gpus = gpus, .devices = devices,
                           .ndevices = ndevices, .err = err};
     const struct gpu *gpu;
     size_t wanted = ndevices;
 
     int dev = (int)syscall(SYS_openat2, root, "/dev", &how, sizeof(how));
-    if (audit_dir(&audit, dev, "/dev", 0) < 0)
+    if (verify_dir(&check, dev, "/dev", 0) < 0)
         return -1;
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         for (size_t k = 0; k < gpu->nfiles; k++)
             wanted += is_first(gpus, gpu, k);
-    return audit.found == wanted
+    return check.found == wanted
                ? 0
                : differs(err, "it lacks a device, of those such as",
                          gpus->names.n ? gpus->names.v[0] : devices[0]);

@@ -61,8 +61,8 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 // the engine's standard ones, and no other but those that NVIDIA's GPUs share
 // and the GPUs' own graphics devices. 0, or -1 with ERR set to the first
 // difference.
-int gpus_audit(const struct gpus *gpus, const char *const *devices,
-               size_t ndevices, int root, struct berth_err *err);
+int gpus_verify(const struct gpus *gpus, const char *const *devices,
+                size_t ndevices, int root, struct berth_err *err);
 
 // Says whether PATH ("/dev/dri/renderD128") is a graphics device of one of
 // the GPUs, by the links in SYS ("/sys").

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: the engine's word, and the kernel's on a process of the user's
-// that has run nothing but berth-init yet.
+// Input: the engine's word, the kernel's on a process of the user's that has
+// run nothing but berth-init yet, and the request, which is berth's own. All
+// but the request may be anything. What is missing or unknown differs.
 
 #include "stepd/verify.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
-
-#include "stepd/inside.h"
 
 static int differs(struct berth_err *err, const char *what)
 {
@@ -43,9 +38,8 @@ static bool network_is(const struct engine_container *c, const char *network)
     return c->nnetworks == 1 && strcmp(c->networks[0], network) == 0;
 }
 
-static int verify_engine(const struct request *r,
-                         const struct engine_container *c,
-                         struct berth_err *err)
+int verify_engine(const struct request *r, const struct engine_container *c,
+                  struct berth_err *err)
 {
     size_t binds = 0;
 
@@ -117,103 +111,99 @@ static bool ids_are(const char *status, const char *key, unsigned id)
     return status_is(status, key, want);
 }
 
+// Takes the next group of TEXT ("\t4 24 27\n"): 1, 0 at the end of its line,
+// -1 if there is no such thing.
+static int next_group(const char **text, gid_t *gid)
+{
+    char *end;
+
+    *text += strspn(*text, "\t ");
+    if (**text == '\n')
+        return 0;
+    *gid = (gid_t)strtoul(*text, &end, 10);
+    if (end == *text)
+        return -1;
+    *text = end;
+    return 1;
+}
+
+static bool has_group(const char *text, gid_t want)
+{
+    gid_t gid;
+
+    while (next_group(&text, &gid) > 0)
+        if (gid == want)
+            return true;
+    return false;
+}
+
+static bool is_asked_for(const struct request *r, gid_t gid)
+{
+    for (size_t i = 0; i < r->ngids; i++)
+        if (gid == r->gids[i])
+            return true;
+    return gid == r->gid;
+}
+
 // The supplementary groups are those asked for; the primary one may be
 // among them.
 static bool groups_are(const char *status, const struct request *r)
 {
-    const char *p = strstr(status, "\nGroups:");
-    size_t found = 0;
-    char *end;
+    static const char key[] = "\nGroups:";
+    gid_t gid;
+    int more;
 
-    if (!p)
+    const char *groups = strstr(status, key);
+    if (!groups)
         return false;
-    p += strlen("\nGroups:");
-    for (;; p = end) {
-        p += strspn(p, "\t ");
-        if (*p == '\n')
-            break;
-        unsigned long gid = strtoul(p, &end, 10);
-        if (end == p)
+    groups += strlen(key);
+    for (size_t i = 0; i < r->ngids; i++)
+        if (!has_group(groups, r->gids[i]))
             return false;
-        bool known = gid == r->gid;
-        for (size_t i = 0; i < r->ngids; i++) {
-            known |= gid == r->gids[i];
-            found += gid == r->gids[i];
-        }
-        if (!known)
+    while ((more = next_group(&groups, &gid)) > 0)
+        if (!is_asked_for(r, gid))
             return false;
-    }
-    return found >= r->ngids;
+    return more == 0;
 }
 
-static bool same_namespace(pid_t pid, const char *name)
+static bool no_capabilities(const char *status)
 {
-    char path[64];
-    struct stat own, other;
+    static const char *const sets[] = {"CapInh:", "CapPrm:", "CapEff:",
+                                       "CapBnd:", "CapAmb:"};
 
-    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-    if (stat(path, &own) < 0)
-        return true;
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
-    return stat(path, &other) < 0 ||
-           (own.st_dev == other.st_dev && own.st_ino == other.st_ino);
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+        if (!status_is(status, sets[i], "0000000000000000"))
+            return false;
+    return true;
 }
 
-static int verify_process(const struct request *r, pid_t pid,
+static bool is_nodes(const struct seen *seen, int ns)
+{
+    return seen->ns[ns].dev == seen->node[ns].dev &&
+           seen->ns[ns].ino == seen->node[ns].ino;
+}
+
+static int verify_process(const struct request *r, const struct seen *seen,
                           struct berth_err *err)
 {
-    static const char zero[] = "0000000000000000";
-    // All is there: a status has some 60 lines, of which only "Groups:" is
-    // long.
-    static const size_t size = 1 << 20;
-    char path[64];
-    int rc = -1;
+    const char *status = seen->status;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *status = calloc(1, size);
-    if (fd < 0 || !status || read(fd, status, size - 1) <= 0)
-        err_set(err, BERTH_ESYS, "%s: %m", path);
-    else if (!ids_are(status, "Uid:", r->uid) ||
-             !ids_are(status, "Gid:", r->gid))
-        differs(err, "its user");
-    else if (!groups_are(status, r))
-        differs(err, "its groups");
-    else if (!status_is(status, "CapInh:", zero) ||
-             !status_is(status, "CapPrm:", zero) ||
-             !status_is(status, "CapEff:", zero) ||
-             !status_is(status, "CapBnd:", zero) ||
-             !status_is(status, "CapAmb:", zero))
-        differs(err, "its capabilities");
-    else if (!status_is(status, "NoNewPrivs:", "1"))
-        differs(err, "it may gain privileges");
-    else if (!status_is(status, "Seccomp:", "2"))
-        differs(err, "it has no seccomp filter");
-    else if (same_namespace(pid, "pid") || same_namespace(pid, "mnt") ||
-             same_namespace(pid, "ipc"))
-        differs(err, "its namespaces");
-    else if (same_namespace(pid, "net") != !r->network)
-        differs(err, "its network");
-    else
-        rc = 0;
-    free(status);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-// What the kernel's security module calls the process PID, or "".
-static void read_label(pid_t pid, const char *file, char *out, size_t size)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/attr/%s", (int)pid, file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
-    out[n > 0 ? n : 0] = 0;
-    out[strcspn(out, "\n")] = 0;
-    if (fd >= 0)
-        close(fd);
+    if (!ids_are(status, "Uid:", r->uid) || !ids_are(status, "Gid:", r->gid))
+        return differs(err, "its user");
+    if (!groups_are(status, r))
+        return differs(err, "its groups");
+    if (!no_capabilities(status))
+        return differs(err, "its capabilities");
+    if (!status_is(status, "NoNewPrivs:", "1"))
+        return differs(err, "it may gain privileges");
+    if (!status_is(status, "Seccomp:", "2"))
+        return differs(err, "it has no seccomp filter");
+    if (is_nodes(seen, SEEN_PID) || is_nodes(seen, SEEN_MNT) ||
+        is_nodes(seen, SEEN_IPC))
+        return differs(err, "its namespaces");
+    if (is_nodes(seen, SEEN_NET) != !r->network)
+        return differs(err, "its network");
+    return 0;
 }
 
 // "profile (enforce)"
@@ -243,110 +233,78 @@ static bool selinux_is(const char *label, const char *part)
     return false;
 }
 
-static int verify_labels(const struct request *r, pid_t pid,
+static int verify_labels(const struct request *r, const struct seen *seen,
                          struct berth_err *err)
 {
-    char label[1024];
-
-    if (r->apparmor) {
-        read_label(pid, "apparmor/current", label, sizeof(label));
-        if (!label[0])
-            read_label(pid, "current", label, sizeof(label));
-        if (!apparmor_is(label, r->apparmor))
-            return err_set(err, BERTH_EENGINE,
-                           "the container is not confined by the AppArmor "
-                           "profile %s, as the policy wants it: ask your "
-                           "administrator to load it on this node",
-                           r->apparmor);
-    }
-    if (r->selinux) {
-        read_label(pid, "current", label, sizeof(label));
-        if (!selinux_is(label, r->selinux))
-            return err_set(err, BERTH_EENGINE,
-                           "the container does not have the SELinux label %s "
-                           "that the policy wants: ask your administrator "
-                           "whether the engine and this node have SELinux on",
-                           r->selinux);
-    }
+    if (r->apparmor && !apparmor_is(seen->apparmor, r->apparmor))
+        return err_set(err, BERTH_EENGINE,
+                       "the container is not confined by the AppArmor profile "
+                       "%s, as the policy wants it: ask your administrator to "
+                       "load it on this node",
+                       r->apparmor);
+    if (r->selinux && !selinux_is(seen->selinux, r->selinux))
+        return err_set(err, BERTH_EENGINE,
+                       "the container does not have the SELinux label %s that "
+                       "the policy wants: ask your administrator whether the "
+                       "engine and this node have SELinux on",
+                       r->selinux);
     return 0;
 }
 
-// A tmpfs of the size that it should have, in whole pages.
-static int verify_size(int root, const char *target, uint64_t bytes,
-                       struct berth_err *err)
+static bool has_flags(const struct seen_file *file, unsigned long flags)
 {
-    struct statvfs vfs;
-
-    int fd = inside_open(root, target, O_PATH);
-    bool ok = fd >= 0 && fstatvfs(fd, &vfs) == 0 &&
-              vfs.f_blocks * vfs.f_frsize >= bytes &&
-              vfs.f_blocks * vfs.f_frsize - bytes < 65536;
-    if (fd >= 0)
-        close(fd);
-    return ok ? 0 : differs(err, target);
-}
-
-static int verify_mount(int root, const struct request_mount *m,
-                        struct berth_err *err)
-{
-    struct stat want, have;
-    struct statvfs vfs;
-    int rc = -1;
-
-    int fd = inside_open(root, m->target, O_PATH);
-    if (fd < 0 || fstat(fd, &have) < 0 || stat(m->source, &want) < 0 ||
-        have.st_dev != want.st_dev || have.st_ino != want.st_ino)
-        differs(err, m->target);
-    else if (fstatvfs(fd, &vfs) < 0 ||
-             (m->readonly && !(vfs.f_flag & ST_RDONLY)) ||
-             !(vfs.f_flag & ST_NOSUID) || !(vfs.f_flag & ST_NODEV))
-        differs(err, m->target);
-    else
-        rc = 0;
-    if (fd >= 0)
-        close(fd);
-    return rc;
+    return file->there && (file->flags & flags) == flags;
 }
 
 // Device nodes of the image's own must not work.
-static int verify_root(int root, bool writable, struct berth_err *err)
+static int verify_root(const struct seen_file *root, bool writable,
+                       struct berth_err *err)
 {
-    struct statvfs vfs;
-
-    if (fstatvfs(root, &vfs) < 0 || !(vfs.f_flag & ST_NODEV))
+    if (!has_flags(root, ST_NODEV))
         return differs(err, "device nodes of its image would work");
-    return !(vfs.f_flag & ST_RDONLY) == writable
-               ? 0
-               : differs(err, "its root file system");
+    if (has_flags(root, ST_RDONLY) == writable)
+        return differs(err, "its root file system");
+    return 0;
 }
 
-int verify_container(const struct request *request,
-                     const struct attach *attach,
-                     const struct gpus *gpus,
-                     const struct engine_container *container,
-                     struct berth_err *err)
+static bool mount_is(const struct seen_mount *seen,
+                     const struct request_mount *m)
 {
-    char path[64];
+    const struct seen_file *have = &seen->target, *want = &seen->source;
+    unsigned long flags = ST_NOSUID | ST_NODEV;
 
-    if (verify_engine(request, container, err) < 0 ||
-        verify_process(request, container->pid, err) < 0 ||
-        verify_labels(request, container->pid, err) < 0)
+    if (m->readonly)
+        flags |= ST_RDONLY;
+    return want->there && has_flags(have, flags) && have->dev == want->dev &&
+           have->ino == want->ino;
+}
+
+// The size that it should have, in whole pages.
+static bool size_is(const struct seen_file *fs, uint64_t bytes)
+{
+    return fs->there && fs->bytes >= bytes && fs->bytes - bytes < 65536;
+}
+
+static int verify_mounts(const struct request *r, const struct seen *seen,
+                         struct berth_err *err)
+{
+    for (size_t i = 0; i < r->nmounts; i++)
+        if (!seen->mounts[i].covered &&
+            !mount_is(&seen->mounts[i], &r->mounts[i]))
+            return differs(err, r->mounts[i].target);
+    for (size_t i = 0; i < r->ntmpfs; i++)
+        if (!size_is(&seen->tmpfs[i], r->tmpfs[i].bytes))
+            return differs(err, r->tmpfs[i].target);
+    if (!size_is(&seen->shm, r->shm_bytes))
+        return differs(err, "/dev/shm");
+    return 0;
+}
+
+int verify_kernel(const struct request *r, const struct seen *seen,
+                  struct berth_err *err)
+{
+    if (verify_process(r, seen, err) < 0 || verify_labels(r, seen, err) < 0 ||
+        verify_root(&seen->root, r->writable, err) < 0)
         return -1;
-    snprintf(path, sizeof(path), "/proc/%d/root", (int)container->pid);
-    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return err_set(err, BERTH_ESYS, "%s: %m", path);
-    int rc = verify_root(root, request->writable, err);
-    for (size_t i = 0; rc == 0 && i < request->nmounts; i++)
-        if (!attach_covers(attach, request->mounts[i].target))
-            rc = verify_mount(root, &request->mounts[i], err);
-    for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
-        rc = verify_size(root, request->tmpfs[i].target,
-                        request->tmpfs[i].bytes, err);
-    if (rc == 0)
-        rc = verify_size(root, "/dev/shm", request->shm_bytes, err);
-    if (rc == 0)
-        rc = gpus_audit(gpus, request->devices, request->ndevices, root, err);
-    close(root);
-    return rc;
+    return verify_mounts(r, seen, err);
 }

@@ -919,14 +919,14 @@ static void a_gpu_s_graphics_devices_are_its_own(void **state)
     assert_false(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
 }
 
-static void check_audit(const struct gpus *gpus, const char *root,
-                        const char *says)
+static void check_devices(const struct gpus *gpus, const char *root,
+                          const char *says)
 {
     struct berth_err err = {0};
 
     int fd = open(root, O_PATH | O_DIRECTORY);
     assert_true(fd >= 0);
-    int rc = gpus_audit(gpus, NULL, 0, fd, &err);
+    int rc = gpus_verify(gpus, NULL, 0, fd, &err);
     close(fd);
     if (!says && rc < 0)
         fail_msg("%s", err.text);
@@ -934,7 +934,7 @@ static void check_audit(const struct gpus *gpus, const char *root,
         fail_msg("%s", err.text);
 }
 
-static void the_audit_sees_devices_too_many_and_too_few(void **state)
+static void the_check_sees_devices_too_many_and_too_few(void **state)
 {
     struct gpus none = {0}, one = {.table = table};
 
@@ -943,16 +943,16 @@ static void the_audit_sees_devices_too_many_and_too_few(void **state)
     assert_int_equal(gpu_list_parse("0", &one.set, NULL), 0);
     assert_int_equal(strv_add(&one.names, "/dev/fake0"), 0);
     make_dirs("./empty/dev/below");
-    check_audit(&none, "empty", NULL);
-    check_audit(&one, "empty", "it lacks a device");
+    check_devices(&none, "empty", NULL);
+    check_devices(&one, "empty", "it lacks a device");
     // A file of that name is no device.
     put("./empty/dev/fake0", "");
-    check_audit(&one, "empty", "it lacks a device");
+    check_devices(&one, "empty", "it lacks a device");
     make_dirs("./linked");
     assert_int_equal(symlink("../empty/dev", "linked/dev"), 0);
-    check_audit(&none, "linked", "/dev of the container");
+    check_devices(&none, "linked", "/dev of the container");
     make_dirs("./deep/dev/1/2/3/4/5/6/7/8/9");
-    check_audit(&none, "deep", "strange");
+    check_devices(&none, "deep", "strange");
     one.table = NULL;
     gpus_clear(&one);
 }
@@ -988,7 +988,7 @@ int main(void)
         TEST(shares_of_gpus_are_refused_by_name),
         TEST(without_a_good_table_no_gpu),
         TEST(a_gpu_s_graphics_devices_are_its_own),
-        TEST(the_audit_sees_devices_too_many_and_too_few),
+        TEST(the_check_sees_devices_too_many_and_too_few),
     };
 
     return cmocka_run_group_tests_name("gpus", tests, NULL, NULL);
