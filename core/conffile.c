@@ -1,63 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// libconfuse parses, and is only given what it can be trusted with. Seen in
-// its version 3.3: it drops what it does not know (a `*` outside of quotes,
-// which would leave `deny = {evil*}` denying "evil"), takes a file that ends
-// within a section, counts two lines too many for each comment, puts the
-// environment in place of ${NAME}, and takes the second of two keys. Hence
-// the text is scanned first: comments are blanked, and what is not plain is
-// refused. What libconfuse then sees are words, simple strings, braces,
-// commas, = and +=; its lexer is in its first state at the end of all that.
-//
-// Where memory is out, flex's code ends the process: in berth-stepd before
-// there is a container, and in clients. Nothing of this runs in slurmstepd.
+// The administrator's text is trusted to mean well, and not to be free of
+// mistakes: what is not plain is refused, by a sentence that says what was
+// found and what was expected. A recursive-descent parser, a function for each
+// rule of the grammar, that looks one token ahead. It copies nothing: values
+// are ended with a NUL where they stand.
 
 #include "core/conffile.h"
 
-#include <confuse.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/limits.h"
 #include "core/utf8.h"
 
-enum { KEYS_MAX = CONFFILE_KEYS_MAX, FILE_QUOTE_MAX = 200 };
+// What a token is, if not the character that it starts with.
+enum { END = 0, TEXT = '"', WORD = 'w', ADD = '+' };
 
-static int no_memory(struct berth_err *err)
-{
-    return err_set(err, BERTH_ENOMEM, "out of memory");
-}
-
-// --- the scan ----------------------------------------------------------------
-
-struct scan {
-    const char *file; // to be shown
-    char *at;         // what is left of the text, which is changed in place
+struct token {
+    char type;
+    char *text, *end; // as it stands, of a text without its quotes
     int line;
-    int depth;        // braces that are open
-    int opened;       // the line of the outermost
-    unsigned nsections;
-    bool after_op;    // the last token was = or +=
-    char *word;       // the last token, if it was a word, and its length
-    size_t word_len;
-    struct {
-        size_t n;
-        struct {
-            const char *key;
-            size_t len;
-            int line;
-        } keys[KEYS_MAX];
-    } seen[2]; // at the top, and in the present section
 };
 
-static int bad(const struct scan *scan, struct berth_err *err,
-               const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct parser {
+    const char *file; // to be shown
+    char *at;         // what has not been read
+    int line;
+    int open;     // the line of the innermost { that is open, or 0
+    unsigned nsections;
+    struct token next;
+    const struct conffile_place *places;
+    const struct conffile_reader *reader;
+    void *arg;
+    struct berth_err *err;
+};
 
-static int bad(const struct scan *scan, struct berth_err *err,
-               const char *fmt, ...)
+static int bad(const struct parser *p, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int bad(const struct parser *p, int line, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -65,434 +49,323 @@ static int bad(const struct scan *scan, struct berth_err *err,
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return err_set(err, BERTH_EINVAL, "%s line %d: %s", scan->file,
-                   scan->line, text);
+    return err_set(p->err, BERTH_EINVAL, "%s line %d: %s", p->file, line,
+                   text);
 }
 
-static void blank(struct scan *scan)
-{
-    if (*scan->at == '\n')
-        scan->line++;
-    else
-        *scan->at = ' ';
-    scan->at++;
-}
+// --- tokens ------------------------------------------------------------------
 
-// At "#" or "/".
-static int scan_comment(struct scan *scan, struct berth_err *err)
+// A comment ends where what it starts with says: before a new line, or behind
+// "*/".
+static int skip_comment(struct parser *p)
 {
-    int line = scan->line;
+    int line = p->line;
 
-    if (scan->at[0] == '#' || scan->at[1] == '/') {
-        while (*scan->at && *scan->at != '\n')
-            blank(scan);
+    if (p->at[0] == '#' || p->at[1] == '/') {
+        p->at += strcspn(p->at, "\n");
         return 0;
     }
-    if (scan->at[1] != '*')
-        return bad(scan, err, "\"/\" stands outside of quotes: write the "
-                              "whole value in double quotes");
-    blank(scan);
-    blank(scan);
-    while (*scan->at && (scan->at[0] != '*' || scan->at[1] != '/'))
-        blank(scan);
-    if (!*scan->at) {
-        scan->line = line;
-        return bad(scan, err, "the comment has no end: write */ there");
+    if (p->at[1] != '*')
+        return bad(p, line, "\"/\" stands outside of quotes: write the whole "
+                            "value in double quotes");
+    for (p->at += 2; p->at[0] != '*' || p->at[1] != '/'; p->at++) {
+        if (!*p->at)
+            return bad(p, line, "the comment has no end: write */ there");
+        p->line += *p->at == '\n';
     }
-    blank(scan);
-    blank(scan);
+    p->at += 2;
     return 0;
+}
+
+// Skips what stands between tokens.
+static int skip_blank(struct parser *p)
+{
+    for (;;) {
+        if (*p->at == '#' || *p->at == '/') {
+            if (skip_comment(p) < 0)
+                return -1;
+        } else if (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' ||
+                   !strncmp(p->at, "\r\n", 2)) {
+            p->line += *p->at++ == '\n';
+        } else {
+            return 0;
+        }
+    }
+}
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '-' && c <= '9' && c != '/') || c == '_' || c == '%';
 }
 
 // At the quote that opens it.
-static int scan_string(struct scan *scan, struct berth_err *err)
+static int read_text(struct parser *p)
 {
-    for (scan->at++; *scan->at != '"'; scan->at++) {
-        if (!*scan->at || *scan->at == '\n')
-            return bad(scan, err, "a string has no closing quote on its "
-                                  "line");
-        if (!strncmp(scan->at, "${", 2))
-            return bad(scan, err, "\"${\" is refused, since berth expands no "
-                                  "environment variables: write the value "
-                                  "itself");
-        if (*scan->at == '\\' &&
-            (!scan->at[1] || !strchr("\"\\n", *++scan->at)))
-            return bad(scan, err, "a \\ in a string stands before \", n or "
-                                  "another \\ only");
+    char *from = p->at + 1, *to = from;
+
+    for (; *from != '"'; from++) {
+        if (!*from || *from == '\n')
+            return bad(p, p->line, "a string has no closing quote on its "
+                                   "line");
+        if (from[0] == '$' && from[1] == '{')
+            return bad(p, p->line, "\"${\" is refused, since berth expands no "
+                                   "environment variables: write the value "
+                                   "itself");
+        bool escape = *from == '\\';
+        from += escape;
+        if (escape && (!*from || !strchr("\"\\n", *from)))
+            return bad(p, p->line, "a \\ in a string stands before \", n or "
+                                   "another \\ only");
+        *to++ = escape && *from == 'n' ? '\n' : *from;
     }
-    scan->at++;
+    p->next.text = p->at + 1;
+    p->next.end = to;
+    p->at = from + 1;
     return 0;
 }
 
-// Behind = or +=.
-static int scan_key(struct scan *scan, struct berth_err *err)
+// Reads the next token.
+static int advance(struct parser *p)
 {
-    int level = scan->depth > 0;
-    size_t n = scan->seen[level].n;
+    char shown[8] = "";
 
-    scan->after_op = true;
-    if (!scan->word)
-        return bad(scan, err, "\"=\" stands without a key in front of it");
-    if (n == KEYS_MAX)
-        return 0; // some of them are unknown, which is said later
-    for (size_t i = 0; i < n; i++)
-        if (scan->seen[level].keys[i].len == scan->word_len &&
-            !memcmp(scan->seen[level].keys[i].key, scan->word,
-                    scan->word_len))
-            return bad(scan, err, "\"%.*s\" is there a second time, after "
-                                  "line %d: leave one of them out",
-                       (int)scan->word_len, scan->word,
-                       scan->seen[level].keys[i].line);
-    scan->seen[level].keys[n].key = scan->word;
-    scan->seen[level].keys[n].len = scan->word_len;
-    scan->seen[level].keys[n].line = scan->line;
-    scan->seen[level].n++;
-    return 0;
-}
-
-static int scan_brace(struct scan *scan, struct berth_err *err)
-{
-    if (*scan->at == '{') {
-        if (scan->depth++ == 0)
-            scan->opened = scan->line;
-        if (!scan->after_op) {
-            scan->seen[1].n = 0;
-            if (++scan->nsections > BERTH_SECTIONS_MAX)
-                return bad(scan, err, "there are more than %d sections: "
-                                      "write some for groups",
-                           BERTH_SECTIONS_MAX);
-        }
-    } else if (scan->depth-- == 0) {
-        return bad(scan, err, "\"}\" stands without its \"{\"");
-    }
-    scan->after_op = false;
-    scan->at++;
-    return 0;
-}
-
-static int scan_token(struct scan *scan, struct berth_err *err)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%-";
-    size_t len = strspn(scan->at, plain);
-
-    if (len > 0) {
-        scan->word = scan->at;
-        scan->word_len = len;
-        scan->at += len;
-        scan->after_op = false;
+    if (skip_blank(p) < 0)
+        return -1;
+    p->next = (struct token){*p->at, p->at, p->at, p->line};
+    switch (*p->at) {
+    case END:
         return 0;
-    }
-    switch (*scan->at) {
-    case '{':
-    case '}':
-        scan->word = NULL;
-        return scan_brace(scan, err);
-    case '"':
-        scan->word = NULL;
-        scan->after_op = false;
-        return scan_string(scan, err);
-    case '#':
-    case '/':
-        return scan_comment(scan, err);
-    case '+':
-        if (*++scan->at != '=')
-            return bad(scan, err, "\"+\" stands outside of quotes: write += "
-                                  "without a space in it");
+    case TEXT:
+        return read_text(p);
+    case ADD:
+        if (*++p->at != '=')
+            return bad(p, p->line, "\"+\" stands outside of quotes: write += "
+                                   "without a space in it");
         // fall through
     case '=':
-        scan->at++;
-        if (scan_key(scan, err) < 0)
-            return -1;
-        scan->word = NULL;
-        return 0;
     case ',':
-        scan->word = NULL;
-        scan->at++;
+    case '{':
+    case '}':
+        p->next.end = ++p->at;
         return 0;
-    case '\n':
-        scan->line++;
-        // fall through
-    case ' ':
-    case '\t':
-        scan->at++;
-        return 0;
-    case '\r':
-        if (scan->at[1] == '\n') {
-            blank(scan);
-            return 0;
-        }
-        // fall through
     default:
         break;
     }
-    char character[8] = "";
-    memcpy(character, scan->at, utf8_char(scan->at));
-    err_scrub(character);
-    return bad(scan, err, "\"%s\" stands outside of quotes: write the whole "
-                          "value in double quotes", character);
+    while (is_plain(*p->at))
+        p->at++;
+    p->next.type = WORD;
+    p->next.end = p->at;
+    if (p->next.end > p->next.text)
+        return 0;
+    memcpy(shown, p->at, utf8_char(p->at));
+    err_scrub(shown);
+    return bad(p, p->line, "\"%s\" stands outside of quotes: write the whole "
+                           "value in double quotes", shown);
 }
 
-static int scan_text(const char *file, char *text, size_t len,
-                     struct berth_err *err)
+// Takes the next token, a word or a text, and ends it with a NUL: the one
+// behind it has been read by then.
+static int take(struct parser *p, struct token *out)
 {
-    struct scan *scan = calloc(1, sizeof(*scan));
-    int rc = -1;
-
-    if (!scan)
-        return no_memory(err);
-    scan->file = file;
-    scan->line = 1;
-    scan->at = text;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if ((c < ' ' && !strchr("\t\n\r", c)) || c == 0x7f || c == 0) {
-            rc = bad(scan, err, "there is a control character (byte 0x%02x): "
-                                "leave it out", c);
-            goto out;
-        }
-        scan->line += c == '\n';
-    }
-    if (!utf8_valid(text)) {
-        rc = err_set(err, BERTH_EINVAL, "%s: the file is not valid UTF-8",
-                     file);
-        goto out;
-    }
-    scan->line = 1;
-    while (*scan->at)
-        if (scan_token(scan, err) < 0)
-            goto out;
-    if (scan->depth > 0) {
-        scan->line = scan->opened;
-        rc = bad(scan, err, "\"{\" stands without its \"}\"");
-        goto out;
-    }
-    rc = 0;
-out:
-    free(scan);
-    return rc;
-}
-
-// --- the parse ---------------------------------------------------------------
-
-// libconfuse hands no pointer to its error function: this holds the one of
-// the parse that goes on, and nothing between parses.
-static _Thread_local struct parse {
-    const char *file;
-    struct berth_err *err;
-    bool told;
-} *parsing;
-
-// What libconfuse says, by how it starts, and how to go on behind the word
-// that it names.
-static const struct {
-    const char *theirs, *ours;
-} sentences[] = {
-    {"attempt to append to", "it takes one value: write = and not +="},
-    {"found duplicate title", "there is such a section with this title "
-                              "already: put the two together"},
-    {"missing equal sign", "\"=\" was expected behind it"},
-    {"missing opening brace", "\"{\" was expected behind the title"},
-    {"missing title", "a title in double quotes was expected behind it"},
-    {"no such option", "there is no such key here: berth.conf(5) has those "
-                       "that there are"},
-    {"premature end of file", NULL},
-    {"unexpected token", "it stands where it was not expected: write "
-                         "KEY = VALUE or KEY = {\"VALUE\", \"VALUE\"}"},
-};
-
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
-    __attribute__((format(printf, 2, 0)));
-
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-    char text[512], word[ERR_QUOTE_MAX];
-
-    if (parsing->told)
-        return; // the first one counts
-    parsing->told = true;
-    for (size_t i = 0; i < sizeof(sentences) / sizeof(*sentences); i++) {
-        if (strncmp(fmt, sentences[i].theirs, strlen(sentences[i].theirs)))
-            continue;
-        if (!sentences[i].ours) {
-            err_set(parsing->err, BERTH_EINVAL, "%s line %d: the file ends "
-                                                "where something was expected",
-                    parsing->file, cfg->line);
-            return;
-        }
-        err_quote(va_arg(ap, const char *), word, sizeof(word));
-        err_set(parsing->err, BERTH_EINVAL, "%s line %d: \"%s\": %s",
-                parsing->file, cfg->line, word, sentences[i].ours);
-        return;
-    }
-    vsnprintf(text, sizeof(text), fmt, ap);
-    err_scrub(text);
-    err_set(parsing->err, BERTH_EINVAL, "%s line %d: %s", parsing->file,
-            cfg->line, text);
-}
-
-// The default of each list. What `=` replaces, and `+=` leaves in front. The
-// scan lets no control character through.
-static const char marker[] = "\1";
-
-static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
-{
-    size_t size = strlen(text) + 1;
-    struct conffile_value *value = malloc(sizeof(*value) + size);
-
-    (void)opt;
-    if (!value) {
-        cfg_error(cfg, "out of memory");
+    *out = p->next;
+    if (advance(p) < 0)
         return -1;
-    }
-    value->text = memcpy(value + 1, text, size);
-    value->line = cfg->line;
-    *(void **)result = value;
+    *out->end = 0;
     return 0;
 }
 
-// An option that no file can have, since it is no word, and the scan lets
-// nothing else be a key. With its marker, libconfuse keeps for each section
-// the line where it starts.
-static const char start[] = "{";
-
-static size_t add_keys(cfg_opt_t *opts, const struct conffile_key *keys)
+static bool is_value(const struct token *token)
 {
-    static const cfg_opt_t end = CFG_END();
-    static char marked[] = "{\"\1\"}"; // is copied
-    cfg_opt_t hidden = CFG_PTR_LIST_CB(start, marked, CFGF_NONE, on_value,
-                                       free);
-    size_t n = 0;
-
-    for (; keys[n].name && n < KEYS_MAX; n++) {
-        cfg_opt_t one = CFG_PTR_CB(keys[n].name, NULL, CFGF_NODEFAULT,
-                                   on_value, free);
-        cfg_opt_t list = CFG_PTR_LIST_CB(keys[n].name, marked, CFGF_NONE,
-                                         on_value, free);
-        opts[n] = keys[n].list ? list : one;
-    }
-    opts[n++] = hidden;
-    opts[n] = end;
-    return n;
+    return token->type == WORD || token->type == TEXT;
 }
 
-static size_t add_sections(cfg_opt_t *opts, size_t n, const char *const *names,
-                           cfg_opt_t *keys)
-{
-    static const cfg_opt_t end = CFG_END();
+static int unexpected(struct parser *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
-    for (; *names; names++) {
-        cfg_opt_t section = CFG_SEC(*names, keys, CFGF_MULTI | CFGF_TITLE |
-                                                      CFGF_NO_TITLE_DUPES);
-        opts[n++] = section;
-    }
-    opts[n] = end;
-    return n;
+// Says that FMT was expected where the next token was found.
+static int unexpected(struct parser *p, const char *fmt, ...)
+{
+    char expected[256], shown[ERR_QUOTE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(expected, sizeof(expected), fmt, ap);
+    va_end(ap);
+    if (p->next.type == END && p->open)
+        return bad(p, p->open, "\"{\" stands without its \"}\"");
+    if (p->next.type == END)
+        return bad(p, p->line, "the file ends where %s was expected",
+                   expected);
+    *p->next.end = 0;
+    err_quote(p->next.text, shown, sizeof(shown));
+    return bad(p, p->next.line, "\"%s\" stands where %s was expected", shown,
+               expected);
 }
 
-typedef int tell_fn(void *arg, const struct conffile_setting *setting,
-                    struct berth_err *err);
+// --- the grammar -------------------------------------------------------------
 
-static int tell_keys(cfg_t *cfg, const char *section, int line,
-                     const struct conffile_key *keys, tell_fn *tell, void *arg,
-                     struct berth_err *err)
+static int parse_value(struct parser *p, const struct key *key)
 {
-    for (; keys->name; keys++) {
-        cfg_opt_t *opt = cfg_getopt(cfg, keys->name);
-        struct conffile_setting setting = {section, cfg_title(cfg), line,
-                                           keys->name, false,
-                                           cfg_opt_size(opt), NULL};
-        const struct conffile_value **values = NULL;
-        if (!(opt->flags & CFGF_MODIFIED))
-            continue;
-        if (setting.n > 0 &&
-            !(values = calloc(setting.n, sizeof(*values))))
-            return no_memory(err);
-        for (size_t i = 0; i < setting.n; i++)
-            values[i] = cfg_opt_getnptr(opt, (unsigned)i);
-        setting.values = values;
-        if (keys->list && setting.n > 0 && !strcmp(values[0]->text, marker)) {
-            setting.add = true;
-            setting.values++;
-            setting.n--;
-        }
-        int rc = tell(arg, &setting, err);
-        free(values);
-        if (rc < 0)
+    struct token token;
+
+    if (!is_value(&p->next))
+        return unexpected(p, "a value of %s", key->name);
+    return take(p, &token) < 0 ? -1
+                               : p->reader->value(p->arg, token.text,
+                                                  token.line, p->err);
+}
+
+static int parse_list(struct parser *p, const struct key *key)
+{
+    int outer = p->open;
+
+    p->open = p->next.line;
+    if (advance(p) < 0)
+        return -1;
+    while (p->next.type != '}') {
+        if (parse_value(p, key) < 0)
+            return -1;
+        if (p->next.type == '}')
+            break;
+        if (p->next.type != ',')
+            return unexpected(p, "a \",\" or the \"}\" of %s", key->name);
+        if (advance(p) < 0)
             return -1;
     }
+    p->open = outer;
+    return advance(p);
+}
+
+static int parse_setting(struct parser *p, const struct conffile_place *place,
+                         const struct key *key)
+{
+    bool add = p->next.type == ADD, list = key->kind == KEY_LIST;
+
+    if (!add && p->next.type != '=')
+        return unexpected(p, "the \"=\" of %s", key->name);
+    if (add && !list)
+        return bad(p, p->next.line, "%s takes one value: write = and not +=",
+                   key->name);
+    if (advance(p) < 0 ||
+        p->reader->setting(p->arg, place, key, add, p->err) < 0)
+        return -1;
+    if (p->next.type == '{' && !list)
+        return bad(p, p->next.line, "%s takes one value: write it without "
+                                    "braces", key->name);
+    return p->next.type == '{' ? parse_list(p, key) : parse_value(p, key);
+}
+
+static int parse_place(struct parser *p, const struct conffile_place *place);
+
+static int parse_section(struct parser *p, const struct conffile_place *place)
+{
+    struct token title;
+
+    if (!is_value(&p->next))
+        return unexpected(p, "the title of %s, in double quotes,", place->kind);
+    if (take(p, &title) < 0)
+        return -1;
+    if (p->next.type != '{')
+        return unexpected(p, "the \"{\" of %s \"%s\"", place->kind,
+                          title.text);
+    if (++p->nsections > BERTH_SECTIONS_MAX)
+        return bad(p, p->next.line, "there are more than %d sections: write "
+                                    "some for groups", BERTH_SECTIONS_MAX);
+    p->open = p->next.line;
+    if (p->reader->section(p->arg, place, title.text, title.line, p->err) < 0 ||
+        advance(p) < 0 || parse_place(p, place) < 0)
+        return -1;
+    p->open = 0;
+    return advance(p);
+}
+
+static const struct conffile_place *find_place(const struct parser *p,
+                                               const char *kind)
+{
+    const struct conffile_place *place = p->places + 1;
+
+    while (place->keys && strcmp(place->kind, kind) != 0)
+        place++;
+    return place->keys ? place : NULL;
+}
+
+// A setting, or a section: the name says which. LINES has where the keys of
+// this place were seen.
+static int parse_entry(struct parser *p, const struct conffile_place *place,
+                       int lines[KEYS_MAX])
+{
+    const struct conffile_place *section = NULL;
+    const struct key *key = place->keys;
+    char shown[ERR_QUOTE_MAX];
+    struct token name;
+
+    if (p->next.type == '}')
+        return bad(p, p->next.line, "\"}\" stands without its \"{\"");
+    if (!is_value(&p->next))
+        return unexpected(p, place->kind ? "a key" : "a key or a section");
+    if (take(p, &name) < 0)
+        return -1;
+    if (!place->kind && (section = find_place(p, name.text)))
+        return parse_section(p, section);
+    while (key->name && strcmp(key->name, name.text) != 0)
+        key++;
+    err_quote(name.text, shown, sizeof(shown));
+    if (!key->name || name.type != WORD)
+        return bad(p, name.line, "\"%s\": %s", shown,
+                   key->name ? "a key stands without quotes"
+                             : "there is no such key here: berth.conf(5) has "
+                               "those that there are");
+    if (lines[key - place->keys])
+        return bad(p, name.line, "\"%s\" is there a second time, after line "
+                                 "%d: leave one of them out",
+                   shown, lines[key - place->keys]);
+    lines[key - place->keys] = name.line;
+    return parse_setting(p, place, key);
+}
+
+static int parse_place(struct parser *p, const struct conffile_place *place)
+{
+    int lines[KEYS_MAX] = {0};
+
+    while (p->next.type != (place->kind ? '}' : END))
+        if (parse_entry(p, place, lines) < 0)
+            return -1;
     return 0;
 }
 
-static int tell_sections(cfg_t *cfg, const char *const *names,
-                         const struct conffile_key *keys, tell_fn *tell,
-                         void *arg, struct berth_err *err)
+// What may stand nowhere, comments included.
+static int check_text(struct parser *p, size_t len)
 {
-    for (; *names; names++) {
-        cfg_opt_t *opt = cfg_getopt(cfg, *names);
-        for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-            cfg_t *section = cfg_opt_getnsec(opt, i);
-            const struct conffile_value *at = cfg_getptr(section, start);
-            struct conffile_setting setting = {*names, cfg_title(section),
-                                               at->line, NULL, false, 0,
-                                               NULL};
-            if (tell(arg, &setting, err) < 0 ||
-                tell_keys(section, *names, at->line, keys, tell, arg, err) < 0)
-                return -1;
-        }
+    int line = 1;
+
+    for (const char *at = p->at, *end = at + len; at < end;) {
+        unsigned char c = (unsigned char)*at;
+        size_t n = c < 0x80 ? 1 : utf8_char(at);
+        if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+            return bad(p, line, "there is a control character (byte 0x%02x): "
+                                "leave it out", c);
+        if (n == 0)
+            return bad(p, line, "the text is not valid UTF-8");
+        line += c == '\n';
+        at += n;
     }
     return 0;
 }
 
-int conffile_parse(const char *file, const char *text, size_t len,
-                   const struct conffile_grammar *grammar, tell_fn *tell,
-                   void *arg, struct berth_err *err)
+int conffile_parse(const char *file, char *text, size_t len,
+                   const struct conffile_place *places,
+                   const struct conffile_reader *reader, void *arg,
+                   struct berth_err *err)
 {
-    cfg_opt_t top[2 * KEYS_MAX], override[KEYS_MAX + 2], set[KEYS_MAX + 2];
-    char shown[FILE_QUOTE_MAX];
-    struct parse parse = {shown, err, false};
-    char *copy = NULL;
-    cfg_t *cfg = NULL;
-    int rc = -1;
+    struct parser p = {.file = file, .at = text, .line = 1, .places = places,
+                       .reader = reader, .arg = arg, .err = err};
 
-    err_quote(file, shown, sizeof(shown));
     if (len > BERTH_CONF_MAX)
         return err_set(err, BERTH_EINVAL, "%s: the file has more than %d "
                                           "bytes: make it smaller",
-                       shown, BERTH_CONF_MAX);
-    add_keys(override, grammar->override);
-    add_keys(set, grammar->set);
-    size_t n = add_keys(top, grammar->top);
-    n = add_sections(top, n, grammar->overrides, override);
-    add_sections(top, n, grammar->sets, set);
-    if (!(copy = malloc(len + 1)) || !(cfg = cfg_init(top, CFGF_NONE))) {
-        no_memory(err);
-        goto out;
-    }
-    memcpy(copy, text, len);
-    copy[len] = 0;
-    if (scan_text(shown, copy, len, err) < 0)
-        goto out;
-    cfg_set_error_function(cfg, on_error);
-    parsing = &parse;
-    rc = cfg_parse_buf(cfg, copy) == CFG_SUCCESS ? 0 : -1;
-    parsing = NULL;
-    if (rc < 0) {
-        if (!parse.told) // as with "", which libconfuse finds no words for
-            err_set(err, BERTH_EINVAL, "%s line %d: what stands here is not "
-                                       "understood: write KEY = VALUE",
-                    shown, cfg->line);
-        goto out;
-    }
-    rc = tell_keys(cfg, NULL, 0, grammar->top, tell, arg, err);
-    if (rc == 0)
-        rc = tell_sections(cfg, grammar->overrides, grammar->override, tell,
-                           arg, err);
-    if (rc == 0)
-        rc = tell_sections(cfg, grammar->sets, grammar->set, tell, arg, err);
-out:
-    if (cfg)
-        cfg_free(cfg);
-    free(copy);
-    return rc;
+                       file, BERTH_CONF_MAX);
+    if (check_text(&p, len) < 0 || advance(&p) < 0)
+        return -1;
+    return parse_place(&p, places);
 }

@@ -483,6 +483,7 @@ static const struct rule default_capabilities[] = {
 #define AT(field) offsetof(struct rules, field)
 
 const struct key keys[] = {
+    {"audit_log", KEY_APART, parse_audit_log, 0, 0, NULL},
     {"allow", KEY_LIST, parse_image, AT(allow), 0, NULL},
     {"apparmor", KEY_TEXT, parse_apparmor, AT(apparmor), 0, NULL},
     {"deny", KEY_LIST, parse_image, AT(deny), 0, NULL},
@@ -532,9 +533,12 @@ _Static_assert(sizeof(enum rule_mount) == sizeof(uint32_t) &&
                    sizeof(unsigned) == sizeof(uint32_t),
                "KEY_U32 is for these as well");
 
-const struct key key_audit_log = {"audit_log", KEY_TEXT, parse_audit_log, 0,
-                                  0, NULL};
-const struct key key_files = {"files", KEY_LIST, parse_device, 0, 0, NULL};
+_Static_assert(sizeof(keys) / sizeof(*keys) <= KEYS_MAX, "all of them fit");
+
+const struct key set_keys[] = {
+    {"files", KEY_LIST, parse_device, 0, 0, NULL},
+    {NULL, KEY_LIST, NULL, 0, 0, NULL},
+};
 
 int key_check_title(const char *kind, const char *title, struct berth_err *err)
 {

@@ -29,9 +29,13 @@ enum key_kind {
     KEY_BOOL = 3,
     KEY_SIZE = 4, // struct rule_size
     KEY_TEXT = 5, // const char *
+    KEY_APART = 6, // in no rules: core/policy.c takes care of it
 };
 
-enum { KEY_NO_RULE = 0 };
+enum {
+    KEY_NO_RULE = 0,
+    KEYS_MAX = 64, // of one place
+};
 
 struct key {
     const char *name;
@@ -44,15 +48,12 @@ struct key {
     const struct rule *defaults; // of a list, or NULL; the last has no text
 };
 
-// What can stand at the top and in sections that override it. The last has
-// no name.
+// What can stand at the top. The last has no name. The first, audit_log, can
+// stand nowhere else, and in sections that override the top those behind it.
 extern const struct key keys[];
 
-// What can stand at the top only, and is in no rules.
-extern const struct key key_audit_log;
-
-// What stands in a device_set.
-extern const struct key key_files;
+// What can stand in a device_set: its files.
+extern const struct key set_keys[];
 
 // Says whether TITLE can be that of a section of KIND ("partition", "group",
 // "gid", "user", "uid", "device_set"). 0, or -1 with ERR set.

@@ -17,8 +17,8 @@ enum {
     // berth.conf, or another text of the administrator's that root reads:
     // 10,000 patterns fit.
     BERTH_CONF_MAX = 1024 * 1024,
-    // Sections of berth.conf: a thousand take 50 ms to read, and all that are
-    // read are searched for a second one of each.
+    // Sections of berth.conf: all are looked at for each job, and each can be
+    // about somebody.
     BERTH_SECTIONS_MAX = 4096,
     // A fact from the plugin: the longest is argv[0], which the kernel
     // bounds by MAX_ARG_STRLEN (128 KiB), plus its name.

@@ -42,8 +42,9 @@ struct setting {
 
 // The top of the file, or one section of it.
 struct layer {
-    const char *kind; // NULL: the top
-    char *title;
+    const struct conffile_place *place;
+    const char *title;
+    int line;
     size_t n;
     struct setting *settings;
 };
@@ -55,10 +56,19 @@ struct policy {
     bool has_conf;            // conf= is there
     char *engine;
     char *cdi;
-    char *audit_log;
+    const char *audit_log;
     struct setting words; // allow=
+    struct setting *open; // what values are added to, while it is read
+    char *text;           // of berth.conf, which the layers point into
     size_t nlayers;
-    struct layer *layers; // the top, sections, device sets
+    struct layer *layers; // the top, and sections in the file's order
+};
+
+// What can be in berth.conf, in the order in which it is laid over each other.
+static const struct conffile_place places[] = {
+    {NULL, keys},        {"partition", keys + 1},   {"group", keys + 1},
+    {"gid", keys + 1},   {"user", keys + 1},        {"uid", keys + 1},
+    {"device_set", set_keys}, {NULL, NULL},
 };
 
 static void describe(const char *file, int line, char *buf, size_t size)
@@ -74,12 +84,25 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
+// NAME is that of one.
 static const struct key *find_key(const char *name)
 {
-    for (const struct key *key = keys; key->name; key++)
-        if (!strcmp(key->name, name))
-            return key;
-    return !strcmp(name, key_files.name) ? &key_files : &key_audit_log;
+    const struct key *key = keys;
+
+    while (strcmp(key->name, name) != 0)
+        key++;
+    return key;
+}
+
+// V, an array of N elements of SIZE bytes, with room for one more; or NULL,
+// with ERR set. It grows to the next power of two.
+static void *grow(void *v, size_t n, size_t size, struct berth_err *err)
+{
+    if ((n & (n - 1)) == 0)
+        v = reallocarray(v, n ? 2 * n : 1, size);
+    if (!v)
+        no_memory(err);
+    return v;
 }
 
 // --- the words of plugstack.conf ---------------------------------------------
@@ -274,24 +297,40 @@ const char *policy_conf_path(size_t argc, const char *const *argv, bool *given)
 
 // --- berth.conf --------------------------------------------------------------
 
-static const char *const overrides[] = {"partition", "group", "gid", "user",
-                                        "uid", NULL};
-static const char device_set[] = "device_set";
-
-static int add_layer(struct policy *policy, const char *kind,
-                     const char *title, struct berth_err *err)
+static int add_layer(void *arg, const struct conffile_place *place,
+                     const char *title, int line, struct berth_err *err)
 {
-    struct layer *layers =
-        reallocarray(policy->layers, policy->nlayers + 1, sizeof(*layers));
-    char *copy = strdup(title);
+    struct policy *policy = arg;
+    char quoted[ERR_QUOTE_MAX];
 
-    if (layers)
-        policy->layers = layers;
-    if (!layers || !copy) {
-        free(copy);
-        return no_memory(err);
+    if (place->kind && key_check_title(place->kind, title, err) < 0) {
+        err_quote(title, quoted, sizeof(quoted));
+        return err_prefix(err, "%s line %d: %s \"%s\"", policy->conf_file,
+                          line, place->kind, quoted);
     }
-    layers[policy->nlayers++] = (struct layer){kind, copy, 0, NULL};
+    struct layer *layers =
+        grow(policy->layers, policy->nlayers, sizeof(*layers), err);
+    if (!layers)
+        return -1;
+    policy->layers = layers;
+    layers[policy->nlayers++] = (struct layer){place, title, line, 0, NULL};
+    return 0;
+}
+
+static int add_setting(void *arg, const struct conffile_place *place,
+                       const struct key *key, bool add, struct berth_err *err)
+{
+    struct policy *policy = arg;
+    struct layer *layer =
+        &policy->layers[place->kind ? policy->nlayers - 1 : 0];
+    struct setting *settings =
+        grow(layer->settings, layer->n, sizeof(*settings), err);
+
+    if (!settings)
+        return -1;
+    layer->settings = settings;
+    policy->open = &settings[layer->n++];
+    *policy->open = (struct setting){key, add, 0, NULL};
     return 0;
 }
 
@@ -308,54 +347,25 @@ static int check_value(const struct key *key, struct value *value,
     return key->parse(value, err);
 }
 
-static int add_value(const struct policy *policy, struct setting *setting,
-                     const struct conffile_value *from, struct berth_err *err)
-{
-    struct value *value = &setting->values[setting->n];
-    char quoted[ERR_QUOTE_MAX];
-
-    value->rule = (struct rule){strdup(from->text), policy->conf_file,
-                                from->line, NULL};
-    if (!value->rule.text)
-        return no_memory(err);
-    setting->n++;
-    if (check_value(setting->key, value, err) == 0)
-        return 0;
-    err_quote(from->text, quoted, sizeof(quoted));
-    return err_prefix(err, "%s line %d: %s = \"%s\"", policy->conf_file,
-                      from->line, setting->key->name, quoted);
-}
-
-// Sections are told before what is in them.
-static int add_setting(void *arg, const struct conffile_setting *from,
-                       struct berth_err *err)
+static int add_value(void *arg, const char *text, int line,
+                     struct berth_err *err)
 {
     struct policy *policy = arg;
+    struct setting *setting = policy->open;
+    struct value *values =
+        grow(setting->values, setting->n, sizeof(*values), err);
     char quoted[ERR_QUOTE_MAX];
 
-    if (!from->key) {
-        if (key_check_title(from->section, from->title, err) == 0)
-            return add_layer(policy, from->section, from->title, err);
-        err_quote(from->title, quoted, sizeof(quoted));
-        return err_prefix(err, "%s line %d: %s \"%s\"", policy->conf_file,
-                          from->line, from->section, quoted);
-    }
-    struct layer *layer = &policy->layers[policy->nlayers - 1];
-    struct setting *settings =
-        reallocarray(layer->settings, layer->n + 1, sizeof(*settings));
-    if (!settings)
-        return no_memory(err);
-    layer->settings = settings;
-    struct setting *setting = &settings[layer->n];
-    *setting = (struct setting){find_key(from->key), from->add, 0,
-                                calloc(from->n + 1, sizeof(struct value))};
-    if (!setting->values)
-        return no_memory(err);
-    layer->n++;
-    for (size_t i = 0; i < from->n; i++)
-        if (add_value(policy, setting, from->values[i], err) < 0)
-            return -1;
-    return 0;
+    if (!values)
+        return -1;
+    setting->values = values;
+    values += setting->n++;
+    *values = (struct value){.rule = {text, policy->conf_file, line, NULL}};
+    if (check_value(setting->key, values, err) == 0)
+        return 0;
+    err_quote(text, quoted, sizeof(quoted));
+    return err_prefix(err, "%s line %d: %s = \"%s\"", policy->conf_file, line,
+                      setting->key->name, quoted);
 }
 
 // The layer of the device set NAME, or NULL.
@@ -363,7 +373,7 @@ static const struct layer *find_set(const struct policy *policy,
                                     const char *name)
 {
     for (size_t i = 0; i < policy->nlayers; i++)
-        if (policy->layers[i].kind == device_set &&
+        if (policy->layers[i].place->keys == set_keys &&
             !strcmp(policy->layers[i].title, name))
             return &policy->layers[i];
     return NULL;
@@ -388,6 +398,41 @@ static int check_devices(const struct policy *policy,
     return 0;
 }
 
+static int by_title(const void *a, const void *b)
+{
+    const struct layer *left = *(const struct layer *const *)a;
+    const struct layer *right = *(const struct layer *const *)b;
+    int order = strcmp(left->title, right->title);
+
+    if (left->place != right->place)
+        return left->place < right->place ? -1 : 1;
+    return order ? order : left->line - right->line;
+}
+
+// A section can be there once.
+static int check_sections(const struct policy *policy, struct berth_err *err)
+{
+    const struct layer **v =
+        reallocarray(NULL, policy->nlayers, sizeof(*v));
+    int rc = 0;
+
+    if (!v)
+        return no_memory(err);
+    for (size_t i = 0; i < policy->nlayers; i++)
+        v[i] = &policy->layers[i];
+    qsort(v, policy->nlayers, sizeof(*v), by_title);
+    for (size_t i = 1; i < policy->nlayers && rc == 0; i++)
+        if (v[i]->place == v[i - 1]->place &&
+            !strcmp(v[i]->title, v[i - 1]->title))
+            rc = err_set(err, BERTH_EINVAL,
+                         "%s line %d: %s \"%s\" is there a second time, after "
+                         "line %d: put the two together",
+                         policy->conf_file, v[i]->line, v[i]->place->kind,
+                         v[i]->title, v[i - 1]->line);
+    free(v);
+    return rc;
+}
+
 // What can only be said of the file as a whole.
 static int check_conf(struct policy *policy, struct berth_err *err)
 {
@@ -395,34 +440,31 @@ static int check_conf(struct policy *policy, struct berth_err *err)
 
     for (size_t i = 0; i < policy->nlayers; i++)
         for (size_t j = 0; j < policy->layers[i].n; j++) {
-            struct setting *setting = &policy->layers[i].settings[j];
+            const struct setting *setting = &policy->layers[i].settings[j];
             if (setting->key == devices &&
                 check_devices(policy, setting, err) < 0)
                 return -1;
-            if (setting->key == &key_audit_log)
-                policy->audit_log = (char *)setting->values[0].rule.text;
+            if (setting->key->kind == KEY_APART)
+                policy->audit_log = setting->values[0].rule.text;
         }
-    return 0;
+    return check_sections(policy, err);
 }
 
 static int add_conf(struct policy *policy, const char *file, const char *text,
                     size_t len, struct berth_err *err)
 {
-    static const char *const sets[] = {device_set, NULL};
-    static const struct conffile_key files[] = {{"files", true},
-                                                {NULL, false}};
-    struct conffile_key names[CONFFILE_KEYS_MAX] = {{NULL, false}};
-    struct conffile_key *top = names; // one more than sections have
-    size_t n = 0;
+    static const struct conffile_reader reader = {add_layer, add_setting,
+                                                  add_value};
 
-    top[n++] = (struct conffile_key){key_audit_log.name, false};
-    for (const struct key *key = keys; key->name; key++)
-        names[n++] = (struct conffile_key){key->name, key->kind == KEY_LIST};
-    struct conffile_grammar grammar = {top, top + 1, overrides, files, sets};
     err_quote(file, policy->conf_file, sizeof(policy->conf_file));
-    return add_layer(policy, NULL, "", err) < 0 ||
-                   conffile_parse(file, text, len, &grammar, add_setting,
-                                  policy, err) < 0
+    policy->text = malloc(len + 1);
+    if (!policy->text)
+        return no_memory(err);
+    memcpy(policy->text, text, len);
+    policy->text[len] = 0;
+    return add_layer(policy, places, "", 0, err) < 0 ||
+                   conffile_parse(policy->conf_file, policy->text, len,
+                                  places, &reader, policy, err) < 0
                ? -1
                : check_conf(policy, err);
 }
@@ -464,10 +506,8 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
 
 static void free_setting(struct setting *setting)
 {
-    for (size_t i = 0; i < setting->n; i++) {
-        free((char *)setting->values[i].rule.text);
+    for (size_t i = 0; i < setting->n; i++)
         free(setting->values[i].pattern);
-    }
     free(setting->values);
 }
 
@@ -480,9 +520,11 @@ void policy_free(struct policy *policy)
             for (size_t j = 0; j < policy->layers[i].n; j++)
                 free_setting(&policy->layers[i].settings[j]);
             free(policy->layers[i].settings);
-            free(policy->layers[i].title);
         }
         free(policy->layers);
+        free(policy->text);
+        for (size_t i = 0; i < policy->words.n; i++)
+            free((char *)policy->words.values[i].rule.text);
         free_setting(&policy->words);
         free(policy->engine);
         free(policy->cdi);
@@ -512,7 +554,8 @@ const char *policy_partition(const struct policy *policy, size_t i)
 {
     for (size_t k = 0; k < policy->nlayers; k++) {
         const struct layer *layer = &policy->layers[k];
-        if (layer->kind && !strcmp(layer->kind, "partition") && i-- == 0)
+        if (layer->place->kind && !strcmp(layer->place->kind, "partition") &&
+            i-- == 0)
             return layer->title;
     }
     return NULL;
@@ -546,21 +589,22 @@ static bool in_gid(const struct subject *subject, const char *number)
     return false;
 }
 
-// Says whether the section LAYER is about SUBJECT.
+// Says whether LAYER, the top or a section, is about SUBJECT.
 static bool applies(const struct layer *layer, const struct subject *subject)
 {
-    if (!layer->kind)
+    const char *kind = layer->place->kind;
+
+    if (!kind)
         return true;
-    if (!strcmp(layer->kind, "partition"))
+    if (!strcmp(kind, "partition"))
         return subject->partition && !strcmp(subject->partition, layer->title);
-    if (!strcmp(layer->kind, "group"))
+    if (!strcmp(kind, "group"))
         return in_group(subject, layer->title);
-    if (!strcmp(layer->kind, "gid"))
+    if (!strcmp(kind, "gid"))
         return in_gid(subject, layer->title);
-    if (!strcmp(layer->kind, "user"))
+    if (!strcmp(kind, "user"))
         return subject->user && !strcmp(subject->user, layer->title);
-    return !strcmp(layer->kind, "uid") &&
-           same_number(layer->title, subject->uid);
+    return !strcmp(kind, "uid") && same_number(layer->title, subject->uid);
 }
 
 static void *field(struct rules *rules, size_t at)
@@ -602,8 +646,6 @@ static int apply(struct rules *rules, const struct setting *setting,
     const struct value *value = setting->values;
     void *at = field(rules, key->at);
 
-    if (key == &key_audit_log)
-        return 0;
     if (key->rule_at != KEY_NO_RULE)
         *(struct rule *)field(rules, key->rule_at) = value->rule;
     switch (key->kind) {
@@ -624,6 +666,8 @@ static int apply(struct rules *rules, const struct setting *setting,
         break;
     case KEY_TEXT:
         *(const char **)at = value->rule.text;
+        break;
+    case KEY_APART:
         break;
     }
     return 0;
@@ -692,22 +736,18 @@ static int add_defaults(struct rules *rules, struct berth_err *err)
 static int lay(const struct policy *policy, const struct subject *subject,
                struct rules *rules, struct berth_err *err)
 {
-    bool words = false;
-
-    for (size_t i = 0; i <= policy->nlayers; i++) {
-        const struct layer *layer =
-            i < policy->nlayers ? &policy->layers[i] : NULL;
-        // The words stand between the top of the file and its sections.
-        if (!words && (!layer || layer->kind)) {
-            words = true;
-            if (apply(rules, &policy->words, err) < 0)
-                return -1;
+    for (const struct conffile_place *place = places; place->keys; place++) {
+        for (size_t i = 0; i < policy->nlayers; i++) {
+            const struct layer *layer = &policy->layers[i];
+            if (layer->place != place || !applies(layer, subject))
+                continue;
+            for (size_t j = 0; j < layer->n; j++)
+                if (apply(rules, &layer->settings[j], err) < 0)
+                    return -1;
         }
-        if (!layer || !applies(layer, subject))
-            continue;
-        for (size_t j = 0; j < layer->n; j++)
-            if (apply(rules, &layer->settings[j], err) < 0)
-                return -1;
+        // The words stand between the top of the file and its sections.
+        if (place == places && apply(rules, &policy->words, err) < 0)
+            return -1;
     }
     return expand_devices(policy, rules, err);
 }

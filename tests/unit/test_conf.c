@@ -24,7 +24,7 @@
 static const struct {
     const char *text, *sentence; // behind "b.conf"
 } refused[] = {
-    // What is not plain, and what libconfuse would drop or take otherwise.
+    // What is not plain.
     {"deny = {evil*}", " line 1: \"*\" stands outside of quotes: write the "
                        "whole value in double quotes"},
     {"allow = {/a}", " line 1: \"/\" stands outside of quotes: write the "
@@ -55,7 +55,8 @@ static const struct {
                       "another \\ only"},
     {"\n/* x\n\n", " line 2: the comment has no end: write */ there"},
     {"/*/", " line 1: the comment has no end: write */ there"},
-    {"\n\xff", ": the file is not valid UTF-8"},
+    {"\n\xff",
+     " line 2: the text is not valid UTF-8"},
     {"\n\n\1", " line 3: there is a control character (byte 0x01): leave it "
                "out"},
     {"allow = \"a\rb\"", " line 1: allow = \"a?b\": one line without tabs "
@@ -69,34 +70,41 @@ static const struct {
                                       "\"}\""},
     {"\nallow = {", " line 2: \"{\" stands without its \"}\""},
     {"user \"a\" {\n}\n}", " line 3: \"}\" stands without its \"{\""},
-    {"allow = {{\"a\"}}", " line 1: \"{\": it stands where it was not "
-                          "expected: write KEY = VALUE or KEY = {\"VALUE\", "
-                          "\"VALUE\"}"},
+    {"allow = {{\"a\"}}",
+     " line 1: \"{\" stands where a value of allow was expected"},
     // Grammar.
-    {"allow", " line 1: the file ends where something was expected"},
-    {"allow =", " line 1: the file ends where something was expected"},
-    {"allow \"a\"", " line 1: \"allow\": \"=\" was expected behind it"},
-    {"# a\n# b\n\nallow = ,", " line 4: \",\": it stands where it was not "
-                              "expected: write KEY = VALUE or KEY = "
-                              "{\"VALUE\", \"VALUE\"}"},
-    {"allow = {\"a\" \"b\"}", " line 1: \"b\": it stands where it was not "
-                              "expected: write KEY = VALUE or KEY = "
-                              "{\"VALUE\", \"VALUE\"}"},
-    {"user {}", " line 1: \"user\": a title in double quotes was expected "
-                "behind it"},
-    {"user \"a\"", " line 1: the file ends where something was expected"},
-    {"user \"a\" \"b\" {}", " line 1: \"user\": \"{\" was expected behind the "
-                           "title"},
-    {"user \"a\" = {}", " line 1: \"=\" stands without a key in front of it"},
+    {"allow",
+     " line 1: the file ends where the \"=\" of allow was expected"},
+    {"allow =",
+     " line 1: the file ends where a value of allow was expected"},
+    {"allow \"a\"",
+     " line 1: \"a\" stands where the \"=\" of allow was expected"},
+    {"# a\n# b\n\nallow = ,",
+     " line 4: \",\" stands where a value of allow was expected"},
+    {"allow = {\"a\" \"b\"}",
+     " line 1: \"b\" stands where a \",\" or the \"}\" of allow was expected"},
+    {"user {}",
+     " line 1: \"{\" stands where the title of user, in double quotes, was "
+     "expected"},
+    {"user \"a\"",
+     " line 1: the file ends where the \"{\" of user \"a\" was expected"},
+    {"user \"a\" \"b\" {}",
+     " line 1: \"b\" stands where the \"{\" of user \"a\" was expected"},
+    {"user \"a\" = {}",
+     " line 1: \"=\" stands where the \"{\" of user \"a\" was expected"},
     {"user \"a\" { group \"b\" { } }", " line 1: \"group\": there is no such "
                                        "key here: berth.conf(5) has those "
                                        "that there are"},
-    {"\"allow\" = {}", " line 1: \"=\" stands without a key in front of it"},
-    {"user \"u\" {\n\"{\" = {} }", " line 2: \"=\" stands without a key in "
-                                   "front of it"},
-    {"allow = = a", " line 1: \"=\" stands without a key in front of it"},
-    {"allow = a\n\"\"", " line 2: what stands here is not understood: write "
-                       "KEY = VALUE"},
+    {"\"allow\" = {}",
+     " line 1: \"allow\": a key stands without quotes"},
+    {"user \"u\" {\n\"{\" = {} }",
+     " line 2: \"{\": there is no such key here: berth.conf(5) has those that "
+     "there are"},
+    {"allow = = a",
+     " line 1: \"=\" stands where a value of allow was expected"},
+    {"allow = a\n\"\"",
+     " line 2: \"\": there is no such key here: berth.conf(5) has those that "
+     "there are"},
     // Unknown, twice, wrong kind.
     {"\nalow = {\"a\"}", " line 2: \"alow\": there is no such key here: "
                          "berth.conf(5) has those that there are"},
@@ -131,13 +139,13 @@ static const struct {
                                                    "there a second time, "
                                                    "after line 2: leave one "
                                                    "of them out"},
-    {"user \"u\" {}\n\nuser \"u\" {}", " line 3: \"u\": there is such a "
-                                       "section with this title already: put "
-                                       "the two together"},
-    {"min_uid = {1}", " line 1: \"{\": it stands where it was not expected: "
-                      "write KEY = VALUE or KEY = {\"VALUE\", \"VALUE\"}"},
-    {"min_uid += 1", " line 1: \"min_uid\": it takes one value: write = and "
-                     "not +="},
+    {"user \"u\" {}\n\nuser \"u\" {}",
+     " line 3: user \"u\" is there a second time, after line 1: put the two "
+     "together"},
+    {"min_uid = {1}",
+     " line 1: min_uid takes one value: write it without braces"},
+    {"min_uid += 1",
+     " line 1: min_uid takes one value: write = and not +="},
     // Titles.
     {"\n\nuser \"\" {}", " line 3: user \"\": a name was expected"},
     {"user \"a b\" {}", " line 1: user \"a b\": a name was expected"},
