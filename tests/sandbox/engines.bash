@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# The engine: a private dockerd with its containerd, or a private Podman.
+# shellcheck shell=bash
+
+engine() { cat "$RUN/engine" 2>/dev/null; }
+engine_socket() { echo "$RUN/$(engine).sock"; }
+engine_answers() {
+    curl -sf --max-time 2 --unix-socket "$(engine_socket)" http://engine/_ping
+}
+
+start_engine() {
+    "start_$(engine)"
+    must_start engine 20 engine_answers
+}
+
+# A containerd of our own, since dockerd would use the system's if it runs.
+start_docker() {
+    cat >"$ETC/containerd.toml" <<END
+version = 2
+root = "$STATE/containerd"
+state = "$RUN/containerd"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$RUN/containerd.sock"
+END
+    # Docker 25 to 28.1 has CDI where it is asked to; before, this says nothing.
+    echo '{"features": {"cdi": true}}' >"$ETC/docker.json"
+    alive containerd || spawn containerd containerd -c "$ETC/containerd.toml"
+    must_start containerd 10 test -S "$RUN/containerd.sock"
+    # One that was killed has left it.
+    rm -f "$RUN/docker.pid"
+    spawn engine dockerd --config-file "$ETC/docker.json" \
+        --host "unix://$RUN/docker.sock" --group root \
+        --containerd "$RUN/containerd.sock" \
+        --data-root "$STATE/docker" --exec-root "$RUN/docker" \
+        --pidfile "$RUN/docker.pid" --cgroup-parent /berth-quickstart \
+        --exec-opt native.cgroupdriver=cgroupfs --shutdown-timeout 2 \
+        --bridge none --iptables=false --ip6tables=false --ip-forward=false \
+        --ip-masq=false --userland-proxy=false
+}
+
+PODMAN=(env HOME="$STATE/podman" XDG_RUNTIME_DIR="$RUN/podman"
+    CONTAINERS_CONF="$ETC/containers.conf"
+    CONTAINERS_STORAGE_CONF="$ETC/storage.conf"
+    CONTAINERS_REGISTRIES_CONF="$ETC/registries.conf" podman)
+
+start_podman() {
+    local controller controllers=() dir
+    cat >"$ETC/storage.conf" <<END
+[storage]
+driver = "overlay"
+graphroot = "$STATE/podman/storage"
+runroot = "$RUN/podman/storage"
+END
+    cat >"$ETC/containers.conf" <<END
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "crun"
+events_logger = "file"
+tmp_dir = "$RUN/podman/tmp"
+static_dir = "$STATE/podman/libpod"
+volume_path = "$STATE/podman/volumes"
+[network]
+network_config_dir = "$STATE/podman/networks"
+END
+    echo 'unqualified-search-registries = ["docker.io"]' >"$ETC/registries.conf"
+    install -d -m 0700 "$RUN/podman" "$STATE/podman"
+    # Where both cgroup versions are mounted, crun wants no controller in v2:
+    # mounting one as v1 takes it from there until it is unmounted.
+    read -ra controllers 2>/dev/null </sys/fs/cgroup/unified/cgroup.controllers || true
+    for controller in "${controllers[@]}"; do
+        dir=$RUN/podman/cgroup-$controller
+        install -d "$dir"
+        mount -n -t cgroup -o "$controller" cgroup "$dir"
+    done
+    spawn engine "${PODMAN[@]}" system service --time=0 "unix://$RUN/podman.sock"
+}
+
+stop_engine() {
+    local dir containers=("$STATE"/podman/storage/overlay-containers/*/)
+    if ((${#containers[@]})); then
+        timeout -k 1 20 "${PODMAN[@]}" rm -fa -t 0 >/dev/null 2>&1 || true
+        for dir in "${containers[@]}"; do
+            rm -rf "/run/crun/$(basename "$dir")"
+        done
+    fi
+    stop engine
+    stop containerd
+}
