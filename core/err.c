@@ -52,20 +52,7 @@ int err_prefix(struct berth_err *err, const char *fmt, ...)
 
 void err_scrub(char *text)
 {
-    char *p = text;
-
-    while (*p) {
-        size_t n = utf8_char(p);
-        if (n == 0 || (unsigned char)*p < 0x20 || *p == 0x7f) {
-            *p++ = '?';
-            continue;
-        }
-        // C1 controls (U+0080 to U+009F) move a terminal's cursor as well.
-        if (n == 2 && (unsigned char)p[0] == 0xc2 &&
-            (unsigned char)p[1] < 0xa0)
-            p[0] = p[1] = '?';
-        p += n;
-    }
+    utf8_scrub(text);
 }
 
 void err_quote(const char *text, char *buf, size_t size)

@@ -36,8 +36,7 @@ int err_set(struct berth_err *err, enum berth_errc code, const char *fmt, ...)
 int err_prefix(struct berth_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Makes TEXT fit to be shown on a terminal or in a log: each control byte
-// and each byte that is not part of valid UTF-8 becomes '?'. In place.
+// Makes TEXT fit to be shown on a terminal or in a log: utf8_scrub.
 void err_scrub(char *text);
 
 // Copies TEXT (NULL reads as empty) to BUF of SIZE bytes (4 at least) to be

@@ -3,6 +3,8 @@
 
 #include "core/utf8.h"
 
+#include <string.h>
+
 size_t utf8_char(const char *s)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -46,4 +48,39 @@ bool utf8_valid(const char *s)
         s += n;
     }
     return true;
+}
+
+// C1 controls move a terminal's cursor as C0's do. The rest isn't seen: it
+// turns the order of what is (U+202A and its like), ends lines, or is there
+// so that two texts look the same (marks of no width, tags).
+static bool is_hidden(unsigned c)
+{
+    static const struct {
+        unsigned first, last;
+    } ranges[] = {
+        {0x01, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},
+        {0x61c, 0x61c},   {0x180e, 0x180e}, {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff},
+        {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
+    };
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
+void utf8_scrub(char *text)
+{
+    for (char *p = text; *p;) {
+        size_t n = utf8_char(p);
+        // The first byte has 7, 5, 4 or 3 bits of the number, all others 6.
+        unsigned c = (unsigned char)*p & (n < 2 ? 0x7fu : 0x7fu >> n);
+
+        for (size_t i = 1; i < n; i++)
+            c = c << 6 | ((unsigned char)p[i] & 0x3fu);
+        if (n == 0 || is_hidden(c))
+            memset(p, '?', n ? n : 1);
+        p += n ? n : 1;
+    }
 }

@@ -17,4 +17,9 @@ size_t utf8_char(const char *p);
 // Says whether the NUL-terminated S is valid UTF-8 throughout.
 bool utf8_valid(const char *s);
 
+// Makes S fit to be shown on a terminal or in a log, in place: each byte of a
+// control character, of one that isn't seen (such as those that turn the
+// order of writing) and of what is not valid UTF-8 becomes '?'.
+void utf8_scrub(char *s);
+
 #endif

@@ -6,7 +6,6 @@
 // it has been checked here; what does not check is an error, never guessed.
 #include "handover/wire.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "core/utf8.h"
 
 // What each type carries.
 static const struct {
@@ -258,10 +259,17 @@ void wire_say(int fd, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text + len, sizeof(text) - len - 1, fmt, ap);
     va_end(ap);
+    for (char *line = text, *end;; line = end) {
+        end = line + strcspn(line, "\n");
+        char last = *end;
+        *end = 0;
+        utf8_scrub(line);
+        *end = last;
+        if (!last)
+            break;
+        end++;
+    }
     len = strlen(text);
-    for (size_t i = 0; i < len; i++)
-        if (iscntrl((unsigned char)text[i]) && text[i] != '\n')
-            text[i] = '?';
     text[len++] = '\n';
     while (write(fd, text, len) < 0 && errno == EINTR)
         ;

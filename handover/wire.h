@@ -192,7 +192,7 @@ int wire_run_parse(const struct wire_run *run,
                    const char **cwd);
 
 // Writes "berth: " and the formatted sentence and a newline to descriptor
-// FD in one write; control characters other than newlines become '?'.
+// FD in one write; but for newlines it is scrubbed (core/utf8.h).
 // Keeps errno.
 void wire_say(int fd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/err.h"
@@ -79,6 +80,40 @@ static void scrubbing_leaves_nothing_that_moves_a_cursor(void **state)
     }
 }
 
+// What is not seen changes the order of what is, or makes two texts look the
+// same: the order of writing, marks of no width, tags, ends of lines.
+static void scrubbing_leaves_nothing_that_is_not_seen(void **state)
+{
+    static const char *const hidden[] = {
+        "\xc2\xad",     "\xd8\x9c",     "\xe1\xa0\x8e", "\xe2\x80\x8b",
+        "\xe2\x80\x8d", "\xe2\x80\x8e", "\xe2\x80\x8f",
+        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xae",
+        "\xe2\x81\xa0", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xe2\x81\xaf",
+        "\xef\xbb\xbf", "\xef\xbf\xb9", "\xf3\xa0\x80\x81",
+        "\xf3\xa0\x81\xbf",
+    };
+    // Their neighbours are seen.
+    static const char *const shown[] = {
+        "\xc2\xac", "\xc2\xae", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xa7",
+        "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xb0", "\xef\xbb\xbc",
+        "\xef\xbf\xbc", "\xf0\x9f\x9a\xa2",
+    };
+    char buf[32], want[32];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(hidden); i++) {
+        snprintf(buf, sizeof(buf), "a%sb", hidden[i]);
+        snprintf(want, sizeof(want), "a%.*sb", (int)strlen(hidden[i]), "????");
+        err_scrub(buf);
+        assert_string_equal(buf, want);
+    }
+    for (size_t i = 0; i < COUNT(shown); i++) {
+        strcpy(buf, shown[i]);
+        err_scrub(buf);
+        assert_string_equal(buf, shown[i]);
+    }
+}
+
 static void quotes_are_scrubbed_and_cut_between_characters(void **state)
 {
     static const struct {
@@ -114,6 +149,7 @@ int main(void)
         cmocka_unit_test(nobody_has_to_listen),
         cmocka_unit_test(long_sentences_are_cut),
         cmocka_unit_test(scrubbing_leaves_nothing_that_moves_a_cursor),
+        cmocka_unit_test(scrubbing_leaves_nothing_that_is_not_seen),
         cmocka_unit_test(quotes_are_scrubbed_and_cut_between_characters),
     };
 
