@@ -19,6 +19,7 @@ enum berth_errc {
     BERTH_EENGINE = 5,   // the engine is down, or answered with an error
     BERTH_ENOMEM = 6,    // memory is out
     BERTH_ESYS = 7,      // a system call failed
+    BERTH_ETOOBIG = 8,   // an answer is longer than anybody reads
 };
 
 struct berth_err {

@@ -31,6 +31,10 @@ enum {
     // A response of the engine: an inspect of an image with many layers is
     // some 20 KiB, a list of a busy node some hundreds.
     BERTH_RESPONSE_MAX = 4 * 1024 * 1024,
+    // The engine's word on an image. What that has (labels above all) comes
+    // back in the word on a container of it, beside berth's own, which is at
+    // most BERTH_REQUEST_MAX: so that one stays below BERTH_RESPONSE_MAX.
+    BERTH_IMAGE_RESPONSE_MAX = 1024 * 1024,
     // Our create request: authorisation plugins of some engines look at no
     // more than the first MiB of a body (CVE-2026-34040).
     BERTH_REQUEST_MAX = 512 * 1024,

@@ -19,6 +19,9 @@
 // with DeviceRequests.
 enum { API_MIN = 40, API_MAX = 47 };
 
+// Podman's own interface, as its version 4 has it, and later ones still do.
+#define LIBPOD "v4.0.0/libpod"
+
 // Those with which GET /info says where CDI specifications are, and which
 // devices there are.
 enum { API_CDI = 44, API_DEVICES = 50 };
@@ -312,13 +315,31 @@ int engine_image_inspect(struct engine *engine,
     struct http_reply reply;
     struct berth_err why = {0};
     char name[3 * BERTH_IMAGE_MAX + 1];
-    char target[sizeof(name) + 32];
+    char target[sizeof(name) + 32], version[16];
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = target,
+        .limit_ms = BERTH_INSPECT_MS,
+        .max = BERTH_IMAGE_RESPONSE_MAX,
+    };
 
     if (encode_reference(reference, name, sizeof(name), err) < 0)
         return -1;
-    snprintf(target, sizeof(target), "/images/%s/json", name);
-    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) < 0)
-        return -1;
+    // Podman's interface for Docker's clients does not show annotations.
+    snprintf(version, sizeof(version), "v1.%d", engine->minor);
+    snprintf(target, sizeof(target), "/%s/images/%s/json",
+             engine->podman ? LIBPOD : version, name);
+    if (http_call(engine->http, &request, &reply, &why) < 0)
+        return why.code == BERTH_ETOOBIG
+                   ? fail(err,
+                          why.code,
+                          "%s says more of the image %s than the %d KiB that "
+                          "berth reads (labels, environment, history): ask "
+                          "the image's author to say less in it",
+                          engine->name,
+                          reference,
+                          BERTH_IMAGE_RESPONSE_MAX / 1024)
+                   : err_set(err, why.code, "%s", why.text);
     if (reply.status != 200)
         return fail_status(engine, &reply, "look up the image", err);
     if (!is_json(&reply))
@@ -406,7 +427,7 @@ int engine_container_create_libpod(struct engine *engine,
 {
     const struct http_request post = {
         .method = HTTP_POST,
-        .target = "/v4.0.0/libpod/containers/create",
+        .target = "/" LIBPOD "/containers/create",
         .json = text,
         .limit_ms = BERTH_CREATE_MS,
     };

@@ -8,7 +8,7 @@
 // set as follows and their out-parameters untouched: BERTH_EENGINE (the
 // engine cannot be reached, does not speak the protocol, or answered with
 // an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
-// BERTH_ENOTFOUND (404), BERTH_ENOMEM, BERTH_EINVAL.
+// BERTH_ENOTFOUND (404), BERTH_ETOOBIG, BERTH_ENOMEM, BERTH_EINVAL.
 #ifndef BERTH_ENGINE_H
 #define BERTH_ENGINE_H
 
@@ -56,10 +56,13 @@ struct engine_image {
     char **volumes;
     size_t nentry; // Config.Entrypoint
     char **entry;
+    size_t nannotations; // Podman's alone: the names of the annotations
+    char **annotations;
 };
 
 // Looks REFERENCE (a whole name as imgref_format writes it) up on the node.
-// BERTH_ENOTFOUND: it is not there. On success the caller owns what OUT
+// BERTH_ENOTFOUND: it is not there; BERTH_ETOOBIG: the engine says more of it
+// than BERTH_IMAGE_RESPONSE_MAX. On success the caller owns what OUT
 // points to: engine_image_clear.
 int engine_image_inspect(struct engine *engine,
                          const char *reference,

@@ -31,7 +31,7 @@ struct http {
     // The call in progress:
     struct http_reply *reply;
     char *body;
-    size_t length, size;
+    size_t length, size, max;
     size_t header_bytes;
     int socket_errno;
     bool too_much, no_memory;
@@ -109,7 +109,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
     struct http *http = arg;
 
     n *= one;
-    if (n > BERTH_RESPONSE_MAX - http->length) {
+    if (n > http->max - http->length) {
         http->too_much = true;
         return 0;
     }
@@ -265,11 +265,11 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
         return err_set(err, BERTH_ENOMEM, "out of memory");
     if (http->too_much)
         return err_set(err,
-                       BERTH_EENGINE,
+                       BERTH_ETOOBIG,
                        "the container engine at %s answered with more than "
-                       "%d bytes",
+                       "%zu bytes",
                        http->path,
-                       (int)BERTH_RESPONSE_MAX);
+                       http->max);
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return fail_late(http, err);
@@ -356,6 +356,7 @@ int http_call(struct http *http,
 
     memset(reply, 0, sizeof(*reply));
     http->reply = reply;
+    http->max = request->max ? request->max : (size_t)BERTH_RESPONSE_MAX;
     http->length = http->header_bytes = 0;
     http->too_much = http->no_memory = false;
 

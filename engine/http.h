@@ -35,6 +35,7 @@ struct http_request {
     const char *target; // "/_ping", already percent-encoded
     const char *json;   // the body of a POST, or NULL
     long limit_ms;      // for the whole call
+    size_t max;         // of the answer's body; 0: BERTH_RESPONSE_MAX
 };
 
 // Strings are never NULL; a header that is missing or too long is empty.
@@ -42,7 +43,7 @@ struct http_request {
 struct http_reply {
     int status;       // 200 to 599
     const char *body; // LENGTH bytes and a NUL
-    size_t length;    // at most BERTH_RESPONSE_MAX
+    size_t length;    // at most the request's max
     char content_type[64];
     char api_version[32];
     char libpod_version[32];
@@ -51,7 +52,7 @@ struct http_reply {
 
 // Sends REQUEST and waits for the whole answer. Returns 0 whatever its
 // status, or -1 with ERR set, ERR's sentence naming the socket: nobody
-// answers, or not HTTP, too much or cut short (BERTH_EENGINE), too late
+// answers, or not HTTP or cut short (BERTH_EENGINE), too much (BERTH_ETOOBIG), too late
 // (BERTH_ETIMEOUT), BERTH_ENOMEM.
 int http_call(struct http *http,
               const struct http_request *request,

@@ -237,6 +237,12 @@ int parse_image(const char *body,
                      &image.nentry,
                      err) < 0)
         goto out;
+    if (copy_keys(json_object_get(root, "Annotations"),
+                  "Annotations",
+                  &image.annotations,
+                  &image.nannotations,
+                  err) < 0)
+        goto out;
     *out = image;
     memset(&image, 0, sizeof(image));
     rc = 0;
@@ -586,6 +592,7 @@ void engine_image_clear(struct engine_image *image)
     free_strings(image->env, image->nenv);
     free_strings(image->volumes, image->nvolumes);
     free_strings(image->entry, image->nentry);
+    free_strings(image->annotations, image->nannotations);
     memset(image, 0, sizeof(*image));
 }
 

@@ -17,7 +17,7 @@
 #include "core/err.h"
 #include "engine/engine.h"
 
-// GET /images/NAME/json
+// GET /images/NAME/json, or Podman's own /libpod/images/NAME/json
 int parse_image(const char *body,
                 size_t length,
                 struct engine_image *out,

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/image.h"
 #include "core/imgref.h"
 #include "core/libpod.h"
 #include "core/limits.h"
@@ -45,6 +46,27 @@ struct making {
     pid_t prime; // a child (stepd/place.h), or -1
 };
 
+// Podman before 4.6 makes the image's annotations the container's, and its
+// runtime and its hooks obey some of them.
+static int check_annotations(const struct making *m, const char *name,
+                             struct berth_err *err)
+{
+    char quoted[ERR_QUOTE_MAX];
+
+    for (size_t i = 0; i < m->image.nannotations; i++) {
+        if (image_annotation_ok(m->image.annotations[i]))
+            continue;
+        err_quote(m->image.annotations[i], quoted, sizeof(quoted));
+        return err_set(err, BERTH_EINVAL,
+                       "the image %s has the annotation %s, and what an image "
+                       "has of these can reach Podman's runtime, which obeys "
+                       "some: ask the image's author to leave it out, or to "
+                       "build it in Docker's format, which has none",
+                       name, quoted);
+    }
+    return 0;
+}
+
 static int find_image(struct making *m, struct berth_err *err)
 {
     char name[IMGREF_TEXT_MAX];
@@ -56,7 +78,7 @@ static int find_image(struct making *m, struct berth_err *err)
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
         journal_note(m->journal, "id", m->image.id);
         journal_note(m->journal, "digest", m->image.digest);
-        return 0;
+        return check_annotations(m, name, err);
     }
     if (err->code == BERTH_ENOTFOUND)
         err_set(err,

@@ -227,3 +227,83 @@ user "berth1" { deny = {} }'
     lacks "$(in_container env)" SLURM_CONF=
     nothing_left
 }
+
+# --- what an image says of itself ---------------------------------------------
+
+# loaded NAME CONFIG [ANNOTATIONS]: puts an image of the probe alone into the
+# engine, made by hand, since no builder makes such ones. CONFIG and
+# ANNOTATIONS are members of JSON objects; Docker's format has no annotations.
+loaded() {
+    local dir=$BATS_TEST_TMPDIR/loaded diff config arch
+    rm -rf "$dir"
+    install -d "$dir/root" "$dir/blobs/sha256"
+    cp "$BATS_FILE_TMPDIR/hostile/probe" "$dir/root"
+    tar -C "$dir/root" -cf "$dir/layer.tar" probe
+    case $(uname -m) in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
+    diff=$(sha256sum <"$dir/layer.tar") diff=${diff%% *}
+    printf '{"architecture":"%s","os":"linux","config":{%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$arch" "$2" "$diff" >"$dir/config.json"
+    if [[ $BERTH_ENGINE == docker ]]; then
+        echo "[{\"Config\":\"config.json\",\"RepoTags\":[\"$1:latest\"],\"Layers\":[\"layer.tar\"]}]" >"$dir/manifest.json"
+        tar -C "$dir" -cf "$dir/image.tar" manifest.json config.json layer.tar
+    else
+        cp "$dir/layer.tar" "$dir/blobs/sha256/$diff"
+        config=$(blob "$dir" "$dir/config.json" config)
+        printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s],"annotations":{%s}}' \
+            "$config" "$(blob "$dir" "$dir/layer.tar" layer)" "${3-}" >"$dir/manifest.json"
+        printf '{"schemaVersion":2,"manifests":[%s]}' \
+            "$(blob "$dir" "$dir/manifest.json" manifest "docker.io/$1:latest")" >"$dir/index.json"
+        echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
+        tar -C "$dir" -cf "$dir/image.tar" oci-layout index.json blobs
+    fi
+    run api POST /images/load -H 'Content-Type: application/x-tar' -T "$dir/image.tar"
+    contains "$output" "$1:latest"
+}
+
+# blob DIR FILE KIND [NAME]: makes FILE a blob of DIR and prints what leads to it.
+blob() {
+    local sum type=application/vnd.oci.image.$3.v1
+    sum=$(sha256sum <"$2") sum=${sum%% *}
+    cp "$2" "$1/blobs/sha256/$sum"
+    [[ $3 == layer ]] && type+=.tar || type+=+json
+    printf '{"mediaType":"%s","digest":"sha256:%s","size":%s%s}' "$type" "$sum" "$(stat -c %s "$2")" \
+        "${4:+,\"annotations\":{\"org.opencontainers.image.ref.name\":\"$4\"\}}"
+}
+
+# Prints COUNT times the letter x.
+xs() { head -c "$1" /dev/zero | tr '\0' x; }
+
+@test "an image whose annotations a runtime could obey has no container made of it (threat 72)" {
+    [[ $BERTH_ENGINE == podman ]] || skip_without "an engine that reads annotations"
+    local a allows
+    allows=$(printf '\6\0\0\0\0\0\xff\x7f' | base64)
+    for a in run.oci.seccomp_bpf_data="$allows" run.oci.hooks.stdout="$BATS_TEST_TMPDIR/made" \
+        run.oci.keep_original_groups=1 run.oci.handler=wasm module.wasm.image/variant=compat \
+        org.systemd.property.CollectMode="'inactive'" io.podman.annotations.label=disable \
+        cdi.k8s.io/x=nvidia.com/gpu=all org.opencontainers.imagex=1 x=1; do
+        loaded berth/annotated '' "\"${a%%=*}\":\"${a#*=}\",\"org.opencontainers.image.title\":\"a\""
+        run --separate-stderr as_user srun --container=berth/annotated /probe hello
+        refused "annotation ${a%%=*}" berth/annotated
+        [[ ! -e $BATS_TEST_TMPDIR/made ]]
+    done
+    loaded berth/annotated '' '"org.opencontainers.image.base.name":"docker.io/library/debian:latest",
+        "com.docker.official-images.bashbrew.arch":"amd64"'
+    equal "$(as_user srun --container=berth/annotated /probe hello)" hello
+    nothing_left
+}
+
+@test "an image that says more of itself than anybody reads is refused; below that all is removed (threat 74)" {
+    loaded berth/wordy "\"Labels\":{\"a\":\"$(xs 2000000)\"}"
+    run --separate-stderr as_user srun --container=berth/wordy /probe hello
+    refused berth/wordy "1024 KiB" labels
+    loaded berth/wordy "\"Labels\":{\"a\":\"$(xs 400000)\"}"
+    equal "$(as_user srun --container=berth/wordy /probe hello)" hello
+    nothing_left
+}
+
+@test "words of an image's turn nothing round on a terminal (threat 67)" {
+    loaded berth/turned '"Entrypoint":["/a\u202eb\u200bc\u009bd"]'
+    run -127 --separate-stderr as_user srun --container=berth/turned --container-entrypoint hello
+    contains "$stderr" '/a???b???c??d'
+    nothing_left
+}

@@ -136,11 +136,11 @@ static const struct {
     {{.how = FAKE_RESET},
      BERTH_EENGINE,
      "closed the connection without an answer"},
-    {{.how = FAKE_ENDLESS_HEADERS}, BERTH_EENGINE, "more than"},
+    {{.how = FAKE_ENDLESS_HEADERS}, BERTH_ETOOBIG, "more than"},
     {{.how = FAKE_ENDLESS_BODY,
       .status = 200,
       .body = "0123456789012345678901234567890123456789"},
-     BERTH_EENGINE,
+     BERTH_ETOOBIG,
      "more than 4194304 bytes"},
 };
 
@@ -162,6 +162,7 @@ static void an_answer_beyond_the_cap_is_refused(void **state)
 {
     struct berth_err err = {0};
     struct engine_image image;
+    struct engine_container c;
     size_t n = BERTH_RESPONSE_MAX + 1;
     char *body = malloc(n);
 
@@ -169,13 +170,33 @@ static void an_answer_beyond_the_cap_is_refused(void **state)
     assert_non_null(body);
     memset(body, ' ', n);
     const struct fake_answer answers[] = {
-        PING, {.status = 200, .body = body, .length = n}};
+        PING,
+        {.status = 200, .body = body, .length = n},
+        PING,
+        {.status = 200,
+         .body = body,
+         .length = BERTH_IMAGE_RESPONSE_MAX + 1},
+        PING,
+        {.status = 200, .body = body, .length = BERTH_IMAGE_RESPONSE_MAX},
+    };
     struct fake_engine *fake = fake_start(answers, COUNT(answers));
     struct engine *engine = open_fake(fake);
+    assert_int_equal(engine_container_inspect(engine, HEX64, &c, &err), -1);
+    assert_int_equal(err.code, BERTH_ETOOBIG);
+    assert_non_null(strstr(err.text, "more than 4194304 bytes"));
+    engine_close(engine);
+    // An image's is lower, and has a sentence of its own.
+    engine = open_fake(fake);
     assert_int_equal(
         engine_image_inspect(engine, "docker.io/a/b:c", &image, &err), -1);
-    assert_int_equal(err.code, BERTH_EENGINE);
-    assert_non_null(strstr(err.text, "more than"));
+    assert_int_equal(err.code, BERTH_ETOOBIG);
+    assert_non_null(strstr(err.text, "the image docker.io/a/b:c than the "
+                                     "1024 KiB"));
+    engine_close(engine);
+    engine = open_fake(fake);
+    assert_int_equal(
+        engine_image_inspect(engine, "docker.io/a/b:c", &image, &err), -1);
+    assert_non_null(strstr(err.text, "not the Docker Engine API"));
     engine_close(engine);
     fake_stop(fake);
     free(body);
@@ -596,6 +617,36 @@ static void what_is_not_there_is_told_from_what_failed(void **state)
     fake_stop(fake);
 }
 
+// Podman shows annotations in its own interface only.
+static void podman_is_asked_for_an_images_annotations(void **state)
+{
+    const struct fake_answer answers[] = {
+        {.status = 200,
+         .type = "text/plain",
+         .body = "OK",
+         .headers = "Api-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
+                    "Server: Libpod/4.3.1 (linux)\r\n"},
+        {.status = 200,
+         .body = "{\"Id\":\"" HEX64 "\",\"Annotations\":"
+                 "{\"run.oci.handler\":\"wasm\",\"b\":\"\"}}"},
+    };
+    struct berth_err err = {0};
+    struct engine_image image;
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_int_equal(engine_image_inspect(engine, "a/b:c", &image, &err), 0);
+    assert_string_equal(fake_log(fake),
+                        "+GET /_ping\n"
+                        "GET /v4.0.0/libpod/images/a/b:c/json\n");
+    assert_int_equal(image.nannotations, 2);
+    assert_string_equal(image.annotations[0], "run.oci.handler");
+    engine_image_clear(&image);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
 static void a_request_beyond_the_cap_is_not_sent(void **state)
 {
     const struct fake_answer ping = PING;
@@ -697,6 +748,9 @@ static void image_answers_that_are_refused(void **state)
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Env\":[\"A=\\ud800\"]}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":[\"/v\"]}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Volumes\":{\"/v\":1,\"/v\":2}}}",
+        "{\"Id\":\"" HEX64 "\",\"Annotations\":[\"run.oci.handler\"]}",
+        "{\"Id\":\"" HEX64 "\",\"Annotations\":{\"a\":\"1\",\"a\":\"2\"}}",
+        "{\"Id\":\"" HEX64 "\",\"Annotations\":{\"a\\u0000b\":\"1\"}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":\"/bin/sh\"}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":{}}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"/a\",1]}}",
@@ -1149,6 +1203,7 @@ int main(void)
         cmocka_unit_test(descriptors_are_close_on_exec_and_closed),
         cmocka_unit_test(names_that_could_leave_their_path_are_malformed),
         cmocka_unit_test(what_is_not_there_is_told_from_what_failed),
+        cmocka_unit_test(podman_is_asked_for_an_images_annotations),
         cmocka_unit_test(a_request_beyond_the_cap_is_not_sent),
         cmocka_unit_test(cdi_is_what_the_engine_says),
         cmocka_unit_test(podmans_own_words_go_to_its_own_interface),
