@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/image.h"
 #include "core/overlay.h"
 #include "stepd/devices.h"
 #include "stepd/trusted.h"
@@ -37,6 +38,8 @@ static int choose_tmpfs(struct outfit *o, uint64_t bytes,
     if (!o->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     r->ntmpfs = 0;
+    for (size_t i = 0; i < o->image->nvolumes; i++)
+        image_volume_clean(o->image->volumes[i]);
     for (size_t i = 0; i < planned + o->image->nvolumes; i++) {
         struct request_tmpfs one =
             i < planned ? o->plan.tmpfs[i]
@@ -202,6 +205,20 @@ static int check_podman(const struct outfit *o, struct berth_err *err)
                    o->plan.request.runtime);
 }
 
+// The engine starts berth-init with all of it.
+static int check_environment(const struct outfit *o, struct berth_err *err)
+{
+    // The kernel's MAX_ARG_STRLEN.
+    const size_t one_max = 32 * (size_t)sysconf(_SC_PAGESIZE);
+    const struct request *r = &o->plan.request;
+    long long stack = -1;
+
+    for (size_t i = 0; i < r->nulimits; i++)
+        if (strcmp(r->ulimits[i].name, "stack") == 0)
+            stack = r->ulimits[i].soft;
+    return image_env_check(o->image->env, o->image->nenv, one_max, stack, err);
+}
+
 int outfit_choose(struct outfit *o, struct strv *overlay,
                   struct berth_err *err)
 {
@@ -233,7 +250,7 @@ int outfit_choose(struct outfit *o, struct strv *overlay,
         return -1;
     r->nulimits = nulimits;
     choose_labels(o);
-    if (choose_gpus(o, err) < 0 ||
+    if (check_environment(o, err) < 0 || choose_gpus(o, err) < 0 ||
         devices_find(&rules->devices, r, &o->devices, err) < 0 ||
         choose_seccomp(o, err) < 0 ||
         choose_tmpfs(o, plan_size(&rules->tmp_size, (uint64_t)memory), err) <

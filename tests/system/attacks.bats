@@ -301,6 +301,27 @@ xs() { head -c "$1" /dev/zero | tr '\0' x; }
     nothing_left
 }
 
+@test "an environment that no program can be given is called that, before there is a container" {
+    loaded berth/large "\"Env\":[\"SMALL=1\",\"LARGE=$(xs 200000)\"]"
+    run --separate-stderr as_user srun --container=berth/large /probe hello
+    refused "environment is too large" LARGE "131071"
+    nothing_left
+}
+
+@test "a volume's path is cleaned as engines do it; one that leads up is refused (threat 26)" {
+    local path
+    loaded berth/volumes '"Volumes":{"/data/":{},"//a/./b//":{},"/data":{}}'
+    run as_user srun --container=berth/volumes /probe show /proc/self/mountinfo
+    contains "$output" " /data rw,nosuid,nodev"
+    contains "$output" " /a/b rw,nosuid,nodev"
+    for path in /a/../etc /.. / /. data //proc/ /./dev/shm/; do
+        loaded berth/volumes "\"Volumes\":{\"$path\":{}}"
+        run --separate-stderr as_user srun --container=berth/volumes /probe hello
+        refused "volume" || fail "$path"
+    done
+    nothing_left
+}
+
 @test "words of an image's turn nothing round on a terminal (threat 67)" {
     loaded berth/turned '"Entrypoint":["/a\u202eb\u200bc\u009bd"]'
     run -127 --separate-stderr as_user srun --container=berth/turned --container-entrypoint hello
