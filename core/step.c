@@ -27,26 +27,31 @@ static bool parse_u32(const char *s, size_t len, uint32_t *out)
     return true;
 }
 
-static int set_number(uint32_t *field, const char *value)
+// Each of these takes a fact's value into the step's FIELD: 0, or -1 if it is
+// no such value.
+
+static int set_number(void *field, char *value)
 {
     return parse_u32(value, strlen(value), field) ? 0 : -1;
 }
 
-static int set_text(char **field, const char *value)
+static int set_text(void *field, char *value)
 {
-    if (*field)
-        return -1; // told twice
-    *field = strdup(value);
-    return *field ? 0 : -1;
+    char **text = field;
+
+    if (*text)
+        return -1; // an option that is wrong has set it
+    *text = strdup(value);
+    return *text ? 0 : -1;
 }
 
-static int set_path(char **field, const char *value)
+static int set_path(void *field, char *value)
 {
     return value[0] == '/' ? set_text(field, value) : -1;
 }
 
 // Slurm calls it so, by numbers: no other directory passes for one.
-static int set_pmix(char **field, const char *value)
+static int set_pmix(void *field, char *value)
 {
     static const char prefix[] = "/pmix.";
     const char *name = strrchr(value, '/');
@@ -60,7 +65,7 @@ static int set_pmix(char **field, const char *value)
 }
 
 // So Slurm calls it, and no other file of the user's passes for one.
-static int set_xauth(char **field, const char *value)
+static int set_xauth(void *field, char *value)
 {
     static const char prefix[] = "/.Xauthority-";
     const char *name = strrchr(value, '/');
@@ -71,7 +76,7 @@ static int set_xauth(char **field, const char *value)
 }
 
 // A node's name becomes the name of a directory.
-static int set_node(char **field, const char *value)
+static int set_node(void *field, char *value)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -83,8 +88,10 @@ static int set_node(char **field, const char *value)
 }
 
 // "1000,27,44": may come in several packets.
-static int add_gids(struct step *step, const char *value)
+static int add_gids(void *field, char *value)
 {
+    struct step *step = field;
+
     while (*value) {
         size_t len = strcspn(value, ",");
         uint32_t gid;
@@ -104,8 +111,9 @@ static int add_gids(struct step *step, const char *value)
 }
 
 // What is wrong with an option is the user's mistake, and for him to read.
-static int set_option(struct step *step, char *value)
+static int add_option(void *field, char *value)
 {
+    struct step *step = field;
     struct berth_err why = {0};
     char *eq = strchr(value, '=');
 
@@ -117,11 +125,74 @@ static int set_option(struct step *step, char *value)
     return step->wrong && why.code == BERTH_EINVAL ? 0 : -1;
 }
 
+static int add_word(void *field, char *value)
+{
+    struct strv *words = field;
+
+    return words->n < BERTH_ALLOW_MAX ? strv_add(words, value) : -1;
+}
+
+// Of a fact: it may be told more than once; there is no step without it.
+enum { MANY = 1, NEEDED = 2 };
+
+#define STEP(field) offsetof(struct step, field)
+
+static const struct fact {
+    const char *key;
+    int (*set)(void *field, char *value);
+    size_t field;
+    unsigned flags;
+} facts[] = {
+    {"job", set_number, STEP(job), NEEDED},
+    {"step", set_number, STEP(step), NEEDED},
+    {"uid", set_number, STEP(uid), NEEDED},
+    {"gid", set_number, STEP(gid), NEEDED},
+    {"gids", add_gids, 0, MANY},
+    {"ntasks", set_number, STEP(ntasks), NEEDED},
+    {"node", set_node, STEP(node), NEEDED},
+    {"option", add_option, 0, MANY},
+    {"wrong", set_text, STEP(wrong), 0},
+    {"cwd", set_path, STEP(cwd), NEEDED},
+    {"argv0", set_text, STEP(argv0), NEEDED},
+    {"script", set_path, STEP(script), 0},
+    {"gpus", set_text, STEP(gpus), 0},
+    {"shared", set_text, STEP(shared), 0},
+    {"pmix", set_pmix, STEP(pmix), 0},
+    {"pmixtmp", set_path, STEP(pmixtmp), 0},
+    {"xauth", set_xauth, STEP(xauth), 0},
+    {"slurmconf", set_path, STEP(slurm.conf), 0},
+    {"slurmplugins", set_path, STEP(slurm.plugins), 0},
+    {"slurmberth", set_path, STEP(slurm.berth), 0},
+    {"slurmcommands", set_path, STEP(slurm.commands), 0},
+    {"slurmmunge", set_path, STEP(slurm.munge), 0},
+    {"slurmuser", set_text, STEP(slurm.user), 0},
+    {"word", add_word, STEP(words), MANY},
+    {"conf", set_path, STEP(conf), 0},
+    {"line", set_number, STEP(conf_line), 0},
+    {"cut", set_number, STEP(conf_cut), 0},
+};
+
+enum { FACTS = sizeof(facts) / sizeof(*facts) };
+
+static int set_fact(struct step *step, const char *key, char *value)
+{
+    for (size_t i = 0; i < FACTS; i++) {
+        const struct fact *fact = &facts[i];
+        uint64_t told = UINT64_C(1) << i;
+        if (strcmp(key, fact->key) != 0)
+            continue;
+        if ((step->told & told) && !(fact->flags & MANY))
+            return -1;
+        step->told |= told;
+        return fact->set((char *)step + fact->field, value);
+    }
+    return -1;
+}
+
 int step_add_fact(struct step *step, const char *packet, size_t len,
                   struct berth_err *err)
 {
     char key[16] = "";
-    int rc = -1;
 
     const char *eq = len <= BERTH_FACT_MAX ? memchr(packet, '=', len) : NULL;
     if (!eq || eq == packet || (size_t)(eq - packet) >= sizeof(key) ||
@@ -131,61 +202,7 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
     char *value = strndup(eq + 1, len - (size_t)(eq + 1 - packet));
     if (!value)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-
-    if (strcmp(key, "job") == 0)
-        rc = set_number(&step->job, value);
-    else if (strcmp(key, "step") == 0)
-        rc = set_number(&step->step, value);
-    else if (strcmp(key, "uid") == 0)
-        rc = set_number(&step->uid, value);
-    else if (strcmp(key, "gid") == 0)
-        rc = set_number(&step->gid, value);
-    else if (strcmp(key, "gids") == 0)
-        rc = add_gids(step, value);
-    else if (strcmp(key, "ntasks") == 0)
-        rc = set_number(&step->ntasks, value);
-    else if (strcmp(key, "node") == 0)
-        rc = set_node(&step->node, value);
-    else if (strcmp(key, "option") == 0)
-        rc = set_option(step, value);
-    else if (strcmp(key, "wrong") == 0)
-        rc = set_text(&step->wrong, value);
-    else if (strcmp(key, "cwd") == 0)
-        rc = set_path(&step->cwd, value);
-    else if (strcmp(key, "argv0") == 0)
-        rc = set_text(&step->argv0, value);
-    else if (strcmp(key, "script") == 0)
-        rc = set_path(&step->script, value);
-    else if (strcmp(key, "gpus") == 0)
-        rc = set_text(&step->gpus, value);
-    else if (strcmp(key, "shared") == 0)
-        rc = set_text(&step->shared, value);
-    else if (strcmp(key, "pmix") == 0)
-        rc = set_pmix(&step->pmix, value);
-    else if (strcmp(key, "pmixtmp") == 0)
-        rc = set_path(&step->pmixtmp, value);
-    else if (strcmp(key, "xauth") == 0)
-        rc = set_xauth(&step->xauth, value);
-    else if (strcmp(key, "slurmconf") == 0)
-        rc = set_path(&step->slurm.conf, value);
-    else if (strcmp(key, "slurmplugins") == 0)
-        rc = set_path(&step->slurm.plugins, value);
-    else if (strcmp(key, "slurmberth") == 0)
-        rc = set_path(&step->slurm.berth, value);
-    else if (strcmp(key, "slurmcommands") == 0)
-        rc = set_path(&step->slurm.commands, value);
-    else if (strcmp(key, "slurmmunge") == 0)
-        rc = set_path(&step->slurm.munge, value);
-    else if (strcmp(key, "slurmuser") == 0)
-        rc = set_text(&step->slurm.user, value);
-    else if (strcmp(key, "word") == 0 && step->words.n < BERTH_ALLOW_MAX)
-        rc = strv_add(&step->words, value);
-    else if (strcmp(key, "conf") == 0)
-        rc = set_path(&step->conf, value);
-    else if (strcmp(key, "line") == 0)
-        rc = set_number(&step->conf_line, value);
-    else if (strcmp(key, "cut") == 0)
-        rc = set_number(&step->conf_cut, value);
+    int rc = set_fact(step, key, value);
     free(value);
     if (rc < 0)
         return err_set(err,
@@ -198,14 +215,17 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
 
 int step_check(const struct step *step, struct berth_err *err)
 {
-    if (step->job == 0 || step->ntasks == 0 ||
-        step->ntasks > BERTH_TASKS_MAX || !step->node || !step->cwd ||
-        !step->argv0 || (!step->options.image && !step->wrong))
-        return err_set(err,
-                       BERTH_EINVAL,
-                       "the plugin did not tell berth-stepd all that it "
-                       "needs: is the plugin of the same version?");
-    return 0;
+    bool all = step->job != 0 && step->ntasks != 0 &&
+               step->ntasks <= BERTH_TASKS_MAX &&
+               (step->options.image || step->wrong);
+
+    for (size_t i = 0; i < FACTS; i++)
+        all = all && (!(facts[i].flags & NEEDED) || (step->told >> i & 1));
+    return all ? 0
+               : err_set(err,
+                         BERTH_EINVAL,
+                         "the plugin did not tell berth-stepd all that it "
+                         "needs: is the plugin of the same version?");
 }
 
 void step_clear(struct step *step)

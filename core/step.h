@@ -35,6 +35,7 @@ struct step_slurm {
 };
 
 struct step {
+    uint64_t told; // a bit for each fact
     uint32_t job;
     uint32_t step;
     uid_t uid;
@@ -67,7 +68,8 @@ struct step {
 };
 
 // Adds the fact in PACKET, LEN bytes without a NUL. An unknown key, a value
-// out of range, a fact told twice, or a NUL within: -1, ERR set.
+// out of range, a fact told twice (but for gids, option and word, of which
+// there may be any number), or a NUL within: -1, ERR set.
 int step_add_fact(struct step *step, const char *packet, size_t len,
                   struct berth_err *err);
 

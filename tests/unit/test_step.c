@@ -87,12 +87,58 @@ static void a_nul_in_a_fact_is_refused(void **state)
 
 static void a_fact_told_twice_is_refused(void **state)
 {
+    static const struct {
+        const char *first, *second;
+    } rows[] = {
+        {"job=1", "job=2"},
+        {"step=0", "step=1"},
+        {"uid=1000", "uid=0"},
+        {"uid=0", "uid=1000"},
+        {"gid=0", "gid=0"},
+        {"ntasks=1", "ntasks=2"},
+        {"node=a", "node=b"},
+        {"wrong=a", "wrong=b"},
+        {"cwd=/a", "cwd=/b"},
+        {"argv0=", "argv0=a"},
+        {"script=/a", "script=/b"},
+        {"gpus=", "gpus=0"},
+        {"shared=mps", "shared=mps"},
+        {"pmix=/pmix.1.0", "pmix=/pmix.1.1"},
+        {"pmixtmp=/a", "pmixtmp=/b"},
+        {"xauth=/.Xauthority-a", "xauth=/.Xauthority-b"},
+        {"slurmconf=/a", "slurmconf=/b"},
+        {"slurmplugins=/a", "slurmplugins=/b"},
+        {"slurmberth=/a", "slurmberth=/b"},
+        {"slurmcommands=/a", "slurmcommands=/b"},
+        {"slurmmunge=/a", "slurmmunge=/b"},
+        {"slurmuser=a", "slurmuser=b"},
+        {"conf=/a", "conf=/b"},
+        {"line=0", "line=1"},
+        {"cut=0", "cut=1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct step step = {0};
+        assert_int_equal(add(&step, rows[i].first), 0);
+        if (add(&step, rows[i].second) == 0)
+            fail_msg("taken: \"%s\" after \"%s\"", rows[i].second,
+                     rows[i].first);
+        step_clear(&step);
+    }
+}
+
+static void a_second_telling_changes_nothing(void **state)
+{
     struct step step = {0};
 
     (void)state;
     assert_int_equal(add(&step, "cwd=/a"), 0);
     assert_int_equal(add(&step, "cwd=/b"), -1);
     assert_string_equal(step.cwd, "/a");
+    assert_int_equal(add(&step, "uid=1000"), 0);
+    assert_int_equal(add(&step, "uid=0"), -1);
+    assert_int_equal(step.uid, 1000);
     step_clear(&step);
 }
 
@@ -176,7 +222,8 @@ static void a_step_that_lacks_a_fact_is_refused(void **state)
         "gids=100,27", "gids=44", "ntasks=2", "node=n1",
         "option=container=a", "cwd=/", "argv0=",
     };
-    static const char needed[] = "job ntasks node option cwd argv0";
+    static const char needed[] =
+        "job step uid gid ntasks node option cwd argv0";
     enum { N = sizeof(facts) / sizeof(*facts) };
 
     (void)state;
@@ -251,6 +298,7 @@ int main(void)
         cmocka_unit_test(malformed_facts_are_refused),
         cmocka_unit_test(a_nul_in_a_fact_is_refused),
         cmocka_unit_test(a_fact_told_twice_is_refused),
+        cmocka_unit_test(a_second_telling_changes_nothing),
         cmocka_unit_test(options_are_what_the_user_wrote),
         cmocka_unit_test(an_option_that_is_wrong_is_kept_as_a_sentence),
         cmocka_unit_test(slurms_directories_of_pmix_are_known_by_their_name),
