@@ -241,7 +241,7 @@ static int decide_env_set(struct decision *out, const struct subject *subject)
     return 0;
 }
 
-// --- root file system, network, Slurm -----------------------------------------------
+// --- root file system, network, Slurm ----------------------------------------
 
 static int decide_writable(struct decision *out, const struct options *options)
 {
@@ -261,39 +261,45 @@ static int decide_writable(struct decision *out, const struct options *options)
         deny_where(&rules->writable_rule, at));
 }
 
+static int check_network(struct decision *out, const char *name)
+{
+    const struct rule_list *networks = &out->rules->networks;
+    char shown[ERR_QUOTE_MAX], at[DENY_WHERE_MAX], list[DENY_LIST_MAX];
+
+    err_quote(name, shown, sizeof(shown));
+    if (name[strspn(name, NAME_CHARACTERS)] || strchr("_.-", name[0]))
+        return deny_malformed(out,
+                              "--container-network=%s is no name of a network: "
+                              "write host, none, or one of the engine's",
+                              shown);
+    if (has(networks, name))
+        return 0;
+    if (networks->n == 0)
+        return deny_enforced(
+            out,
+            "--container-network=%s cannot be had: %s allows no network "
+            "(networks): leave it out",
+            shown,
+            out->rules->file);
+    return deny_enforced(
+        out,
+        "--container-network=%s cannot be had: %s allows only %s "
+        "(networks): choose one of these or ask your administrator",
+        shown,
+        deny_where(networks->v[0], at),
+        deny_list(networks, list));
+}
+
 static int decide_network(struct decision *out, const struct options *options)
 {
     const struct rule_list *networks = &out->rules->networks;
     const struct rule_list *publish = &out->rules->publish;
     const char *name = options->network;
-    char shown[ERR_QUOTE_MAX], at[DENY_WHERE_MAX], list[DENY_LIST_MAX];
 
-    err_quote(name, shown, sizeof(shown));
-    if (name && (name[strspn(name, NAME_CHARACTERS)] ||
-                 strchr("_.-", name[0])))
-        return deny_malformed(out,
-                              "--container-network=%s is no name of a network: "
-                              "write host, none, or one of the engine's",
-                              shown);
-    out->network = name            ? name
+    out->network = name              ? name
                    : networks->n > 0 ? networks->v[0]->text
                                      : "none";
-    if (name && networks->n == 0 &&
-        deny_enforced(
-            out,
-            "--container-network=%s cannot be had: %s allows no network "
-            "(networks): leave it out",
-            shown,
-            out->rules->file) < 0)
-        return -1;
-    if (name && networks->n > 0 && !has(networks, name) &&
-        deny_enforced(
-            out,
-            "--container-network=%s cannot be had: %s allows only %s "
-            "(networks): choose one of these or ask your administrator",
-            shown,
-            deny_where(networks->v[0], at),
-            deny_list(networks, list)) < 0)
+    if (name && check_network(out, name) < 0)
         return -1;
     if (!strcmp(out->network, "host") || !strcmp(out->network, "none"))
         return 0;

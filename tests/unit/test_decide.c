@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/decide.h"
+#include "core/limits.h"
 #include "core/policy.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
@@ -643,6 +644,14 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
          {"container=debian", "container-mount-home"},
          "--container-mount-home cannot be had, by b.conf line 2 (home): leave "
          "it out or ask your administrator"},
+        {"allow=debian\nnetworks={}",
+         {"container=debian", "container-network=none"},
+         "--container-network=none cannot be had: b.conf allows no network "
+         "(networks): leave it out"},
+        {"allow=debian\nnetworks={host}",
+         {"container=debian", "container-network=none"},
+         "--container-network=none cannot be had: b.conf line 2 allows only "
+         "host (networks): choose one of these or ask your administrator"},
         // The first of several.
         {"allow=debian", {"container=debian", "container-writable",
                           "container-network=none"},
@@ -742,6 +751,84 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     done();
 }
 
+static void slurms_commands_are_there_as_rules_and_user_say(void **state)
+{
+    static const struct {
+        const char *conf;
+        const char *option;
+        bool there;
+    } cases[] = {
+        {"slurm=never", NULL, false},
+        {"slurm=never", "no-container-slurm", false},
+        {"slurm=allowed", NULL, false},
+        {"slurm=allowed", "container-slurm", true},
+        {"slurm=allowed", "no-container-slurm", false},
+        {"slurm=default", NULL, true},
+        {"slurm=default", "container-slurm", true},
+        {"slurm=default", "no-container-slurm", false},
+        {"slurm=default\nnetworks={none}", NULL, false},
+        {"slurm=default\nnetworks={none}", "no-container-slurm", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char conf[256];
+        snprintf(conf, sizeof(conf), "allow=debian\n%s", cases[i].conf);
+        judge(conf, &alice,
+              (const char *[MAX_OPTIONS]){"container=debian",
+                                          cases[i].option});
+        told();
+        if (now.decision.slurm != cases[i].there)
+            fail_msg("%s, %s", cases[i].conf, cases[i].option);
+        done();
+    }
+}
+
+static void who_can_have_no_container_is_told_alone(void **state)
+{
+    struct policy *policy;
+    struct rules rules = {0};
+    struct berth_err err = {0};
+    static const char conf[] = "deny_users={bob}\nmin_uid=1001";
+    struct subject subject = alice;
+
+    (void)state;
+    policy = policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf), &err);
+    assert_non_null(policy);
+    assert_int_equal(policy_rules(policy, &alice, &rules, &err), 0);
+    assert_int_equal(decide_who(&rules, &alice, &err), 0);
+    subject.user = "bob";
+    assert_int_equal(decide_who(&rules, &subject, &err), -1);
+    assert_int_equal(err.code, BERTH_EDENIED);
+    assert_string_equal(err.text,
+                        "user bob can have no container, by b.conf line 1 "
+                        "(deny_users): ask your administrator");
+    subject.uid = 1000;
+    assert_int_equal(decide_who(&rules, &subject, &err), -1);
+    assert_string_equal(err.text,
+                        "a job of uid 1000 can have no container: b.conf line "
+                        "2 wants 1001 at least (min_uid): submit it as another "
+                        "user");
+    rules_clear(&rules);
+    policy_free(policy);
+}
+
+static void as_many_mounts_as_there_can_be(void **state)
+{
+    char mounts[BERTH_MOUNTS_MAX * 16] = "container-mounts=";
+    size_t used = strlen(mounts);
+
+    (void)state;
+    for (int i = 0; i < BERTH_MOUNTS_MAX; i++)
+        used += (size_t)snprintf(mounts + used, sizeof(mounts) - used,
+                                 "%stmpfs:/t/%d", i ? "," : "", i);
+    judge("allow=debian\nworkdir=never", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian", mounts});
+    told();
+    assert_int_equal(now.decision.nmounts, BERTH_MOUNTS_MAX);
+    done();
+}
+
 static void without_rules_there_is_a_denial(void **state)
 {
     struct options options = {.image = (char *)"debian"};
@@ -770,6 +857,9 @@ int main(void)
         cmocka_unit_test(what_a_source_leads_to_must_match_as_well),
         cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
         cmocka_unit_test(the_rest_is_as_the_rules_and_the_user_say),
+        cmocka_unit_test(slurms_commands_are_there_as_rules_and_user_say),
+        cmocka_unit_test(who_can_have_no_container_is_told_alone),
+        cmocka_unit_test(as_many_mounts_as_there_can_be),
         cmocka_unit_test(without_rules_there_is_a_denial),
     };
 
