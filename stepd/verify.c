@@ -77,30 +77,22 @@ int verify_engine(const struct request *r, const struct engine_container *c,
     return 0;
 }
 
-// Reads the value of KEY ("CapEff:") in a process's status.
-static bool status_value(const char *status, const char *key, char *out,
-                         size_t size)
+// What stands behind KEY ("CapEff:") in a process's status, or NULL.
+static const char *find(const char *status, const char *key)
 {
-    const char *p = strstr(status, key);
+    char line[32];
 
-    if (!p || (p != status && p[-1] != '\n'))
-        return false;
-    p += strlen(key);
-    p += strspn(p, "\t ");
-    size_t n = strcspn(p, "\n");
-    if (n >= size)
-        return false;
-    memcpy(out, p, n);
-    out[n] = 0;
-    return true;
+    snprintf(line, sizeof(line), "\n%s", key);
+    const char *p = strstr(status, line);
+    return p ? p + strlen(line) + strspn(p + strlen(line), "\t ") : NULL;
 }
 
 static bool status_is(const char *status, const char *key, const char *want)
 {
-    char value[128];
+    const char *value = find(status, key);
+    size_t n = strlen(want);
 
-    return status_value(status, key, value, sizeof(value)) &&
-           strcmp(value, want) == 0;
+    return value && strncmp(value, want, n) == 0 && value[n] == '\n';
 }
 
 static bool ids_are(const char *status, const char *key, unsigned id)
@@ -149,14 +141,12 @@ static bool is_asked_for(const struct request *r, gid_t gid)
 // among them.
 static bool groups_are(const char *status, const struct request *r)
 {
-    static const char key[] = "\nGroups:";
+    const char *groups = find(status, "Groups:");
     gid_t gid;
     int more;
 
-    const char *groups = strstr(status, key);
     if (!groups)
         return false;
-    groups += strlen(key);
     for (size_t i = 0; i < r->ngids; i++)
         if (!has_group(groups, r->gids[i]))
             return false;

@@ -324,6 +324,8 @@ STATUS(a_group_missing_and_one_twice, t.groups = "100 4 4 ")
 STATUS(a_group_besides, t.groups = "100 4 24 27 ")
 STATUS(group_of_roots, t.groups = "0 4 24 ")
 STATUS(groups_that_are_none, t.groups = "100 4 24 x")
+CHANGE(groups_that_are_none_where_0_is_asked_for, s->gids[0] = 0;
+       struct status t = good_status; t.groups = "x"; put_status(s, t))
 STATUS(no_groups, t.groups = "")
 CHANGE(no_groups_asked_for, s->request.ngids = 0; struct status t = good_status;
        t.groups = ""; put_status(s, t))
@@ -340,7 +342,8 @@ STATUS(may_gain, t.nnp = "0")
 STATUS(no_filter, t.seccomp = "0")
 STATUS(strict_mode, t.seccomp = "1")
 CHANGE(no_line_of_seccomp, strstr(s->status, "\nSeccomp:")[1] = 's')
-CHANGE(seccomp_at_the_end, *strstr(s->status, "\nSeccomp_") = 0)
+CHANGE(seccomp_at_the_end, strstr(s->status, "Seccomp_")[0] = 0)
+CHANGE(seccomp_cut_off, *strstr(s->status, "\nSeccomp_") = 0)
 CHANGE(status_of_nothing, s->status[0] = 0)
 
 CHANGE(mounts_of_the_node, s->seen.ns[SEEN_MNT] = s->seen.node[SEEN_MNT])
@@ -372,6 +375,7 @@ static void the_process_is_compared(void **state)
         ROW(a_group_besides, "its groups"),
         ROW(group_of_roots, "its groups"),
         ROW(groups_that_are_none, "its groups"),
+        ROW(groups_that_are_none_where_0_is_asked_for, "its groups"),
         ROW(no_groups, "its groups"),
         ROW(no_groups_asked_for, NULL),
         ROW(no_line_of_groups, "its groups"),
@@ -387,6 +391,7 @@ static void the_process_is_compared(void **state)
         ROW(strict_mode, "it has no seccomp filter"),
         ROW(no_line_of_seccomp, "it has no seccomp filter"),
         ROW(seccomp_at_the_end, NULL),
+        ROW(seccomp_cut_off, "it has no seccomp filter"),
         ROW(status_of_nothing, "its user"),
         ROW(mounts_of_the_node, "its namespaces"),
         ROW(processes_of_the_node, "its namespaces"),
