@@ -20,7 +20,7 @@ static const struct rule *find_rule(const struct rule_list *list,
                                     const struct imgref *ref)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (imgpat_match(list->v[i]->pattern, ref))
+        if (imgpat_match(list->v[i]->image, ref))
             return list->v[i];
     return NULL;
 }
@@ -35,12 +35,12 @@ static const struct rule *find_deny(const struct rule_list *deny,
     const struct rule *found = find_rule(deny, ref);
 
     if (found || !*ref->digest ||
-        (allowed && *allowed->pattern->parts.digest))
+        (allowed && *allowed->image->digest))
         return found;
     for (size_t i = 0; i < deny->n && !found; i++) {
-        struct imgpat open = *deny->v[i]->pattern;
-        open.parts.tag[0] = 0;
-        if (!*open.parts.digest && imgpat_match(&open, ref))
+        struct imgpat open = *deny->v[i]->image;
+        open.tag = "";
+        if (!*open.digest && imgpat_match(&open, ref))
             found = deny->v[i];
     }
     return found;
@@ -86,7 +86,7 @@ static const struct rule *nearest(const struct rule_list *allow,
     if (ref->digest[0])
         return NULL; // nobody types one
     for (size_t i = 0; i < allow->n; i++) {
-        const struct imgref *parts = &allow->v[i]->pattern->parts;
+        const struct imgpat *parts = allow->v[i]->image;
         if (parts->digest[0] || strchr(allow->v[i]->text, '*'))
             continue;
         unsigned n = distance(ref->path, parts->path, NEAR_MAX);

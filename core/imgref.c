@@ -12,6 +12,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/glob.h"
@@ -34,7 +35,7 @@ enum {
 struct source {
     const char *what; // "image reference" or "image pattern"
     bool glob;
-    char quoted[ERR_QUOTE_MAX];
+    const char *text;
     struct berth_err *err;
 };
 
@@ -43,17 +44,18 @@ static int refuse(const struct source *src, const char *fmt, ...)
 
 static int refuse(const struct source *src, const char *fmt, ...)
 {
-    char rule[640];
+    char rule[640], quoted[ERR_QUOTE_MAX];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(rule, sizeof(rule), fmt, ap);
     va_end(ap);
+    err_quote(src->text, quoted, sizeof(quoted));
     return err_set(src->err,
                    BERTH_EINVAL,
                    "the %s \"%s\" %s",
                    src->what,
-                   src->quoted,
+                   quoted,
                    rule);
 }
 
@@ -94,6 +96,16 @@ static bool ends_with(const char *s, const char *suffix)
     size_t n = strlen(s), m = strlen(suffix);
 
     return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+// As snprintf does with a single %s, which takes a fourth of all the time that
+// a pattern takes.
+static void copy(char *to, size_t size, const char *from)
+{
+    size_t len = strlen(from), n = len < size ? len : size - 1;
+
+    memcpy(to, from, n);
+    to[n] = 0;
 }
 
 static bool has_upper(const char *s)
@@ -264,7 +276,7 @@ static int cut_digest(const struct source *src, char *name, struct imgref *ref)
     if (check_digest(src, at + 1) < 0)
         return -1;
     // Checked: the longest digest is 7 + 128 bytes.
-    snprintf(ref->digest, sizeof(ref->digest), "%s", at + 1);
+    copy(ref->digest, sizeof(ref->digest), at + 1);
     *at = 0;
     return 0;
 }
@@ -309,7 +321,7 @@ static int cut_tag(const struct source *src, char *name, struct imgref *ref)
         return 0;
     if (check_tag(src, colon + 1) < 0)
         return -1;
-    snprintf(ref->tag, sizeof(ref->tag), "%s", colon + 1);
+    copy(ref->tag, sizeof(ref->tag), colon + 1);
     *colon = 0;
     return 0;
 }
@@ -409,14 +421,14 @@ static int refuse_upper(const struct source *src,
 static int
 check_path_char(const struct source *src, const char *path, const char *p)
 {
-    char before = p > path ? p[-1] : '/';
     char c = *p ? *p : '/';
-    bool before_word =
-        is_lower(before) || is_digit(before) || is_star(src, before);
     char buf[8];
 
     if (is_lower(c) || is_digit(c) || is_star(src, c))
         return 0;
+    char before = p > path ? p[-1] : '/';
+    bool before_word =
+        is_lower(before) || is_digit(before) || is_star(src, before);
     if (c == ':')
         return refuse(src,
                       "has a ':' in the middle of its name: write "
@@ -514,8 +526,10 @@ static int split_name(const struct source *src, char *name, struct imgref *ref)
                       "has a name of more than %d bytes, registry and all: "
                       "shorten it",
                       NAME_MAX_BYTES);
-    snprintf(ref->domain, sizeof(ref->domain), "%s", domain);
-    snprintf(ref->path, sizeof(ref->path), "%s%s", official, path);
+    size_t n = strlen(official);
+    copy(ref->domain, sizeof(ref->domain), domain);
+    copy(ref->path, sizeof(ref->path), official);
+    copy(ref->path + n, sizeof(ref->path) - n, path);
     return 0;
 }
 
@@ -543,7 +557,7 @@ static int parse(struct source *src, const char *s, struct imgref *out)
     char name[BERTH_IMAGE_MAX + 1];
 
     s = s ? s : "";
-    err_quote(s, src->quoted, sizeof(src->quoted));
+    src->text = s;
     if (check_text(src, s) < 0)
         return -1;
     if (starts_with(s, SCHEME))
@@ -554,7 +568,7 @@ static int parse(struct source *src, const char *s, struct imgref *out)
                       "as docker://debian");
     if (check_kind(src, s) < 0 || check_id(src, s) < 0)
         return -1;
-    snprintf(name, sizeof(name), "%s", s);
+    copy(name, sizeof(name), s);
     if (join_registry(src, name) < 0)
         return -1;
     // Here, since its colons would be taken for a tag's.
@@ -580,11 +594,31 @@ int imgref_parse(const char *s, struct imgref *out, struct berth_err *err)
     return parse(&src, s, out);
 }
 
-int imgpat_parse(const char *s, struct imgpat *out, struct berth_err *err)
+struct imgpat *imgpat_parse(const char *s, struct berth_err *err)
 {
     struct source src = {.what = "image pattern", .glob = true, .err = err};
+    struct imgref parts;
 
-    return parse(&src, s, &out->parts);
+    if (parse(&src, s, &parts) < 0)
+        return NULL;
+    const char *const from[] = {parts.domain, parts.path, parts.tag,
+                                parts.digest};
+    size_t size = 0;
+    for (size_t i = 0; i < 4; i++)
+        size += strlen(from[i]) + 1;
+    struct imgpat *pat = malloc(sizeof(*pat) + size);
+    if (!pat) {
+        err_set(err, BERTH_ENOMEM, "out of memory");
+        return NULL;
+    }
+    const char **const to[] = {&pat->domain, &pat->path, &pat->tag,
+                               &pat->digest};
+    char *at = pat->text;
+    for (size_t i = 0; i < 4; i++) {
+        *to[i] = at;
+        at = stpcpy(at, from[i]) + 1;
+    }
+    return pat;
 }
 
 void imgref_format(const struct imgref *ref, char buf[IMGREF_TEXT_MAX])
@@ -600,10 +634,8 @@ void imgref_format(const struct imgref *ref, char buf[IMGREF_TEXT_MAX])
              ref->digest);
 }
 
-bool imgpat_match(const struct imgpat *pat, const struct imgref *ref)
+bool imgpat_match(const struct imgpat *want, const struct imgref *ref)
 {
-    const struct imgref *want = &pat->parts;
-
     if (*want->digest) {
         if (strcmp(want->digest, ref->digest) != 0)
             return false;

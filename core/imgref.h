@@ -24,7 +24,8 @@ struct imgref {
 // Refused, each with a sentence of its own: what the grammar does not allow,
 // uppercase names, image IDs (64 hex digits, with or without "sha256:"),
 // ports beyond 65535, paths and image files (OCI bundles and .sqsh are for
-// other plugins, which the sentence says), control characters, invalid UTF-8, anything too long. NULL reads as empty.
+// other plugins, which the sentence says), control characters, invalid UTF-8,
+// anything too long. NULL reads as empty.
 // Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT untouched.
 int imgref_parse(const char *s, struct imgref *out, struct berth_err *err);
 
@@ -49,16 +50,18 @@ void imgref_format(const struct imgref *ref, char buf[IMGREF_TEXT_MAX]);
 // every official image, "docker.io/**" all of Docker Hub. The one exception
 // is "**" alone (with a tag or digest, if wanted): every image of every
 // registry.
+// In one block with its texts, as there can be thousands.
 struct imgpat {
-    struct imgref parts;
+    const char *domain, *path, *tag, *digest; // as in struct imgref
+    char text[];
 };
 
-// Parses S into OUT. Returns 0, or -1 with ERR set (BERTH_EINVAL) and OUT
-// untouched.
-int imgpat_parse(const char *s, struct imgpat *out, struct berth_err *err);
+// Parses S. Returns a new pattern, to be given to free, or NULL with ERR set
+// (BERTH_EINVAL, or BERTH_ENOMEM).
+struct imgpat *imgpat_parse(const char *s, struct berth_err *err);
 
-// Says whether REF as a whole matches PAT. Without backtracking: the time is
-// bounded by the length of PAT times that of REF.
-bool imgpat_match(const struct imgpat *pat, const struct imgref *ref);
+// Says whether REF as a whole matches WANT. Without backtracking: the time is
+// bounded by the length of WANT times that of REF.
+bool imgpat_match(const struct imgpat *want, const struct imgref *ref);
 
 #endif

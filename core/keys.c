@@ -45,11 +45,8 @@ static bool read_number(const char *text, uint64_t max, uint64_t *out)
 
 static int parse_image(struct value *value, struct berth_err *err)
 {
-    value->pattern = calloc(1, sizeof(*value->pattern));
-    if (!value->pattern)
-        return err_set(err, BERTH_ENOMEM, "out of memory");
-    value->rule.pattern = value->pattern;
-    return imgpat_parse(value->rule.text, value->pattern, err);
+    value->rule.image = imgpat_parse(value->rule.text, err);
+    return value->rule.image ? 0 : -1;
 }
 
 static int parse_id(struct value *value, struct berth_err *err)
@@ -434,7 +431,7 @@ static int parse_audit_log(struct value *value, struct berth_err *err)
                : expected(err, "syslog, none, or the absolute path of a file");
 }
 
-#define DEFAULT(text) {text, NULL, 0, NULL}
+#define DEFAULT(word) {.text = word}
 
 static const struct rule default_deny_groups[] = {
     DEFAULT("docker"),

@@ -15,10 +15,10 @@
 
 // One value as it was read.
 struct value {
-    struct rule rule;       // its text is owned
-    struct imgpat *pattern; // owned, or NULL
-    uint64_t number;        // of what is no list, nor a text
-    unsigned percent;       // of a size
+    struct rule rule; // its text is the file's; what was parsed is owned, in
+                      // one block
+    uint64_t number;  // of what is no list, nor a text
+    unsigned percent; // of a size
 };
 
 // How the value is kept in the rules.

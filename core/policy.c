@@ -124,8 +124,9 @@ add_allow(struct policy *policy, const char *text, struct berth_err *err)
                        "allow=registry.example.org/team/**",
                        BERTH_ALLOW_MAX);
     struct value *value = &words->values[words->n];
-    value->rule = (struct rule){strdup(text), policy->words_file,
-                                policy->words_line, NULL};
+    value->rule = (struct rule){.text = strdup(text),
+                                .file = policy->words_file,
+                                .line = policy->words_line};
     if (!value->rule.text)
         return no_memory(err);
     words->n++;
@@ -360,7 +361,8 @@ static int add_value(void *arg, const char *text, int line,
         return -1;
     setting->values = values;
     values += setting->n++;
-    *values = (struct value){.rule = {text, policy->conf_file, line, NULL}};
+    *values = (struct value){
+        .rule = {.text = text, .file = policy->conf_file, .line = line}};
     if (check_value(setting->key, values, err) == 0)
         return 0;
     err_quote(text, quoted, sizeof(quoted));
@@ -507,7 +509,7 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
 static void free_setting(struct setting *setting)
 {
     for (size_t i = 0; i < setting->n; i++)
-        free(setting->values[i].pattern);
+        free((void *)setting->values[i].rule.parsed);
     free(setting->values);
 }
 

@@ -19,7 +19,10 @@ struct rule {
     const char *text; // as the administrator wrote it
     const char *file; // NULL: a default of berth's own
     int line;
-    const struct imgpat *pattern; // of allow and deny, else NULL
+    union { // what the text says, where it is more than a word
+        const void *parsed;
+        const struct imgpat *image; // of allow and deny
+    };
 };
 
 struct rule_list {

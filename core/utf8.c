@@ -42,7 +42,7 @@ size_t utf8_char(const char *s)
 bool utf8_valid(const char *s)
 {
     while (*s) {
-        size_t n = utf8_char(s);
+        size_t n = (unsigned char)*s < 0x80 ? 1 : utf8_char(s);
         if (n == 0)
             return false;
         s += n;

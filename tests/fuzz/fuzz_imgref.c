@@ -19,17 +19,16 @@ static void check_match(const struct imgpat *pat, const struct imgref *ref)
 {
     if (!imgpat_match(pat, ref))
         return;
-    MUST(strpbrk(pat->parts.domain, "*") ||
-         !strcmp(pat->parts.domain, ref->domain));
-    MUST(!*pat->parts.digest || !strcmp(pat->parts.digest, ref->digest));
-    MUST(!*pat->parts.tag || *pat->parts.digest || !*ref->digest);
+    MUST(strpbrk(pat->domain, "*") ||
+         !strcmp(pat->domain, ref->domain));
+    MUST(!*pat->digest || !strcmp(pat->digest, ref->digest));
+    MUST(!*pat->tag || *pat->digest || !*ref->digest);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = calloc(1, size + 1);
     struct imgref ref = {0}, again = {0};
-    struct imgpat pat = {0};
     struct berth_err err;
 
     MUST(text);
@@ -39,17 +38,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *name = newline ? newline + 1 : text;
     if (newline)
         *newline = 0;
-    int known = imgpat_parse(text, &pat, &err);
+    struct imgpat *pat = imgpat_parse(text, &err);
     if (imgref_parse(name, &ref, &err) == 0) {
         char whole[IMGREF_TEXT_MAX];
         imgref_format(&ref, whole);
         MUST(imgref_parse(whole, &again, &err) == 0);
         MUST(!memcmp(&ref, &again, sizeof(ref)));
-        if (known == 0)
-            check_match(&pat, &ref);
-        MUST(imgpat_parse(whole, &pat, &err) == 0);
-        MUST(imgpat_match(&pat, &ref));
+        if (pat)
+            check_match(pat, &ref);
+        free(pat);
+        MUST(pat = imgpat_parse(whole, &err));
+        MUST(imgpat_match(pat, &ref));
     }
+    free(pat);
     free(text);
     return 0;
 }

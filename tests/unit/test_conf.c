@@ -609,7 +609,7 @@ static void each_key_is_in_the_rules(void **state)
     lay(every_key, &alice);
     assert_string_equal(listed(&rules.allow),
                         "debian:1 nvcr.io/nvidia/**:24.*:1 word:0");
-    assert_string_equal(rules.allow.v[1]->pattern->parts.tag, "24.*");
+    assert_string_equal(rules.allow.v[1]->image->tag, "24.*");
     assert_string_equal(rules.allow_where, "b.conf line 1 and plugstack.conf");
     assert_string_equal(rules.apparmor, "berth");
     assert_string_equal(listed(&rules.deny), "evil.io/**:3");

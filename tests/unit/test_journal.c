@@ -205,7 +205,8 @@ static void an_allowed_step_has_three_lines_with_all_that_is_known(void **state)
         {"cluster", "c"},
         {"partition", "main"},
     };
-    struct rule rule = {"debian", "/etc/slurm/berth.conf", 7, NULL};
+    struct rule rule = {.text = "debian", .file = "/etc/slurm/berth.conf",
+                        .line = 7};
     struct journal journal;
     json_t *lines[3];
     (void)state;
