@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// What Slurm calls. A hook never fails for a user's mistake in slurmstepd:
-// there, failing can drain the node or requeue the job, so the task ends
-// with the reason instead. The exception is task_init, which runs in the
-// task's own process.
+// What Slurm calls. A hook never fails in slurmstepd: there, failing can drain
+// the node or requeue the job, before 25.05 Slurm takes only negative numbers
+// for a failure, and what a plugin returns that plugstack.conf has as
+// `optional` it passes over. So a task ends with the reason instead, if it was
+// to be in a container and cannot be: if need be by task_init, which runs in
+// the task's own process, and ends it.
 
 #include <slurm/slurm_version.h>
 #include <slurm/spank.h>
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/limits.h"
 #include "core/options.h"
 #include "core/step.h"
+#include "handover/wire.h"
 #include "spank/carry.h"
 #include "spank/client.h"
 #include "spank/remote.h"
@@ -33,6 +37,8 @@ static struct plugin {
     struct options options; // that Slurm has handed over
     struct berth_err err;   // what is wrong with them: never run on the host
     struct client client;
+    // slurmstepd: whether the step asked for a container.
+    enum { STEP_UNKNOWN = 0, STEP_BARE = 1, STEP_CONTAINED = 2 } step;
     struct remote *remote;
     // srun: where a multi-prog configuration stands, and what stood there.
     char **multiprog;
@@ -96,7 +102,7 @@ EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
             ESPANK_SUCCESS)
         return ESPANK_SUCCESS;
     if (remote_wrap(step_argc, step_argv, &plugin.saved) < 0)
-        return ESPANK_ERROR;
+        return -ESPANK_ERROR; // before 25.05 a positive one is none
     if (plugin.saved)
         plugin.multiprog = &step_argv[1];
     return ESPANK_SUCCESS;
@@ -133,12 +139,18 @@ static bool wants_container(spank_t sp)
            options_each(&plugin.options, any, NULL) != 0;
 }
 
+static bool is_contained(spank_t sp)
+{
+    if (plugin.step == STEP_UNKNOWN)
+        plugin.step = wants_container(sp) ? STEP_CONTAINED : STEP_BARE;
+    return plugin.step == STEP_CONTAINED;
+}
+
 // srun, sbatch, salloc: the user. slurmstepd: root.
 EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 {
-    if (spank_context() == S_CTX_REMOTE && wants_container(sp) &&
-        !(plugin.remote = remote_begin(sp)))
-        return ESPANK_ERROR;
+    if (spank_context() == S_CTX_REMOTE && is_contained(sp))
+        plugin.remote = remote_begin(sp);
     if (!is_client() ||
         (plugin.err.code == BERTH_OK &&
          client_check(&plugin.client, sp, &plugin.options, argc, argv,
@@ -171,13 +183,20 @@ EXPORT int slurm_spank_task_post_fork(spank_t sp, int argc, char **argv)
     return ESPANK_SUCCESS;
 }
 
-// The task's own process: the user.
+// The task's own process: the user. A plugin that fails before this one has
+// its turn can have kept it from being called until here.
 EXPORT int slurm_spank_task_init(spank_t sp, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return plugin.remote ? remote_start_task(plugin.remote, sp)
-                         : ESPANK_SUCCESS;
+    if (!is_contained(sp))
+        return ESPANK_SUCCESS;
+    if (!plugin.remote)
+        slurm_error("berth: this task cannot start in its container, which "
+                    "this node could not prepare: tell your administrator");
+    else if (remote_start_task(plugin.remote, sp) == 0)
+        return ESPANK_SUCCESS;
+    _exit(WIRE_EXIT_BERTH);
 }
 
 // All contexts; in slurmstepd as root.

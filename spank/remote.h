@@ -17,7 +17,8 @@ struct remote; // a step that wants a container
 
 // Root. Starts berth-stepd, whose own start then runs beside Slurm's
 // preparations of the step. Returns a new object for remote_end, or NULL
-// (after an error message) if Slurm does not say what this step is.
+// (after an error message) if Slurm does not say what this step is: then the
+// step must not run.
 struct remote *remote_begin(spank_t sp);
 
 // Real uid 0, effective uid the user's. Tells berth-stepd what the step

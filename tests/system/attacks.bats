@@ -328,3 +328,42 @@ xs() { head -c "$1" /dev/zero | tr '\0' x; }
     contains "$stderr" '/a???b???c??d'
     nothing_left
 }
+
+# --- what a second look at the privileged code found -----------------------
+
+# policy_behind WORD REQUIRED: another plugin is before berth, which spoils what
+# that finds (before.c); berth itself is `required` or `optional`.
+policy_behind() {
+    local before=/srv/berth-test/before.so
+    install -d /srv/berth-test
+    cc -shared -fPIC -O1 -o "$before" "$BATS_TEST_DIRNAME/before.c"
+    printf 'required %s %s\n%s %s allow=debian allow=berth/** %s\n' \
+        "$before" "$1" "$2" "$PLUGIN" "$ENGINE" >"$PLUGSTACK_CONF.new"
+    mv "$PLUGSTACK_CONF.new" "$PLUGSTACK_CONF"
+}
+
+@test "a step of which the node's plugin cannot tell anything does not run on the host (threat 80)" {
+    local word flag file=$HOME1/ran-inside
+    printf '#!/bin/sh\ntouch %s\n' "$file" >"$HOME1/job.sh"
+    echo "0-1 touch $file" >"$HOME1/multi"
+    for word in nameless failing; do
+        for flag in required optional; do
+            # Slurm 25.05 fails the whole step for it.
+            [[ $word == nameless ]] || ! prepends || continue
+            policy_behind "$word" "$flag"
+            run --separate-stderr as_user srun -w n1 --container=debian touch "$file"
+            [[ ! -e $file ]] || fail "$word, $flag: the program ran on the host"
+            ((status == 125)) || fail "$word, $flag: srun is content"
+            contains "$stderr" 'berth: this task cannot start in its container'
+            run --separate-stderr as_user srun -w n1 -n2 --container=debian --multi-prog multi
+            [[ $status == 125 && ! -e $file ]] ||
+                fail "$word, $flag: a program of several ran on the host"
+            run_batch -w n1 --container=debian --output=/dev/null job.sh
+            [[ ! -e $file ]] || fail "$word, $flag: the script ran on the host"
+            # No node is drained for it, and other steps run as before.
+            equal "$(as_user srun -w n1 echo bare)" bare
+        done
+    done
+    usual_policy
+    nothing_left
+}
