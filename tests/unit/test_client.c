@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Options on their way from srun, sbatch and salloc to slurmstepd, and the
+// early answer there. This test is Slurm: the functions of SPANK, and what
+// the plugin finds of Slurm's own options by their names.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <slurm/spank.h>
+
+#include "spank/carry.h"
+#include "spank/client.h"
+
+#define OPTION(name) "SLURM_SPANK__SLURM_SPANK_OPTION_berth_container" name
+#define PUBLIC __attribute__((visibility("default")))
+
+// --- Slurm -------------------------------------------------------------------
+
+static spank_context_t context = S_CTX_LOCAL;
+static char *control; // the last that spank_job_control_setenv was given
+static char *own_container, *own_partition, *own_interactive;
+static const char *node_env[4][2]; // the step's environment in slurmstepd
+
+PUBLIC int opt;
+PUBLIC char *slurm_option_get(void *options, const char *name);
+PUBLIC bool slurm_option_set(void *options, const char *name,
+                             const char *value, bool early);
+PUBLIC spank_context_t spank_context(void);
+PUBLIC spank_err_t spank_job_control_setenv(spank_t sp, const char *name,
+                                            const char *value, int over);
+PUBLIC spank_err_t spank_getenv(spank_t sp, const char *name, char *buf,
+                                int size);
+PUBLIC spank_err_t spank_unsetenv(spank_t sp, const char *name);
+PUBLIC void slurm_error(const char *format, ...);
+
+char *slurm_option_get(void *options, const char *name)
+{
+    assert_ptr_equal(options, &opt);
+    return strcmp(name, "container") == 0     ? own_container
+           : strcmp(name, "partition") == 0   ? own_partition
+           : strcmp(name, "interactive") == 0 ? own_interactive
+                                              : NULL;
+}
+
+bool slurm_option_set(void *options, const char *name, const char *value,
+                      bool early)
+{
+    assert_ptr_equal(options, &opt);
+    assert_false(early);
+    assert_string_equal(name, "container");
+    free(own_container);
+    own_container = strdup(value);
+    return true;
+}
+
+spank_context_t spank_context(void)
+{
+    return context;
+}
+
+spank_err_t spank_job_control_setenv(spank_t sp, const char *name,
+                                     const char *value, int over)
+{
+    (void)sp;
+    assert_true(over);
+    free(control);
+    return asprintf(&control, "%s=%s", name, value) < 0 ? ESPANK_ERROR
+                                                        : ESPANK_SUCCESS;
+}
+
+spank_err_t spank_getenv(spank_t sp, const char *name, char *buf, int size)
+{
+    (void)sp;
+    for (size_t i = 0; i < sizeof(node_env) / sizeof(*node_env); i++)
+        if (node_env[i][0] && strcmp(node_env[i][0], name) == 0) {
+            if (strlen(node_env[i][1]) >= (size_t)size)
+                return ESPANK_NOSPACE;
+            strcpy(buf, node_env[i][1]);
+            return ESPANK_SUCCESS;
+        }
+    return ESPANK_ENV_NOEXIST;
+}
+
+spank_err_t spank_unsetenv(spank_t sp, const char *name)
+{
+    (void)sp;
+    for (size_t i = 0; i < sizeof(node_env) / sizeof(*node_env); i++)
+        if (node_env[i][0] && strcmp(node_env[i][0], name) == 0)
+            node_env[i][0] = NULL;
+    return ESPANK_SUCCESS;
+}
+
+void slurm_error(const char *format, ...)
+{
+    fail_msg("%s", format);
+}
+
+// --- the user ----------------------------------------------------------------
+
+uid_t getuid(void)
+{
+    return 1001;
+}
+
+gid_t getgid(void)
+{
+    return 100;
+}
+
+struct passwd *getpwuid(uid_t uid)
+{
+    static struct passwd alice = {.pw_name = (char *)"alice",
+                                  .pw_dir = (char *)"/home/alice"};
+
+    return uid == 1001 ? &alice : NULL;
+}
+
+int getgrouplist(const char *user, gid_t group, gid_t *groups, int *n)
+{
+    int room = *n;
+
+    assert_string_equal(user, "alice");
+    *n = 1;
+    if (room < 1)
+        return -1;
+    groups[0] = group;
+    return 1;
+}
+
+// --- helpers -----------------------------------------------------------------
+
+static char conf[] = "/tmp/berth-client-XXXXXX";
+static char word[64];
+static char *words[] = {word, NULL};
+
+static int make(void **state)
+{
+    static const char text[] = "allow = { debian, fedora }\n"
+                               "partition \"big\" { deny = fedora }\n";
+    struct options options = {0};
+
+    (void)state;
+    for (const struct option_info *o = option_table; o->name; o++)
+        if (o->env)
+            unsetenv(o->env);
+    unsetenv("SLURM_JOB_ID");
+    carry_forget(&options);
+    options_clear(&options);
+    context = S_CTX_LOCAL;
+    memcpy(conf + sizeof(conf) - 7, "XXXXXX", 6);
+    int fd = mkstemp(conf);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        return -1;
+    close(fd);
+    snprintf(word, sizeof(word), "conf=%s", conf);
+    return 0;
+}
+
+static int take_down(void **state)
+{
+    (void)state;
+    unlink(conf);
+    free(control);
+    free(own_container);
+    control = own_container = own_partition = own_interactive = NULL;
+    memset(node_env, 0, sizeof(node_env));
+    return 0;
+}
+
+// What is asked for on the command line: NAME and VALUE, by turns.
+static struct options given(const char *name, ...)
+{
+    struct options options = {0};
+    va_list ap;
+
+    va_start(ap, name);
+    for (; name; name = va_arg(ap, const char *))
+        assert_int_equal(options_set(&options, name,
+                                     va_arg(ap, const char *), NULL), 0);
+    va_end(ap);
+    return options;
+}
+
+static int check(struct client *client, struct options options,
+                 struct berth_err *err)
+{
+    *err = (struct berth_err){0};
+    int rc = client_check(client, NULL, &options, 1, words, err);
+    options_clear(&options);
+    return rc;
+}
+
+static void sends(struct options options)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    if (check(&client, options, &err) < 0)
+        fail_msg("%s", err.text);
+    client_clear(&client);
+}
+
+static void refuses(struct options options, const char *sentence)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    assert_int_equal(check(&client, options, &err), -1);
+    assert_string_equal(err.text, sentence);
+    client_clear(&client);
+    assert_null(getenv(OPTION("_image")));
+}
+
+// --- tests -------------------------------------------------------------------
+
+static void sruns_steps_have_its_environment(void **state)
+{
+    (void)state;
+    sends(given("container", "debian", "container-mount-home", NULL,
+                "container-mounts", "tmpfs:/x", NULL));
+    assert_string_equal(getenv(OPTION("_image")), "debian");
+    assert_string_equal(getenv(OPTION("_mount_home")), "");
+    assert_string_equal(getenv(OPTION("_mounts")), "tmpfs:/x");
+    assert_null(getenv(OPTION("_env")));
+    assert_null(control);
+    assert_string_equal(own_container, "debian");
+}
+
+static void a_batch_job_has_its_spank_environment(void **state)
+{
+    (void)state;
+    context = S_CTX_ALLOCATOR;
+    sends(given("container", "debian", NULL));
+    assert_string_equal(control,
+                        "_SLURM_SPANK_OPTION_berth_container_image=debian");
+    assert_null(getenv(OPTION("_image")));
+}
+
+static void what_comes_is_received_and_taken_away(void **state)
+{
+    struct options options = {0};
+    struct berth_err err = {0};
+
+    (void)state;
+    node_env[0][0] = OPTION("_image");
+    node_env[0][1] = "debian:12";
+    node_env[1][0] = OPTION("_writable");
+    node_env[1][1] = "whatever";
+    node_env[2][0] = "PATH";
+    node_env[2][1] = "/bin";
+    assert_int_equal(carry_receive(NULL, &options, &err), 0);
+    assert_string_equal(options.image, "debian:12");
+    assert_int_equal(options.writable, CHOICE_YES);
+    assert_null(node_env[0][0]);
+    assert_null(node_env[1][0]);
+    assert_non_null(node_env[2][0]);
+    options_clear(&options);
+}
+
+// (threat 2)
+static void what_cannot_be_meant_is_refused_on_the_node(void **state)
+{
+    static char large[70000];
+    static const struct {
+        const char *name, *value, *sentence;
+    } rows[] = {
+        {OPTION("_image"), "a\nb", "control"},
+        {OPTION("_image"), "", "image"},
+        {OPTION("_mounts"), "\xff", "UTF-8"},
+        {OPTION("_env"), large, "make it shorter"},
+    };
+
+    (void)state;
+    memset(large, 'x', sizeof(large) - 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct options options = {0};
+        struct berth_err err = {0};
+        node_env[0][0] = rows[i].name;
+        node_env[0][1] = rows[i].value;
+        assert_int_equal(carry_receive(NULL, &options, &err), -1);
+        if (!strstr(err.text, rows[i].sentence))
+            fail_msg("%zu: %s", i, err.text);
+        assert_null(node_env[0][0]);
+        options_clear(&options);
+    }
+}
+
+static void what_a_surrounding_job_was_given_is_forgotten(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    setenv(OPTION("_image"), "fedora", 1);
+    setenv("_SLURM_SPANK_OPTION_berth_container_mounts", "/a", 1);
+    setenv(OPTION("_workdir"), "a\nb", 1); // is malformed, and dropped
+    client_begin(&client, 1, words);
+    assert_null(getenv(OPTION("_image")));
+    assert_null(getenv("_SLURM_SPANK_OPTION_berth_container_mounts"));
+    assert_string_equal(client.surrounding.image, "fedora");
+    assert_null(client.surrounding.workdir);
+    assert_int_equal(check(&client, (struct options){0}, &err), 0);
+    assert_false(client.wanted);
+    assert_null(getenv(OPTION("_image")));
+    // salloc's own step is meant by it.
+    client.later = false;
+    own_interactive = (char *)"set";
+    if (check(&client, (struct options){0}, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(client.wanted);
+    assert_string_equal(getenv(OPTION("_image")), "fedora");
+    client_clear(&client);
+}
+
+static void the_environment_lies_under_the_command_line(void **state)
+{
+    (void)state;
+    setenv("BERTH_CONTAINER_IMAGE", "fedora", 1);
+    setenv("BERTH_CONTAINER_MOUNTS", "tmpfs:/x", 1);
+    setenv("BERTH_CONTAINER_ENTRYPOINT", "no", 1);
+    sends(given("container", "debian", NULL));
+    assert_string_equal(getenv(OPTION("_image")), "debian");
+    assert_string_equal(getenv(OPTION("_mounts")), "tmpfs:/x");
+    assert_null(getenv(OPTION("_entrypoint")));
+    sends((struct options){0});
+    assert_string_equal(getenv(OPTION("_image")), "debian"); // own_container
+    take_down(NULL);
+    unsetenv(OPTION("_image"));
+    sends((struct options){0});
+    assert_string_equal(getenv(OPTION("_image")), "fedora");
+}
+
+static void defaults_alone_ask_for_no_container(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    setenv("BERTH_CONTAINER_MOUNTS", "tmpfs:/x", 1);
+    assert_int_equal(check(&client, (struct options){0}, &err), 0);
+    assert_false(client.wanted);
+    assert_null(getenv(OPTION("_mounts")));
+    client_clear(&client);
+}
+
+static void a_variable_that_cannot_be_meant_is_refused(void **state)
+{
+    (void)state;
+    setenv("BERTH_CONTAINER_ENTRYPOINT", "maybe", 1);
+    refuses(given("container", "debian", NULL),
+            "BERTH_CONTAINER_ENTRYPOINT=maybe: write yes or no");
+}
+
+static void an_option_without_an_image_is_a_mistake(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    assert_int_equal(check(&client, given("container-mounts", "/a", NULL),
+                           &err), -1);
+    assert_int_equal(err.code, BERTH_EINVAL);
+    client_clear(&client);
+}
+
+static void the_policy_of_this_host_is_asked(void **state)
+{
+    char sentence[256];
+
+    (void)state;
+    snprintf(sentence, sizeof(sentence),
+             "image docker.io/library/alpine:latest is not allowed by %s line "
+             "1, which allows debian, fedora: choose one of these or ask your "
+             "administrator", conf);
+    refuses(given("container", "alpine", NULL), sentence);
+    // In a partition that denies it; it is enough that one of several does
+    // not.
+    sends(given("container", "fedora", NULL));
+    take_down(NULL);
+    make(NULL);
+    own_partition = (char *)"big";
+    snprintf(sentence, sizeof(sentence),
+             "image docker.io/library/fedora:latest is denied by %s line 2 "
+             "(fedora): choose another or ask your administrator", conf);
+    refuses(given("container", "fedora", NULL), sentence);
+    own_partition = (char *)"big,small";
+    sends(given("container", "fedora", NULL));
+}
+
+static void a_host_that_does_not_know_the_policy_lets_pass(void **state)
+{
+    (void)state;
+    unlink(conf);
+    sends(given("container", "anything", NULL));
+    assert_string_equal(getenv(OPTION("_image")), "anything");
+}
+
+static void a_policy_in_error_is_told(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    FILE *f = fopen(conf, "we");
+    assert_non_null(f);
+    fputs("allow = debian\nalow = fedora\n", f);
+    fclose(f);
+    assert_int_equal(check(&client, given("container", "debian", NULL), &err),
+                     -1);
+    assert_non_null(strstr(err.text, "line 2"));
+    client_clear(&client);
+}
+
+static void parts_of_a_heterogeneous_job_have_one_image(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    assert_int_equal(check(&client, given("container", "debian", NULL), &err),
+                     0);
+    assert_int_equal(check(&client, given("container", "debian", NULL), &err),
+                     0);
+    free(own_container);
+    own_container = NULL;
+    assert_int_equal(check(&client, given("container", "fedora", NULL), &err),
+                     -1);
+    assert_non_null(strstr(err.text, "share one image"));
+    client_clear(&client);
+    assert_int_equal(check(&client, (struct options){0}, &err), 0);
+    assert_int_equal(check(&client, given("container", "debian", NULL), &err),
+                     -1);
+    client_clear(&client);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, take_down)
+    const struct CMUnitTest tests[] = {
+        TEST(sruns_steps_have_its_environment),
+        TEST(a_batch_job_has_its_spank_environment),
+        TEST(what_comes_is_received_and_taken_away),
+        TEST(what_cannot_be_meant_is_refused_on_the_node),
+        TEST(what_a_surrounding_job_was_given_is_forgotten),
+        TEST(the_environment_lies_under_the_command_line),
+        TEST(defaults_alone_ask_for_no_container),
+        TEST(a_variable_that_cannot_be_meant_is_refused),
+        TEST(an_option_without_an_image_is_a_mistake),
+        TEST(the_policy_of_this_host_is_asked),
+        TEST(a_host_that_does_not_know_the_policy_lets_pass),
+        TEST(a_policy_in_error_is_told),
+        TEST(parts_of_a_heterogeneous_job_have_one_image),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
