@@ -16,7 +16,7 @@ placed() {
     await_step
 }
 
-@test "a task is in the cgroups of its Slurm task, seen from the host" {
+@test "a task is in the cgroups of its Slurm task, seen from the host (threat 50)" {
     local bare got
     bare=$(placed -w n1)
     got=$(placed -w n1 --container=debian)
@@ -66,7 +66,7 @@ left_by() {
         "$(grep -o 'task_[0-9]*' <<<"$bare" | sort | uniq -c)"
 }
 
-@test "children of a task, and what it leaves in the background, are in its cgroups" {
+@test "children of a task, and what it leaves in the background, are in its cgroups (threat 51)" {
     local pid
     start_step --container=debian sh -c 'setsid sleep 4712 & echo ready $SLURM_JOB_ID; exec sleep 1000'
     pid=$(sleepers 4712)
