@@ -293,7 +293,6 @@ static int check_network(struct decision *out, const char *name)
 static int decide_network(struct decision *out, const struct options *options)
 {
     const struct rule_list *networks = &out->rules->networks;
-    const struct rule_list *publish = &out->rules->publish;
     const char *name = options->network;
 
     out->network = name              ? name
@@ -301,16 +300,9 @@ static int decide_network(struct decision *out, const struct options *options)
                                      : "none";
     if (name && check_network(out, name) < 0)
         return -1;
-    if (!strcmp(out->network, "host") || !strcmp(out->network, "none"))
-        return 0;
-    out->publish = calloc(publish->n + 1, sizeof(*out->publish));
-    for (size_t i = 0; out->publish && i < publish->n; i++) {
-        out->publish[i] = strdup(publish->v[i]->text);
-        if (!out->publish[i])
-            return deny_memory(out);
-        out->npublish++;
-    }
-    return out->publish ? 0 : deny_memory(out);
+    if (strcmp(out->network, "host") != 0 && strcmp(out->network, "none") != 0)
+        out->publish = out->rules->publish;
+    return 0;
 }
 
 // With these a task can leave its container, as its user: no mode makes a
@@ -377,9 +369,6 @@ void decision_clear(struct decision *decision)
     for (size_t i = 0; i < decision->nenv_set; i++)
         free(decision->env_set[i]);
     free(decision->env_set);
-    for (size_t i = 0; i < decision->npublish; i++)
-        free(decision->publish[i]);
-    free(decision->publish);
     free(decision->gids);
     *decision = (struct decision){0};
     errno = saved;

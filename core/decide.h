@@ -75,8 +75,7 @@ struct decision {
     bool entrypoint; // the image's own entry point runs before the command
     bool slurm;      // Slurm's commands work in it
     const char *network;
-    size_t npublish;
-    char **publish; // "[ADDRESS:]PORT[-PORT]"
+    struct rule_list publish; // the rules'
     size_t ngids;
     gid_t *gids; // supplementary groups that are carried
 };

@@ -185,14 +185,9 @@ static int check_indices(const struct gpu_set *set, const char *node,
     char where[512], indices[512];
     bool allowed[GPU_MAX] = {false};
 
-    for (size_t k = 0; k < list->n; k++) {
-        struct gpu_set some;
-        if (gpu_list_parse(list->v[k]->text, &some, err) < 0)
-            return err_prefix(err, "%s",
-                              origin(list->v[k], where, sizeof(where)));
+    for (size_t k = 0; k < list->n; k++)
         for (size_t i = 0; i < GPU_MAX; i++)
-            allowed[i] |= some.has[i];
-    }
+            allowed[i] |= list->v[k]->gpus->has[i];
     for (size_t i = 0; list->n > 0 && i < GPU_MAX; i++)
         if (set->has[i] && !allowed[i])
             return err_set(err, BERTH_EDENIED,

@@ -81,8 +81,7 @@ struct rules; // core/rules.h
 
 // Says whether RULES let a step on NODE have the GPUs SET, all of which are
 // in TABLE, in its container. 0, or -1 with ERR set to a sentence for the
-// user: BERTH_EDENIED, or BERTH_EINVAL where the administrator's list of
-// indices is none. No GPU is always a success.
+// user (BERTH_EDENIED). No GPU is always a success.
 int gpu_set_check(const struct gpu_set *set, const struct gpu_table *table,
                   const char *node, const struct rules *rules,
                   struct berth_err *err);

@@ -60,28 +60,27 @@ static void print_list(FILE *f, const char *title,
 
 // Prints a rule's mount with the user's own paths in it, or as it is written
 // where these are not known.
-static void print_mount(FILE *f, const char *text,
+static void print_mount(FILE *f, const struct rule *rule,
                         const struct subject *subject)
 {
-    struct mount mount = {0};
+    const struct mount *mount = rule->mount;
     char *source = NULL, *target = NULL;
 
-    if (mount_rule_parse(text, true, &mount, NULL) == 0 && mount.source)
-        source = variables_to_path(mount.source, subject, NULL);
-    if (mount.target)
-        target = variables_to_path(mount.target, subject, NULL);
-    if (source && (target || !mount.target))
+    if (mount->source)
+        source = variables_to_path(mount->source, subject, NULL);
+    if (mount->target)
+        target = variables_to_path(mount->target, subject, NULL);
+    if (source && (target || !mount->target))
         fprintf(f,
                 "    %s%s%s%s\n",
                 source,
                 target ? ":" : "",
                 target ? target : "",
-                mount.flag == MOUNT_RW ? " (can be written)" : "");
+                mount->flag == MOUNT_RW ? " (can be written)" : "");
     else
-        fprintf(f, "    %s\n", text);
+        fprintf(f, "    %s\n", rule->text);
     free(source);
     free(target);
-    mount_clear(&mount);
 }
 
 static void print_mount_list(FILE *f, const char *title,
@@ -91,7 +90,7 @@ static void print_mount_list(FILE *f, const char *title,
     if (list->n > 0)
         fprintf(f, "%s:\n", title);
     for (size_t i = 0; i < list->n; i++)
-        print_mount(f, list->v[i]->text, subject);
+        print_mount(f, list->v[i], subject);
 }
 
 static void print_mounts(FILE *f, const struct rules *rules,

@@ -27,15 +27,13 @@ static int judge_by(const struct rule *rule, const struct mount *wanted,
                     const struct subject *subject,
                     struct verdict_on_mount *v, struct berth_err *err)
 {
-    struct mount written = {0};
+    const struct mount *written = rule->mount;
     char *source = NULL, *target = NULL;
     int rc = 0;
 
-    if (mount_rule_parse(rule->text, true, &written, err) < 0)
-        return -1;
-    if (!(source = variables_to_path(written.source, subject, err)) ||
-        (written.target &&
-         !(target = variables_to_path(written.target, subject, err)))) {
+    if (!(source = variables_to_path(written->source, subject, err)) ||
+        (written->target &&
+         !(target = variables_to_path(written->target, subject, err)))) {
         rc = err->code == BERTH_ENOMEM ? -1 : 0; // it matches nothing
         goto out;
     }
@@ -47,17 +45,16 @@ static int judge_by(const struct rule *rule, const struct mount *wanted,
     }
     if (matches && !v->read)
         v->read = rule;
-    if (matches && written.flag == MOUNT_RW && !v->write)
+    if (matches && written->flag == MOUNT_RW && !v->write)
         v->write = rule;
     if (v->npatterns < PATTERNS_MAX) {
-        v->writes[v->npatterns] = written.flag == MOUNT_RW;
+        v->writes[v->npatterns] = written->flag == MOUNT_RW;
         v->patterns[v->npatterns++] = source;
         source = NULL;
     }
 out:
     free(source);
     free(target);
-    mount_clear(&written);
     return rc;
 }
 

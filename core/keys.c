@@ -14,9 +14,11 @@
 
 #include "core/glob.h"
 #include "core/gpu.h"
+#include "core/imgref.h"
 #include "core/mounts.h"
 #include "core/options.h"
 #include "core/overlay.h"
+#include "core/rlimits.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -41,6 +43,19 @@ static bool read_number(const char *text, uint64_t max, uint64_t *out)
     }
     *out = n;
     return n <= max;
+}
+
+// A copy of the SIZE bytes at PARSED, for the rule of VALUE. 0, or -1 with ERR
+// set.
+static int keep(struct value *value, const void *parsed, size_t size,
+                struct berth_err *err)
+{
+    void *copy = malloc(size);
+
+    if (!copy)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    value->rule.parsed = memcpy(copy, parsed, size);
+    return 0;
 }
 
 static int parse_image(struct value *value, struct berth_err *err)
@@ -80,21 +95,20 @@ static int parse_group(struct value *value, struct berth_err *err)
 static int parse_mount_of(struct value *value, bool globs,
                           struct berth_err *err)
 {
-    struct mount mount = {0};
+    const struct mount *mount = mount_rule_parse(value->rule.text, globs, err);
 
-    if (mount_rule_parse(value->rule.text, globs, &mount, err) < 0)
+    value->rule.mount = mount;
+    if (!mount)
         return -1;
     // Where it has a variable, this is judged for each job.
-    const char *target = mount.target ? mount.target
-                         : globs      ? NULL
-                                      : mount.source;
-    int rc = !target || strchr(target, '%') || mount_target_ok(target)
-                 ? 0
-                 : err_set(err, BERTH_EINVAL,
-                           "nothing can be mounted at %s in a container",
-                           target);
-    mount_clear(&mount);
-    return rc;
+    const char *target = mount->target ? mount->target
+                         : globs       ? NULL
+                                       : mount->source;
+    return !target || strchr(target, '%') || mount_target_ok(target)
+               ? 0
+               : err_set(err, BERTH_EINVAL,
+                         "nothing can be mounted at %s in a container",
+                         target);
 }
 
 static int parse_mount(struct value *value, struct berth_err *err)
@@ -241,25 +255,30 @@ static int parse_network(struct value *value, struct berth_err *err)
                                "engine's");
 }
 
-// An IPv6 address stands in brackets, as its colons are not the port's.
-static bool is_address(const char *text)
+// Copies the address TEXT to OUT as engines take it: an IPv6 address without
+// the brackets that it stands in, as its colons are not the port's. False: it
+// is none.
+static bool read_address(char *text, char out[INET6_ADDRSTRLEN])
 {
     unsigned char buf[sizeof(struct in6_addr)];
-    char bare[INET6_ADDRSTRLEN] = "";
     size_t len = strlen(text);
+    int family = AF_INET;
 
-    if (inet_pton(AF_INET, text, buf) == 1)
-        return true;
-    if (len < 3 || len - 2 >= sizeof(bare) || text[0] != '[' ||
-        text[len - 1] != ']')
+    if (*text == '[' && text[len - 1] == ']') {
+        text[len - 1] = 0;
+        text++;
+        family = AF_INET6;
+    }
+    if (strlen(text) >= INET6_ADDRSTRLEN || inet_pton(family, text, buf) != 1)
         return false;
-    memcpy(bare, text + 1, len - 2);
-    return inet_pton(AF_INET6, bare, buf) == 1;
+    strcpy(out, text);
+    return true;
 }
 
 static int parse_publish(struct value *value, struct berth_err *err)
 {
     static const char what[] = "PORT, PORT-PORT or ADDRESS:PORT[-PORT]";
+    struct rule_ports out = {.address = ""};
     char text[96] = "";
     uint64_t low, high;
 
@@ -274,12 +293,17 @@ static int parse_publish(struct value *value, struct berth_err *err)
     char *dash = strchr(ports, '-');
     if (dash)
         *dash = 0;
-    if ((colon && !is_address(text)) || !read_number(ports, 65535, &low) ||
-        !low || (dash && !read_number(dash + 1, 65535, &high)))
+    if ((colon && !read_address(text, out.address)) ||
+        !read_number(ports, UINT16_MAX, &low) || !low ||
+        (dash && !read_number(dash + 1, UINT16_MAX, &high)))
         return expected(err, what);
-    if (dash && (high < low || high - low >= 16))
+    if (!dash)
+        high = low;
+    if (high < low || high - low >= RULE_PORTS_MAX)
         return expected(err, "an ascending range of at most 16 ports");
-    return 0;
+    out.first = (uint16_t)low;
+    out.last = (uint16_t)high;
+    return keep(value, &out, sizeof(out), err);
 }
 
 static int parse_profile_path(struct value *value, struct berth_err *err)
@@ -355,10 +379,6 @@ static bool read_limit(const char *text, uint64_t *out)
 
 static int parse_ulimit(struct value *value, struct berth_err *err)
 {
-    static const char *const names[] = {
-        "core",     "cpu",        "data", "fsize", "locks",  "memlock",
-        "msgqueue", "nice",       "nofile", "nproc", "rss", "rtprio",
-        "rttime",   "sigpending", "stack"};
     char text[96] = "";
     uint64_t soft, hard;
 
@@ -373,15 +393,21 @@ static int parse_ulimit(struct value *value, struct berth_err *err)
     if (!eq || !read_limit(eq + 1, &soft) ||
         (colon && !read_limit(colon + 1, &hard)))
         return expected(err, "NAME=SOFT[:HARD]");
-    if (colon && hard < soft)
+    if (!colon)
+        hard = soft;
+    if (hard < soft)
         return expected(err, "a hard limit that is no lower than the soft "
                              "one");
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (!strcmp(names[i], text))
-            return 0;
-    return err_set(err, BERTH_EINVAL, "there is no limit of this name: "
-                                      "setrlimit(2) has them, without "
-                                      "RLIMIT_ and in lower case");
+    struct rule_ulimit out = {
+        .which = rlimit_find(text),
+        .soft = soft == INT64_MAX ? -1 : (int64_t)soft,
+        .hard = hard == INT64_MAX ? -1 : (int64_t)hard,
+    };
+    if (!out.which)
+        return err_set(err, BERTH_EINVAL, "there is no limit of this name: "
+                                          "setrlimit(2) has them, without "
+                                          "RLIMIT_ and in lower case");
+    return keep(value, &out, sizeof(out), err);
 }
 
 static int parse_gpu_type(struct value *value, struct berth_err *err)
@@ -395,10 +421,10 @@ static int parse_gpu_indices(struct value *value, struct berth_err *err)
 {
     struct gpu_set set;
 
-    return *value->rule.text &&
-                   gpu_list_parse(value->rule.text, &set, NULL) == 0
-               ? 0
-               : expected(err, "an index, or a range such as 0-3,");
+    if (!*value->rule.text ||
+        gpu_list_parse(value->rule.text, &set, NULL) < 0)
+        return expected(err, "an index, or a range such as 0-3,");
+    return keep(value, &set, sizeof(set), err);
 }
 
 static int parse_gpu_max(struct value *value, struct berth_err *err)

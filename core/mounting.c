@@ -108,21 +108,18 @@ static int add_path(struct mounting *m, enum cause cause, const char *path,
 static int add_rule(struct mounting *m, enum cause cause,
                     const struct rule *rule)
 {
-    struct mount written = {0};
+    const struct mount *written = rule->mount;
     struct decision_mount mount = {.rule = rule,
                                    .optional = cause == BY_DEFAULT};
     struct berth_err err;
     char at[DENY_WHERE_MAX];
 
-    if (mount_rule_parse(rule->text, false, &written, &err) < 0)
-        return deny_malformed(m->out, "%s: %s", deny_where(rule, at), err.text);
-    mount.readonly = written.source && written.flag != MOUNT_RW;
-    const char *target = written.target ? written.target : written.source;
-    bool ok = (!written.source ||
-               (mount.source = variables_to_path(written.source, m->subject,
+    mount.readonly = written->source && written->flag != MOUNT_RW;
+    const char *target = written->target ? written->target : written->source;
+    bool ok = (!written->source ||
+               (mount.source = variables_to_path(written->source, m->subject,
                                                  &err))) &&
               (mount.target = variables_to_path(target, m->subject, &err));
-    mount_clear(&written);
     if (ok && !mount_target_ok(mount.target)) {
         ok = false;
         err_set(&err, BERTH_EINVAL, "nothing can be mounted at %s",

@@ -153,14 +153,11 @@ static char *normalise(const char *base, const char *path,
 
 // --- what users write --------------------------------------------------------
 
-void mount_clear(struct mount *mount)
+static void clear(struct mount *mount)
 {
-    int saved = errno;
-
     free(mount->source);
     free(mount->target);
     *mount = (struct mount){0};
-    errno = saved;
 }
 
 void mounts_clear(struct mounts *mounts)
@@ -168,7 +165,7 @@ void mounts_clear(struct mounts *mounts)
     int saved = errno;
 
     for (size_t i = 0; i < mounts->n; i++)
-        mount_clear(&mounts->v[i]);
+        clear(&mounts->v[i]);
     free(mounts->v);
     *mounts = (struct mounts){0};
     errno = saved;
@@ -244,7 +241,7 @@ static int parse_users(char *text, const char *cwd, struct mount *out,
         return 0;
     if (!parts.target)
         no_memory(err);
-    mount_clear(out);
+    clear(out);
     return -1;
 }
 
@@ -330,39 +327,41 @@ static int check_path(const char *path, bool globs, struct berth_err *err)
     return 0;
 }
 
-int mount_rule_parse(const char *text, bool globs, struct mount *out,
-                     struct berth_err *err)
+// COPY, of TEXT, is what OUT points into.
+static int parse_rule(const char *text, char *copy, bool globs,
+                      struct mount *out, struct berth_err *err)
 {
-    struct mount mount = {0};
     struct parts parts;
-    char *copy = strdup(text);
-    int rc = -1;
 
-    if (!copy)
-        return no_memory(err);
     if (cut(copy, &parts, err) < 0 || variables_check(text, err) < 0)
-        goto out;
+        return -1;
     bool tmpfs = !strcmp(parts.source, "tmpfs");
-    if (tmpfs && (globs || !parts.target || parts.flag != MOUNT_UNSAID)) {
-        err_set(err, BERTH_EINVAL, globs ? "a tmpfs needs no rule"
-                                         : "a tmpfs is written tmpfs:TARGET");
-        goto out;
-    }
+    if (tmpfs && globs)
+        return err_set(err, BERTH_EINVAL, "a tmpfs needs no rule");
+    if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
+        return err_set(err, BERTH_EINVAL, "a tmpfs is written tmpfs:TARGET");
     if ((!tmpfs && check_path(parts.source, globs, err) < 0) ||
         (parts.target && check_path(parts.target, false, err) < 0))
-        goto out;
-    mount.flag = parts.flag;
-    if ((!tmpfs && !(mount.source = strdup(parts.source))) ||
-        (parts.target && !(mount.target = strdup(parts.target)))) {
-        mount_clear(&mount);
+        return -1;
+    *out = (struct mount){tmpfs ? NULL : parts.source, parts.target,
+                          parts.flag};
+    return 0;
+}
+
+struct mount *mount_rule_parse(const char *text, bool globs,
+                               struct berth_err *err)
+{
+    size_t size = strlen(text) + 1;
+    struct mount *mount = malloc(sizeof(*mount) + size);
+
+    if (!mount) {
         no_memory(err);
-        goto out;
+        return NULL;
     }
-    *out = mount;
-    rc = 0;
-out:
-    free(copy);
-    return rc;
+    if (parse_rule(text, memcpy(mount + 1, text, size), globs, mount, err) == 0)
+        return mount;
+    free(mount);
+    return NULL;
 }
 
 // The value of %LETTER, or NULL. NUMBER is room for one.

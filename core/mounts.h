@@ -17,7 +17,7 @@ struct subject; // core/decide.h
 
 enum mount_flag { MOUNT_UNSAID = 0, MOUNT_RO = 1, MOUNT_RW = 2 };
 
-// The strings are owned.
+// The strings are owned, or of a rule's.
 struct mount {
     char *source; // NULL: a tmpfs
     char *target; // NULL, in a rule: not said
@@ -42,12 +42,11 @@ int mounts_parse(const char *text, const char *cwd, struct mounts *out,
 void mounts_clear(struct mounts *mounts); // keeps errno
 
 // Parses the administrator's TEXT, with variables in its paths, and with
-// GLOBS also with "*" and "**" in its source. Returns 0, or -1 with ERR set
-// (BERTH_EINVAL) and OUT untouched.
-int mount_rule_parse(const char *text, bool globs, struct mount *out,
-                     struct berth_err *err);
-
-void mount_clear(struct mount *mount); // keeps errno
+// GLOBS also with "*" and "**" in its source. Returns a new mount, in one block
+// with its strings, to be given to free; or NULL with ERR set (BERTH_EINVAL, or
+// BERTH_ENOMEM).
+struct mount *mount_rule_parse(const char *text, bool globs,
+                               struct berth_err *err);
 
 // Says whether all "%" in TEXT are the start of a variable: %u user, %U his
 // number, %g group, %h home, %j job, and %% for the sign itself. 0, or -1

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: a decision, whose texts the policy and the options have checked.
+// Input: a decision, whose rules and options have been parsed.
 
 #include "core/plan.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/rlimits.h"
 
 // Always there, of bounded size.
 static const char *const tmpfs_always[] = {"/run", "/tmp", "/var/tmp"};
@@ -50,95 +50,36 @@ static int plan_tmpfs(const struct decision *decision, uint64_t memory,
     return 0;
 }
 
-// "[ADDRESS:]PORT[-PORT]".
-static int plan_ports(const char *text, struct plan *out,
+static int plan_ports(const struct rule *rule, struct plan *out,
                       struct berth_err *err)
 {
     struct request *r = &out->request;
-    const char *colon = strrchr(text, ':');
-    unsigned first, last;
-    int end = 0;
+    const struct rule_ports *ports = rule->ports;
+    const char *address = ports->address[0] ? ports->address : NULL;
 
-    const char *range = colon ? colon + 1 : text;
-    if (sscanf(range, "%5u-%5u%n", &first, &last, &end) != 2 || range[end]) {
-        if (sscanf(range, "%5u%n", &first, &end) != 1 || range[end])
-            first = 0;
-        last = first;
-    }
-    if (first < 1 || last < first || last > UINT16_MAX ||
-        last - first >= PLAN_PORTS_MAX - r->nports)
+    if (ports->last - ports->first >= (int)(RULE_PORTS_MAX - r->nports))
         return err_set(err, BERTH_EINVAL,
-                       "publish = \"%s\" is not ADDRESS:PORT-PORT, or there "
-                       "are more than %d ports: tell your administrator",
-                       text, PLAN_PORTS_MAX);
-    // The engine takes IPv6 addresses without their brackets.
-    const char *from = text + (*text == '[');
-    char *address =
-        colon ? strndup(from, (size_t)(colon - from) - (from > text)) : NULL;
-    if (colon && !address)
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    out->addresses[r->nports] = address;
-    for (unsigned port = first; port <= last; port++)
+                       "publish = \"%s\": with it there are more than %d "
+                       "ports: tell your administrator",
+                       rule->text, RULE_PORTS_MAX);
+    for (unsigned port = ports->first; port <= ports->last; port++)
         out->ports[r->nports++] =
             (struct request_port){address, (uint16_t)port};
     r->ports = out->ports;
     return 0;
 }
 
-static bool parse_limit(const char **text, int64_t *out)
-{
-    static const char *const words[] = {"unlimited", "-1"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (strncmp(*text, words[i], strlen(words[i])) == 0) {
-            *text += strlen(words[i]);
-            *out = -1;
-            return true;
-        }
-    char *end;
-    errno = 0;
-    *out = strtoll(*text, &end, 10);
-    if (end == *text || **text == '-' || **text == '+' || errno)
-        return false;
-    *text = end;
-    return true;
-}
-
-// "NAME=SOFT[:HARD]".
-static int plan_ulimit(const char *text, size_t i, struct plan *out,
-                       struct berth_err *err)
-{
-    struct request_ulimit *limit = &out->ulimits[i];
-    size_t len = strcspn(text, "=");
-    const char *p = text[len] ? text + len + 1 : text + len;
-
-    out->names[i] = strndup(text, len);
-    if (!out->names[i])
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    limit->name = out->names[i];
-    bool ok = parse_limit(&p, &limit->soft);
-    limit->hard = limit->soft;
-    if (ok && *p == ':') {
-        p++;
-        ok = parse_limit(&p, &limit->hard);
-    }
-    return ok && !*p ? 0
-                     : err_set(err, BERTH_EINVAL,
-                               "ulimits = \"%s\" is not NAME=SOFT:HARD: tell "
-                               "your administrator",
-                               text);
-}
-
 static int plan_ulimits(const struct rule_list *rules, struct plan *out,
                         struct berth_err *err)
 {
     out->ulimits = calloc(rules->n + 1, sizeof(*out->ulimits));
-    out->names = calloc(rules->n + 1, sizeof(*out->names));
-    if (!out->ulimits || !out->names)
+    if (!out->ulimits)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-    for (size_t i = 0; i < rules->n; i++)
-        if (plan_ulimit(rules->v[i]->text, i, out, err) < 0)
-            return -1;
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct rule_ulimit *limit = rules->v[i]->ulimit;
+        out->ulimits[i] = (struct request_ulimit){limit->which->name,
+                                                  limit->soft, limit->hard};
+    }
     out->request.ulimits = out->ulimits;
     out->request.nulimits = rules->n;
     return 0;
@@ -166,8 +107,8 @@ int plan_make(const struct decision *decision, const struct subject *subject,
     if (plan_tmpfs(decision, memory, out, err) < 0 ||
         plan_ulimits(&rules->ulimits, out, err) < 0)
         goto fail;
-    for (size_t i = 0; i < decision->npublish; i++)
-        if (plan_ports(decision->publish[i], out, err) < 0)
+    for (size_t i = 0; i < decision->publish.n; i++)
+        if (plan_ports(decision->publish.v[i], out, err) < 0)
             goto fail;
     return 0;
 fail:
@@ -180,12 +121,7 @@ void plan_clear(struct plan *plan)
     int saved = errno;
 
     free(plan->tmpfs);
-    for (size_t i = 0; i < PLAN_PORTS_MAX; i++)
-        free(plan->addresses[i]);
-    for (size_t i = 0; plan->names && plan->names[i]; i++)
-        free(plan->names[i]);
     free(plan->ulimits);
-    free(plan->names);
     *plan = (struct plan){0};
     errno = saved;
 }

@@ -14,17 +14,13 @@
 #include "core/err.h"
 #include "core/request.h"
 
-enum { PLAN_PORTS_MAX = 16 };
-
-// Borrows from the decision; plan_clear frees its arrays.
+// Borrows from the decision and its rules; plan_clear frees its arrays.
 struct plan {
     struct request request; // points to these
     struct request_tmpfs *tmpfs; // those that are always there, then the
                                  // user's; not yet the image's volumes
-    struct request_port ports[PLAN_PORTS_MAX];
-    char *addresses[PLAN_PORTS_MAX]; // what ports point to
-    struct request_ulimit *ulimits;  // the administrator's
-    char **names;                    // what ulimits point to
+    struct request_port ports[RULE_PORTS_MAX];
+    struct request_ulimit *ulimits; // the administrator's
 };
 
 // SIZE in bytes on a node with MEMORY bytes.
@@ -32,7 +28,7 @@ uint64_t plan_size(const struct rule_size *size, uint64_t memory);
 
 // Fills OUT from a DECISION that allows; shm_bytes is 0 if that is to be as
 // the node's. 0; or -1 with ERR set: BERTH_ENOMEM,
-// or BERTH_EINVAL for a port or limit that is not one.
+// or BERTH_EINVAL for more ports than RULE_PORTS_MAX.
 int plan_make(const struct decision *decision, const struct subject *subject,
               uint64_t memory, struct plan *out, struct berth_err *err);
 

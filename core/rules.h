@@ -8,11 +8,28 @@
 #ifndef BERTH_RULES_H
 #define BERTH_RULES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/imgref.h"
+struct gpu_set;     // core/gpu.h
+struct imgpat;      // core/imgref.h
+struct mount;       // core/mounts.h
+struct rlimit_name; // core/rlimits.h
+
+enum { RULE_PORTS_MAX = 16 }; // in a range, and of one container
+
+// TCP ports of the node.
+struct rule_ports {
+    char address[INET6_ADDRSTRLEN]; // empty: all that it has
+    uint16_t first, last;
+};
+
+struct rule_ulimit {
+    const struct rlimit_name *which;
+    int64_t soft, hard; // -1: unlimited
+};
 
 // One value, and where it stands.
 struct rule {
@@ -21,7 +38,11 @@ struct rule {
     int line;
     union { // what the text says, where it is more than a word
         const void *parsed;
-        const struct imgpat *image; // of allow and deny
+        const struct imgpat *image;       // allow, deny
+        const struct mount *mount;        // mounts_*
+        const struct rule_ports *ports;   // publish
+        const struct rule_ulimit *ulimit; // ulimits
+        const struct gpu_set *gpus;       // gpu_indices
     };
 };
 

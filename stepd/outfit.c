@@ -132,7 +132,7 @@ static int choose_gpus(struct outfit *o, struct berth_err *err)
         return -1;
     if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules,
                       err) < 0) {
-        if (rules->mode == RULE_MODE_ENFORCE || err->code != BERTH_EDENIED)
+        if (rules->mode == RULE_MODE_ENFORCE)
             return -1;
         if (!decision->warning[0])
             snprintf(decision->warning, sizeof(decision->warning), "%s",
@@ -245,8 +245,8 @@ int outfit_choose(struct outfit *o, struct strv *overlay,
     r->nimage_env = o->image->nenv;
     r->ulimits = o->ulimits;
     size_t nulimits = ulimits_choose(o->ulimits);
-    if (ulimits_override(o->plan.ulimits, r->nulimits, o->ulimits, nulimits,
-                         overlay, err) < 0)
+    if (ulimits_override(&rules->ulimits, o->ulimits, nulimits, overlay, err) <
+        0)
         return -1;
     r->nulimits = nulimits;
     choose_labels(o);

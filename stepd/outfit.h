@@ -29,7 +29,7 @@ struct outfit {
     // What is chosen.
     struct plan plan; // and its request, which points to the rest
     struct request_tmpfs *tmpfs;
-    struct request_ulimit ulimits[ULIMITS_MAX];
+    struct request_ulimit ulimits[RLIMITS];
     struct request_label labels[8];
     struct strv devices;
     char *seccomp;

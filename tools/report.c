@@ -118,9 +118,7 @@ static json_t *decision_parts(const struct decision *d,
         add_text(parts, "runs", "the image's entry point", NULL);
     add_text(parts, "network", d->network ? d->network : "host",
              find_text(&rules->networks, d->network));
-    for (size_t i = 0; i < d->npublish; i++)
-        add_text(parts, "port", d->publish[i],
-                 i < rules->publish.n ? rules->publish.v[i] : NULL);
+    add_list(parts, "port", &d->publish);
     if (d->slurm)
         add_text(parts, "mounts", "Slurm's commands", &rules->slurm_rule);
     add_common(parts, rules);

@@ -42,7 +42,7 @@ struct floor {
     struct request_mount mounts[NMOUNTS];
     char *sources[NMOUNTS]; // left to the end of the process
     size_t nmounts;
-    struct request_ulimit ulimits[ULIMITS_MAX];
+    struct request_ulimit ulimits[RLIMITS];
     size_t nulimits;
 };
 

@@ -35,13 +35,13 @@ static void match(const char *rule, const struct mounts *wanted)
                                          .user = "alice", .group = "users",
                                          .home = "/home/alice", .job = 1};
     struct berth_err err = {0};
-    struct mount mount;
+    struct mount *mount = mount_rule_parse(rule, true, &err);
 
-    if (mount_rule_parse(rule, true, &mount, &err) < 0) {
+    if (!mount) {
         MUST(err.code == BERTH_EINVAL && *err.text);
         return;
     }
-    char *source = variables_to_path(mount.source, &alice, &err);
+    char *source = variables_to_path(mount->source, &alice, &err);
     MUST(source && is_normal(source));
     size_t plain = strcspn(source, "*");
     for (size_t i = 0; i < wanted->n; i++) {
@@ -56,7 +56,7 @@ static void match(const char *rule, const struct mounts *wanted)
         }
     }
     free(source);
-    mount_clear(&mount);
+    free(mount);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

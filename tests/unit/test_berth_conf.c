@@ -13,9 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "core/gpu.h"
+#include "core/imgref.h"
 #include "core/limits.h"
+#include "core/mounts.h"
 #include "core/policy.h"
+#include "core/rlimits.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -354,6 +359,40 @@ static void refuses_what_it_does_not_understand(void **state)
     }
 }
 
+static void takes_nothing_for_a_port_or_limit_that_is_none(void **state)
+{
+    static const struct {
+        const char *key, *value;
+    } bad[] = {
+        {"publish", ""},           {"publish", ":"},
+        {"publish", "x"},          {"publish", "0"},
+        {"publish", "65536"},      {"publish", "80x"},
+        {"publish", "80-"},        {"publish", "-80"},
+        {"publish", "90-80"},      {"publish", "80-0"},
+        {"publish", "1-17"},       {"publish", "80-81-82"},
+        {"publish", "80-99999"},   {"publish", "127.0.0.1:"},
+        {"publish", "a:b:c"},      {"publish", "[:80"},
+        {"publish", "[]:80"},      {"publish", "[127.0.0.1]:80"},
+        {"publish", "::1:80"},     {"ulimits", ""},
+        {"ulimits", "=1"},         {"ulimits", "nofile"},
+        {"ulimits", "nofile="},    {"ulimits", "nofile=x"},
+        {"ulimits", "nofile=1:"},  {"ulimits", "nofile=1:2:3"},
+        {"ulimits", "nofile=-1"},  {"ulimits", "nofile=-2"},
+        {"ulimits", "nofile=1 "},  {"ulimits", "nofile=unlimitedx"},
+        {"ulimits", "nofile=9223372036854775807"},
+        {"ulimits", "nofile=99999999999999999999"},
+        {"ulimits", "nofile=unlimited:1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "%s = \"%s\"", bad[i].key, bad[i].value);
+        if (policy_parse(0, NULL, NULL, "b.conf", text, strlen(text), NULL))
+            fail_msg("%s was not refused", text);
+    }
+}
+
 static void refuses_nul_bytes_and_too_much(void **state)
 {
     struct berth_err err;
@@ -664,6 +703,37 @@ static void each_key_is_in_the_rules(void **state)
     done();
 }
 
+static void rules_carry_what_was_parsed(void **state)
+{
+    (void)state;
+    lay(every_key, &alice);
+    assert_string_equal(rules.deny.v[0]->image->domain, "evil.io");
+    assert_string_equal(rules.mounts_allowed.v[0]->mount->source,
+                        "/scratch/%u/**");
+    assert_int_equal(rules.mounts_allowed.v[0]->mount->flag, MOUNT_RW);
+    assert_null(rules.mounts_always.v[1]->mount->source);
+    assert_string_equal(rules.mounts_default.v[0]->mount->target, "/etc/x");
+    const struct rule_ports *ports = rules.publish.v[0]->ports;
+    assert_string_equal(ports->address, "");
+    assert_int_equal(ports->first, 80);
+    assert_int_equal(ports->last, 80);
+    ports = rules.publish.v[1]->ports;
+    assert_string_equal(ports->address, "127.0.0.1");
+    assert_int_equal(ports->first, 8000);
+    assert_int_equal(ports->last, 8015);
+    assert_string_equal(rules.publish.v[2]->ports->address, "::1");
+    const struct rule_ulimit *limit = rules.ulimits.v[0]->ulimit;
+    assert_string_equal(limit->which->name, "nofile");
+    assert_int_equal(limit->which->resource, RLIMIT_NOFILE);
+    assert_int_equal(limit->soft, 1024);
+    assert_int_equal(limit->hard, 4096);
+    assert_int_equal(rules.ulimits.v[1]->ulimit->soft, -1);
+    assert_int_equal(rules.ulimits.v[1]->ulimit->hard, -1);
+    assert_int_equal(rules.gpu_indices.v[1]->gpus->n, 2);
+    assert_true(rules.gpu_indices.v[1]->gpus->has[3]);
+    done();
+}
+
 static void each_key_but_the_log_can_be_in_a_section(void **state)
 {
     static const char *const kinds[] = {"partition \"gpu\"", "group \"chem\"",
@@ -797,12 +867,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_it_does_not_understand),
+        cmocka_unit_test(takes_nothing_for_a_port_or_limit_that_is_none),
         cmocka_unit_test(refuses_nul_bytes_and_too_much),
         cmocka_unit_test(refuses_more_keys_than_there_are),
         cmocka_unit_test(refuses_more_sections_than_can_be_searched),
         cmocka_unit_test(a_file_that_conf_names_must_be_there),
         cmocka_unit_test(an_empty_file_has_safe_defaults),
         cmocka_unit_test(each_key_is_in_the_rules),
+        cmocka_unit_test(rules_carry_what_was_parsed),
         cmocka_unit_test(each_key_but_the_log_can_be_in_a_section),
         cmocka_unit_test(sections_come_in_their_order),
         cmocka_unit_test(equals_replaces_and_plus_equals_adds),

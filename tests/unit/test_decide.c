@@ -696,7 +696,7 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     assert_false(d->writable);
     assert_false(d->entrypoint);
     assert_string_equal(d->network, "host");
-    assert_int_equal(d->npublish, 0);
+    assert_int_equal(d->publish.n, 0);
     assert_int_equal(d->nenv, 0);
     assert_int_equal(d->nenv_set, 0);
     // "docker" is left behind, and a group without a name is not.
@@ -717,8 +717,8 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     assert_true(d->writable);
     assert_true(d->entrypoint);
     assert_string_equal(d->network, "mpi");
-    assert_int_equal(d->npublish, 2);
-    assert_string_equal(d->publish[1], "127.0.0.1:8000-8001");
+    assert_int_equal(d->publish.n, 2);
+    assert_string_equal(d->publish.v[1]->text, "127.0.0.1:8000-8001");
     assert_int_equal(d->nenv, 2);
     assert_string_equal(d->env[0], "X");
     assert_string_equal(d->env[1], "Y_1");
@@ -740,7 +740,7 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     assert_false(d->writable);
     assert_false(d->entrypoint);
     assert_string_equal(d->network, "none");
-    assert_int_equal(d->npublish, 0);
+    assert_int_equal(d->publish.n, 0);
     done();
 
     judge("allow=debian\nwritable=allowed\nnetworks={}", &alice,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/plan.h"
+#include "core/rlimits.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
@@ -33,60 +34,48 @@ static int set_up(void **state)
     return 0;
 }
 
-static void ports_that_are_none_are_refused(void **state)
+static void more_ports_than_a_container_has_are_refused(void **state)
 {
-    static const char *const bad[] = {
-        "",        ":",      "x",           "0",        "65536",
-        "80x",     "80-",    "-80",         "90-80",    "1-17",
-        "80-81-82", "80-99999", "127.0.0.1:", "a:b:c",
-    };
+    static const struct rule_ports ports[] = {{"", 1, 8}, {"", 11, 18},
+                                              {"", 11, 19}};
+    static const struct rule rules_of[] = {{.text = "1-8", .ports = &ports[0]},
+                                           {.text = "11-18",
+                                            .ports = &ports[1]},
+                                           {.text = "11-19",
+                                            .ports = &ports[2]}};
+    static const struct rule *const few[] = {&rules_of[0], &rules_of[1]};
+    static const struct rule *const many[] = {&rules_of[0], &rules_of[2]};
     struct berth_err err;
     struct plan plan;
     (void)state;
 
-    for (size_t i = 0; i < COUNT(bad); i++) {
-        char *publish[] = {(char *)bad[i]};
-        decision.publish = publish;
-        decision.npublish = 1;
-        assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err),
-                         -1);
-        assert_int_equal(err.code, BERTH_EINVAL);
-    }
-    char *many[] = {(char *)"1-8", (char *)"11-19"};
-    decision.publish = many;
-    decision.npublish = 2;
+    decision.publish = (struct rule_list){2, few};
+    assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(plan.request.nports, 16);
+    plan_clear(&plan);
+    decision.publish = (struct rule_list){2, many};
     assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), -1);
-}
-
-static void limits_that_are_none_are_refused(void **state)
-{
-    static const char *const bad[] = {
-        "nofile",      "nofile=",      "nofile=x",   "nofile=1:",
-        "nofile=1:2:3", "nofile=-2",   "nofile=1 ",  "nofile=unlimitedx",
-        "nofile=99999999999999999999",
-    };
-    struct berth_err err;
-    struct plan plan;
-    (void)state;
-
-    for (size_t i = 0; i < COUNT(bad); i++) {
-        const struct rule rule = {.text = bad[i]};
-        const struct rule *const v[] = {&rule};
-        rules.ulimits = (struct rule_list){1, v};
-        assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err),
-                         -1);
-        assert_int_equal(err.code, BERTH_EINVAL);
-    }
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_string_equal(err.text, "publish = \"11-19\": with it there are more "
+                                  "than 16 ports: tell your administrator");
 }
 
 static void what_the_decision_says_is_in_the_request(void **state)
 {
-    const struct rule limits[] = {{.text = "nofile=10:20"},
-                                  {.text = "core=-1"},
-                                  {.text = "stack=5:unlimited"}};
-    const struct rule *const v[] = {&limits[0], &limits[1], &limits[2]};
-    char *publish[] = {(char *)"127.0.0.1:80-81", (char *)"90",
-                       (char *)"[::1]:91"};
+    const struct rule_ulimit limits[] = {{rlimit_find("nofile"), 10, 20},
+                                         {rlimit_find("core"), -1, -1},
+                                         {rlimit_find("stack"), 5, -1}};
+    const struct rule_ports ports[] = {{"127.0.0.1", 80, 81},
+                                       {"", 90, 90},
+                                       {"::1", 91, 91}};
+    const struct rule parsed[] = {{.ulimit = &limits[0]},
+                                  {.ulimit = &limits[1]},
+                                  {.ulimit = &limits[2]},
+                                  {.ports = &ports[0]},
+                                  {.ports = &ports[1]},
+                                  {.ports = &ports[2]}};
+    const struct rule *const v[] = {&parsed[0], &parsed[1], &parsed[2],
+                                    &parsed[3], &parsed[4], &parsed[5]};
     gid_t gids[] = {7, 8};
     struct decision_mount mounts[] = {
         {.source = (char *)"/a", .target = (char *)"/tmp"},
@@ -99,8 +88,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     rules.ulimits = (struct rule_list){3, v};
     rules.pids_limit = 99;
     rules.apparmor = "berth";
-    decision.publish = publish;
-    decision.npublish = 3;
+    decision.publish = (struct rule_list){3, v + 3};
     decision.mounts = mounts;
     decision.nmounts = 2;
     decision.gids = gids;
@@ -154,8 +142,8 @@ static void the_nodes_network_is_no_network_of_the_engines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(ports_that_are_none_are_refused, set_up),
-        cmocka_unit_test_setup(limits_that_are_none_are_refused, set_up),
+        cmocka_unit_test_setup(more_ports_than_a_container_has_are_refused,
+                               set_up),
         cmocka_unit_test_setup(what_the_decision_says_is_in_the_request,
                                set_up),
         cmocka_unit_test_setup(the_nodes_network_is_no_network_of_the_engines,
