@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handover/wire.h"
+
 // One translation. Each key is taken out of a copy of the request: what is
 // left in the end has not been understood.
 struct translation {
@@ -274,6 +276,20 @@ static void move_security(struct translation *t)
     json_decref(list);
 }
 
+// Nothing needs no word, as the entry point is not the image's.
+static void move_command(struct translation *t)
+{
+    json_t *have = take(t->body, "Cmd");
+    json_t *profile = json_pack("[s]", WIRE_INIT_PROFILE);
+
+    if (json_equal(have, profile))
+        put(t, "command", json_incref(profile));
+    else if (!json_is_array(have) || json_array_size(have) > 0)
+        fail(t, "Cmd");
+    json_decref(profile);
+    json_decref(have);
+}
+
 static void translate(struct translation *t)
 {
     move(t, t->body, "Image", "image");
@@ -283,7 +299,7 @@ static void translate(struct translation *t)
     move(t, t->body, "Healthcheck", "healthconfig");
     move(t, t->body, "Labels", "labels");
     move_env(t);
-    expect(t, t->body, "Cmd", json_array());
+    move_command(t);
     expect(t, t->body, "NetworkDisabled", json_false());
     expect(t, t->body, "StopSignal", json_string("SIGKILL"));
     put(t, "stop_signal", json_integer(9));

@@ -388,12 +388,12 @@ json_t *request_build(const struct request *r, struct berth_err *err)
     // The image's own entry point, command, health check and working
     // directory never run or count: berth-init does, and the tasks.
     json_t *body = json_pack(
-        "{s:s, s:o, s:[s], s:[], s:s, s:b, s:{s:[s]}, s:s, s:o, s:o,"
+        "{s:s, s:o, s:[s], s:o, s:s, s:b, s:{s:[s]}, s:s, s:o, s:o,"
         " s:o}",
         "Image", r->image_id,
         "User", json_sprintf("%u:%u", r->uid, r->gid),
         "Entrypoint", WIRE_INIT_PATH,
-        "Cmd",
+        "Cmd", r->seccomp ? json_pack("[s]", WIRE_INIT_PROFILE) : json_array(),
         "WorkingDir", "/",
         "NetworkDisabled", 0,
         "Healthcheck", "Test", "NONE",

@@ -16,6 +16,7 @@
 // 125 or, before it is born, by the end of its link. The end of the control
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
+#include "handover/filter.h"
 #include "handover/signals.h"
 #include "handover/tree.h"
 #include "handover/wire.h"
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -465,7 +467,7 @@ static void serve(int control, int signals)
         on_control(control);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const uint64_t wanted = signals_bit(SIGCHLD) | signals_bit(SIGTERM);
     const struct sigaction child = {.sa_handler = SIG_DFL,
@@ -489,8 +491,12 @@ int main(void)
     signals = signals_fd(wanted);
     if (signals < 0)
         fail("berth-init: signalfd");
+    bool filtered = filter_is_the_engines();
+    if ((argc < 2 || strcmp(argv[1], WIRE_INIT_PROFILE) != 0) &&
+        filter_users() < 0)
+        fail("berth-init: seccomp");
     control = connect_control();
-    if (wire_send(control, WIRE_HELLO, 0, NULL, 0, NULL, 0, 0) < 0)
+    if (wire_send(control, WIRE_HELLO, filtered, NULL, 0, NULL, 0, 0) < 0)
         fail("berth-init: " WIRE_CONTROL_PATH);
     for (;;)
         serve(control, signals);

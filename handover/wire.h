@@ -45,6 +45,10 @@
 #define WIRE_INIT_PATH "/run/berth/init"
 #define WIRE_CONTROL_PATH "/run/berth/control"
 
+// berth-init's only argument, where the administrator's seccomp profile alone
+// decides on system calls.
+#define WIRE_INIT_PROFILE "profile"
+
 // The variable by which the plugin tells berth-task the path of the step
 // link; empty where there is none and the plugin has said why. berth-task
 // takes it out of the task's environment.
@@ -58,7 +62,8 @@ enum wire_type {
                      // why (empty: another task of this node has said it)
     WIRE_ACCEPT = 3, // stepd -> task: fds = task link, overlay; value 1: it
                      // is a batch script, whose process group Slurm signals
-    WIRE_HELLO = 4,  // init -> stepd: I am up
+    WIRE_HELLO = 4,  // init -> stepd: I am up; value 1: the engine's seccomp
+                     // filter refuses what one should (handover/filter.h)
     WIRE_FORK = 5,   // stepd -> init: fds = task link
     WIRE_BORN = 6,   // the task's process -> stepd, with SCM_CREDENTIALS
     WIRE_RUN = 7,    // task -> the process: a struct wire_run, and fds =

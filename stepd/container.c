@@ -115,8 +115,18 @@ static int await_init(struct making *m, struct berth_err *err)
         if (peer.pid == m->seen.pid && listen_timeout(peer.conn) == 0 &&
             wire_recv(peer.conn, &in, 0) == 1) {
             wire_close(&in);
-            if (in.msg.type == WIRE_HELLO)
-                return peer_take(&peer);
+            if (in.msg.type == WIRE_HELLO) {
+                if (in.msg.value == 1 || m->request->seccomp)
+                    return peer_take(&peer);
+                peer_close(&peer);
+                return err_set(err, BERTH_EENGINE,
+                               "the container's seccomp filter on node %s "
+                               "lets through what engines refuse (the "
+                               "kernel's keyrings): if that is meant, ask your "
+                               "administrator to name the profile by seccomp "
+                               "in berth.conf",
+                               m->step->node);
+            }
         }
         peer_close(&peer);
     }

@@ -173,8 +173,9 @@ static void name_sizes(json_t *host, const struct rules *rules)
 }
 
 // What else the node will add.
-static void name_rest(json_t *host, const struct rules *rules)
+static void name_rest(json_t *body, const struct rules *rules)
 {
+    json_t *host = json_object_get(body, "HostConfig");
     json_t *devices = json_object_get(host, "Devices");
 
     for (size_t i = 0; i < rules->devices.n; i++)
@@ -184,10 +185,13 @@ static void name_rest(json_t *host, const struct rules *rules)
     json_array_append_new(devices, json_string("<the GPUs of the step>"));
     json_array_insert_new(json_object_get(host, "Ulimits"), 0,
                           json_string("<the limits of slurmd>"));
-    if (rules->seccomp)
-        json_array_append_new(json_object_get(host, "SecurityOpt"),
-                              json_sprintf("seccomp=<the text of %s>",
-                                           rules->seccomp));
+    if (!rules->seccomp)
+        return;
+    json_array_append_new(json_object_get(host, "SecurityOpt"),
+                          json_sprintf("seccomp=<the text of %s>",
+                                       rules->seccomp));
+    json_array_append_new(json_object_get(body, "Cmd"),
+                          json_string(WIRE_INIT_PROFILE));
 }
 
 // Says whether mount I lies within another one, which has its place.
@@ -234,7 +238,7 @@ static json_t *build_request(const struct decision *decision,
     body = request_build(r, err);
     if (body) {
         name_sizes(json_object_get(body, "HostConfig"), decision->rules);
-        name_rest(json_object_get(body, "HostConfig"), decision->rules);
+        name_rest(body, decision->rules);
     }
     plan_clear(&plan);
 out:

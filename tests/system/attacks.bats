@@ -292,6 +292,20 @@ xs() { head -c "$1" /dev/zero | tr '\0' x; }
     nothing_left
 }
 
+@test "no way leads to a user namespace, unless the administrator's profile has one (threat 30)" {
+    local denied='clone: Operation not permitted
+clone3: Function not implemented
+setns: Operation not permitted
+unshare: Operation not permitted'
+    equal "$(as_user srun --container=berth/hostile /probe users)" "$denied"
+    conf <<<"seccomp = \"$PREFIX/etc/slurm/attacks.json\""
+    echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$PREFIX/etc/slurm/attacks.json"
+    run as_user srun --container=berth/hostile /probe users
+    rm "$PREFIX/etc/slurm/attacks.json"
+    contains "$output" "unshare: yes"
+    nothing_left
+}
+
 @test "an image that says more of itself than anybody reads is refused; below that all is removed (threat 74)" {
     loaded berth/wordy "\"Labels\":{\"a\":\"$(xs 2000000)\"}"
     run --separate-stderr as_user srun --container=berth/wordy /probe hello

@@ -4,12 +4,18 @@
 // The only program of the test images: what a test wants to know from
 // within a container that has nothing else in it.
 
+#define _GNU_SOURCE
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -45,6 +51,32 @@ static int fill(const char *path, long long bytes)
     for (; bytes > 0; bytes -= sizeof(buf))
         if (write(fd, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
             return fail(path);
+    return 0;
+}
+
+// One line for each way to a user namespace: what the kernel says to it, or
+// "yes".
+static int users(void)
+{
+    static struct clone_args args = {.flags = CLONE_NEWUSER};
+    static const char *const ways[] = {"clone", "clone3", "setns", "unshare"};
+
+    for (int i = 0; i < 4; i++) {
+        long rc;
+        errno = 0;
+        if (i == 0)
+            rc = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+        else if (i == 1)
+            rc = syscall(SYS_clone3, &args, sizeof(args));
+        else if (i == 2)
+            rc = setns(open("/proc/self/ns/user", O_RDONLY), 0);
+        else
+            rc = unshare(CLONE_NEWUSER);
+        if (rc == 0 && i < 2)
+            _exit(0); // the process that it has made
+        printf("%s: %s\n", ways[i], rc < 0 ? strerror(errno) : "yes");
+        fflush(stdout);
+    }
     return 0;
 }
 
@@ -86,6 +118,8 @@ int main(int argc, char **argv)
         return fill(arg, 0);
     if (strcmp(what, "fill") == 0)
         return fill(arg, atoll(argc > 3 ? argv[3] : ""));
+    if (strcmp(what, "users") == 0)
+        return users();
     if (strcmp(what, "hello") == 0) {
         puts("hello");
         return 0;

@@ -11,6 +11,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
@@ -34,6 +36,7 @@
 
 #include <cmocka.h>
 
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define STEP_PATH "/run/berth/step"
 
 static char self[4096];      // this program
@@ -206,6 +209,65 @@ static void probe_pair(void)
         pause();
 }
 
+// Of each way to a user namespace: its errno, or 0 where it is open.
+static int probe_users(void)
+{
+    static struct {
+        uint64_t flags, rest[7];
+    } args = {.flags = CLONE_NEWUSER};
+
+    for (int i = 0; i < 5; i++) {
+        long rc = -1;
+
+        errno = 0;
+        switch (i) {
+        case 0:
+            rc = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+            break;
+        case 1:
+            rc = syscall(SYS_clone3, &args, sizeof(args));
+            break;
+        case 2:
+            rc = setns(open("/proc/self/ns/user", O_RDONLY), 0);
+            break;
+        case 3:
+            rc = unshare(CLONE_FILES); // which is none
+            break;
+        case 4:
+            rc = unshare(CLONE_NEWUSER);
+            break;
+        }
+        if (rc == 0 && i < 2)
+            _exit(0); // the process that it has made
+        printf("%d ", rc < 0 ? errno : 0);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+#ifdef __x86_64__
+// The same for the numbers of i386 and x32. Where the kernel lacks these,
+// the process dies of the first.
+static int probe_users_elsewhere(void)
+{
+    static const int numbers[] = {435, 346, 310}; // clone3, setns, unshare
+    long rc;
+
+    for (int i = 0; i < 3; i++) {
+        long argument = i == 2 ? CLONE_NEWUSER : 0;
+        __asm__ volatile("int $0x80"
+                         : "=a"(rc)
+                         : "0"((long)numbers[i]), "b"(argument), "c"(0L)
+                         : "memory");
+        printf("%ld ", -rc);
+        fflush(stdout);
+    }
+    rc = syscall(0x40000000 | SYS_unshare, CLONE_NEWUSER);
+    printf("%d", rc < 0 ? errno : 0);
+    return 0;
+}
+#endif
+
 static int probe(int argc, char **argv)
 {
     const char *what = argv[2];
@@ -215,6 +277,12 @@ static int probe(int argc, char **argv)
         return probe_all(argv);
     if (strcmp(what, "exit") == 0)
         return value;
+    if (strcmp(what, "users") == 0)
+        return probe_users();
+#ifdef __x86_64__
+    if (strcmp(what, "elsewhere") == 0)
+        return probe_users_elsewhere();
+#endif
     if (strcmp(what, "die") == 0)
         return probe_die(value);
     if (strcmp(what, "signals") == 0)
@@ -252,7 +320,12 @@ static int probe(int argc, char **argv)
 struct box {
     pid_t init;  // berth-init, as seen from here
     int control; // its link
+    int hello;   // what it said of the engine's filter
 };
+
+// What the next boxes have of an engine's: a filter, and berth-init's argument.
+static void (*engines_filter)(void);
+static const char *init_argument;
 
 static int step_listen = -1;
 
@@ -314,7 +387,9 @@ static struct box box_start(bool empty)
         // As in a container: uid 0, if that is who we are, has no
         // capabilities after an exec.
         prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED);
-        execl(init_path, "berth-init", (char *)NULL);
+        if (engines_filter)
+            engines_filter();
+        execl(init_path, "berth-init", init_argument, (char *)NULL);
         _exit(99);
     }
     assert_true(box.init > 0);
@@ -324,6 +399,7 @@ static struct box box_start(bool empty)
     close(fd);
     assert_int_equal(wire_recv(box.control, &in, 0), 1);
     assert_int_equal(in.msg.type, WIRE_HELLO);
+    box.hello = in.msg.value;
     return box;
 }
 
@@ -1461,6 +1537,78 @@ static void both_take_less_than_a_megabyte(void **state)
     box_stop(&box);
 }
 
+static void no_way_leads_to_a_user_namespace(void **state)
+{
+    static char out[65536], want[64];
+    struct job job = JOB(self, "--probe", "users");
+    struct box box = box_start(false);
+
+    (void)state;
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    snprintf(want, sizeof(want), "%d %d %d 0 %d ", EPERM, ENOSYS, EPERM, EPERM);
+    assert_string_equal(out, want);
+#ifdef __x86_64__
+    struct job other = JOB(self, "--probe", "elsewhere");
+    if (job_capture(&other, &box, 1, out) == 0) {
+        snprintf(want, sizeof(want), "%d %d %d %d", ENOSYS, EPERM, EPERM, EPERM);
+        assert_string_equal(out, want);
+    } else {
+        puts("# this kernel has no calls of i386");
+    }
+#endif
+    box_stop(&box);
+}
+
+static void an_administrators_profile_decides_alone(void **state)
+{
+    static char out[65536];
+    struct job job = JOB(self, "--probe", "users");
+
+    (void)state;
+    init_argument = WIRE_INIT_PROFILE;
+    struct box box = box_start(false);
+    init_argument = NULL;
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_int_equal(strncmp(out, "0 0 ", 4), 0);
+    box_stop(&box);
+}
+
+// One that allows all, and one as engines have them.
+static void set_filter(bool keyrings)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_add_key, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, keyrings ? SECCOMP_RET_ALLOW
+                                           : SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {COUNT(code), code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        _exit(97);
+}
+static void set_void_filter(void) { set_filter(true); }
+static void set_engines_filter(void) { set_filter(false); }
+
+static void a_filter_that_allows_all_is_told_from_an_engines(void **state)
+{
+    static const struct {
+        void (*filter)(void);
+        int hello;
+    } cases[] = {{NULL, 0}, {set_void_filter, 0}, {set_engines_filter, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        engines_filter = cases[i].filter;
+        struct box box = box_start(false);
+        engines_filter = NULL;
+        assert_int_equal(box.hello, cases[i].hello);
+        box_stop(&box);
+    }
+}
+
 static void berth_init_runs_as_process_1_only(void **state)
 {
     struct job job = JOB(init_path);
@@ -1513,6 +1661,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_a_berth_stepd_it_is_125_and_a_sentence),
         cmocka_unit_test(garbage_from_berth_stepd_is_125),
         cmocka_unit_test(berth_init_runs_as_process_1_only),
+        cmocka_unit_test(no_way_leads_to_a_user_namespace),
+        cmocka_unit_test(an_administrators_profile_decides_alone),
+        cmocka_unit_test(a_filter_that_allows_all_is_told_from_an_engines),
         cmocka_unit_test(a_program_finds_all_as_bare),
         cmocka_unit_test(odd_words_arrive_as_they_are),
         cmocka_unit_test(signals_umask_cwd_and_pipes_are_as_bare),

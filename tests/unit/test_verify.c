@@ -40,7 +40,7 @@ struct sample {
 // The fields of a status that count, among some that don't.
 struct status {
     const char *uid, *gid, *groups, *inh, *prm, *eff, *bnd, *amb, *nnp,
-        *seccomp;
+        *seccomp, *filters;
 };
 
 static const struct status good_status = {
@@ -54,6 +54,7 @@ static const struct status good_status = {
     .amb = "0000000000000000",
     .nnp = "1",
     .seccomp = "2",
+    .filters = "2",
 };
 
 static void put_status(struct sample *s, struct status t)
@@ -63,9 +64,9 @@ static void put_status(struct sample *s, struct status t)
                      "FDSize:\t64\nGroups:\t%s\nNStgid:\t7\t1\n"
                      "CapInh:\t%s\nCapPrm:\t%s\nCapEff:\t%s\nCapBnd:\t%s\n"
                      "CapAmb:\t%s\nNoNewPrivs:\t%s\nSeccomp:\t%s\n"
-                     "Seccomp_filters:\t1\n",
+                     "Seccomp_filters:\t%s\n",
                      t.uid, t.gid, t.groups, t.inh, t.prm, t.eff, t.bnd, t.amb,
-                     t.nnp, t.seccomp);
+                     t.nnp, t.seccomp, t.filters);
 
     assert_in_range(n, 1, sizeof(s->status) - 1);
 }
@@ -345,6 +346,14 @@ STATUS(strict_mode, t.seccomp = "1")
 CHANGE(no_line_of_seccomp, strstr(s->status, "\nSeccomp:")[1] = 's')
 CHANGE(seccomp_at_the_end, strstr(s->status, "Seccomp_")[0] = 0)
 CHANGE(seccomp_cut_off, *strstr(s->status, "\nSeccomp_") = 0)
+STATUS(the_engines_filter_alone, t.filters = "1")
+STATUS(the_services_filters_as_well, t.filters = "12")
+CHANGE(a_profile_alone, s->request.seccomp = "{}";
+       struct status t = good_status; t.filters = "1"; put_status(s, t))
+CHANGE(a_profile_that_is_not_there, s->request.seccomp = "{}";
+       struct status t = good_status; t.filters = "0"; put_status(s, t))
+CHANGE(filters_not_counted_with_a_profile, s->request.seccomp = "{}";
+       strstr(s->status, "Seccomp_")[0] = 0)
 CHANGE(status_of_nothing, s->status[0] = 0)
 
 CHANGE(mounts_of_the_node, s->seen.ns[SEEN_MNT] = s->seen.node[SEEN_MNT])
@@ -391,8 +400,13 @@ static void the_process_is_compared(void **state)
         ROW(no_filter, "it has no seccomp filter"),
         ROW(strict_mode, "it has no seccomp filter"),
         ROW(no_line_of_seccomp, "it has no seccomp filter"),
-        ROW(seccomp_at_the_end, NULL),
+        ROW(seccomp_at_the_end, "it lacks a seccomp filter"),
         ROW(seccomp_cut_off, "it has no seccomp filter"),
+        ROW(the_engines_filter_alone, "it lacks a seccomp filter"),
+        ROW(the_services_filters_as_well, NULL),
+        ROW(a_profile_alone, NULL),
+        ROW(a_profile_that_is_not_there, "it lacks a seccomp filter"),
+        ROW(filters_not_counted_with_a_profile, "it lacks a seccomp filter"),
         ROW(status_of_nothing, "its user"),
         ROW(mounts_of_the_node, "its namespaces"),
         ROW(processes_of_the_node, "its namespaces"),
