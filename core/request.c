@@ -356,7 +356,7 @@ static json_t *build_env(const struct request *r)
     const char *const *word;
     size_t n = capabilities(r, &word);
 
-    json_t *env = json_pack("[o, o, s, s, s, s]",
+    json_t *env = json_pack("[o, o, s, s, s, s, s, s, s, s]",
                             nvidia ? join("NVIDIA_VISIBLE_DEVICES=", r->gpus,
                                           r->ngpus)
                                    : json_string("NVIDIA_VISIBLE_DEVICES="
@@ -366,6 +366,10 @@ static json_t *build_env(const struct request *r)
                             "NVIDIA_MIG_CONFIG_DEVICES=",
                             "NVIDIA_MIG_MONITOR_DEVICES=",
                             "NVIDIA_IMEX_CHANNELS=",
+                            "NVIDIA_GDRCOPY=",
+                            "NVIDIA_GDS=",
+                            "NVIDIA_MOFED=",
+                            "NVIDIA_NVSWITCH=",
                             "CUDA_VISIBLE_DEVICES=");
     for (size_t i = 0; i < r->nimage_env; i++)
         if (strncmp(r->image_env[i], "LD_", 3) == 0)

@@ -746,7 +746,10 @@ static void an_image_s_ld_variables_are_kept_from_hooks(void **state)
                         "\"NVIDIA_DRIVER_CAPABILITIES=\","
                         "\"NVIDIA_MIG_CONFIG_DEVICES=\","
                         "\"NVIDIA_MIG_MONITOR_DEVICES=\","
-                        "\"NVIDIA_IMEX_CHANNELS=\",\"CUDA_VISIBLE_DEVICES=\","
+                        "\"NVIDIA_IMEX_CHANNELS=\","
+                        "\"NVIDIA_GDRCOPY=\",\"NVIDIA_GDS=\","
+                        "\"NVIDIA_MOFED=\",\"NVIDIA_NVSWITCH=\","
+                        "\"CUDA_VISIBLE_DEVICES=\","
                         "\"LD_PRELOAD=\",\"LD_LIBRARY_PATH=\"]");
     free(text);
     json_decref(body);
