@@ -29,7 +29,7 @@ spawn() {
         for fd in "/proc/$BASHPID/fd"/*; do
             ((${fd##*/} <= 2)) || eval "exec ${fd##*/}>&-"
         done
-        exec env -i "$MARK" HOME=/root PATH="$INSTALLED_PATH" LANG=C.UTF-8 \
+        exec env -i --default-signal=INT,QUIT "$MARK" HOME=/root PATH="$INSTALLED_PATH" LANG=C.UTF-8 \
             SLURM_CONF="$ETC/slurm.conf" setsid "$@"
     ) </dev/null >>"$LOG/$name.log" 2>&1 &
     echo "$! $(start_time $!)" >"$RUN/pid/$name"
