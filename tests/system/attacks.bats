@@ -110,20 +110,32 @@ $HOME1"
 }
 
 @test "options by which Slurm's own client is bypassed meet the node (threat 2)" {
-    local o
-    for o in mounts=/etc:/mnt network=bridge writable= workdir=/proc mounts=/srv:/etc; do
-        run --separate-stderr bypassing_options "$o" echo ran
-        refused || fail "$o"
-    done
+    local option reason
+    while read -r option reason; do
+        run --separate-stderr bypassing_options "$option" echo ran </dev/null
+        refused "$reason" || fail "$option"
+    done <<'END'
+mounts=/etc:/mnt allows no mounts
+network=bridge berth's default allows only host
+writable= --container-writable cannot be had
+workdir=/proc and not in /proc, /sys, /dev
+mounts=/srv:/etc can put nothing at /etc
+END
     nothing_left
 }
 
 @test "words of a user's reach the log as text (threats 55, 67)" {
-    run --separate-stderr as_user srun --container=$'debian\n{"verdict":"allow"}' true
-    ((status != 0))
-    run --separate-stderr as_user srun --container=debian --container-mounts=$'/srv\x1b[2J:/mnt' true
-    ((status != 0))
+    local log=$BATS_TEST_TMPDIR/audit
+    conf <<<"audit_log = \"$log\""
+    run --separate-stderr bypassing srun --container=$'debian\n{"verdict":"allow"}' true
+    refused "control character"
+    run --separate-stderr bypassing_options mounts=$'/srv\x1b[2J:/mnt' true
+    refused "control character"
     lacks "$stderr" $'\x1b'
+    # One line for each, of what can be printed, in which the words are quoted.
+    equal "$(grep -c '"verdict":"deny"' "$log")/$(wc -l <"$log")" 2/2
+    contains "$(head -n 1 "$log")" 'debian\u000a{\"verdict\":\"allow\"}'
+    equal "$(LC_ALL=C grep '[^ -~]' "$log" || true)" ""
     nothing_left
 }
 

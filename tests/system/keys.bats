@@ -109,7 +109,7 @@ END
 
 @test "users by number and name are refused, and so is root (threat 15)" {
     run --separate-stderr srun --chdir=/srv --container=debian true
-    refused
+    refused "a job of uid 0" min_uid
     conf <<<"min_uid = $(($(id -u berth1) + 1))"
     run --separate-stderr bypassing srun --container=debian true
     refused "$BERTH_CONF line 1"
@@ -149,7 +149,7 @@ shm_size = "16M"'
 
 @test "a root file system is writable only where the policy says so" {
     run --separate-stderr as_user srun --container=debian --container-writable true
-    refused
+    refused "berth's default (writable)"
     conf <<<'writable = allowed'
     run in_container sh -c 'grep " / / " /proc/self/mountinfo'
     contains "$output" " ro,"
@@ -171,7 +171,7 @@ shm_size = "16M"'
     refused bridge "$BERTH_CONF line 1"
     conf <<<'networks = {"host", "container:x"}'
     run --separate-stderr bypassing srun --container=debian true
-    refused
+    refused 'networks = "container:x"'
     nothing_left
 }
 
@@ -222,16 +222,16 @@ publish = {"127.0.0.1:18080"}'
 @test "a security module that does not confine as the policy says: no container (threat 33)" {
     conf <<<'apparmor = "berth-test-absent"'
     run --separate-stderr in_container true
-    refused
+    refused berth-test-absent
     conf <<<'apparmor = "unconfined"'
     run --separate-stderr in_container true
-    refused
+    refused "takes no protection away"
     conf <<<'selinux = "type:berth_test_t"'
     run --separate-stderr in_container true
-    refused
+    refused "SELinux label type:berth_test_t"
     conf <<<'selinux = "disable"'
     run --separate-stderr in_container true
-    refused
+    refused "one part of a label"
     nothing_left
 }
 
@@ -267,7 +267,7 @@ END
     esac
     conf <<<'runtime = "berth-test-absent"'
     run --separate-stderr in_container true
-    refused
+    refused berth-test-absent
     nothing_left
 }
 
@@ -336,8 +336,8 @@ END
     # Never what is no rule's.
     conf <<<'mode = warn'
     run --separate-stderr bypassing srun --container=UPPER true
-    refused
+    refused uppercase
     run --separate-stderr bypassing srun --container=debian --chdir=/var/log true
-    refused
+    refused "which no container gets"
     nothing_left
 }

@@ -3,6 +3,9 @@
 #
 # For every file here: `load lib`. What they need of the sandbox comes from
 # the environment that `quickstart admin` and `quickstart check` set.
+#
+# "As bare", in the name of a test: the same step is run without a container
+# and with one, and what Slurm and the user see of it is compared.
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # status, output, stderr are bats's
 # shellcheck disable=SC2034  # some are for the files that load this

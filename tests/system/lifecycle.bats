@@ -18,7 +18,8 @@ no_naps() { no_sleeper $NAP; }
     poll 5 naps
     scancel "$JOB"
     await_step
-    ((STATUS != 0))
+    # As a bare step: by SIGTERM.
+    equal "$STATUS" 143
     poll 5 no_naps || fail "a task goes on"
     ends_as CANCELLED
     nothing_left

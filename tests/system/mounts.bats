@@ -61,14 +61,29 @@ touch: cannot touch '/mnt/no': Read-only file system"
     conf <<END
 mounts_allowed = {"$DATA/a", "$DATA/b:/only-here"}
 END
-    local m
+    local m reason
     ln -s "$DATA/b" "$WORK/link"
-    for m in "$DATA/b" "$DATA/b:/elsewhere" "$DATA/a/../b:/mnt" "$DATA/a:/mnt:rw" /etc:/mnt /:/mnt \
-        "$DATA:/mnt" "$DATA/a:/etc" "$DATA/a:/usr/lib" "$DATA/a:/proc/x" "$DATA/a:/run/berth" \
-        "$DATA/a:/mnt:exec" "$DATA/a:mnt" "" "$DATA/a:/mnt,$DATA/a:/mnt" "link:/mnt"; do
-        run --separate-stderr with "$m" true
-        refused || fail "$m"
-    done
+    while IFS='|' read -r m reason; do
+        run --separate-stderr with "$m" true </dev/null
+        refused "$reason" || fail "$m"
+    done <<END
+$DATA/b|name that place
+$DATA/b:/elsewhere|name that place
+$DATA/a/../b:/mnt|has ".." in it
+$DATA/a:/mnt:rw|can only be had read-only
+/etc:/mnt|/etc cannot be mounted: $BERTH_CONF line 1 allows only
+/:/mnt|/ cannot be mounted: $BERTH_CONF line 1 allows only
+$DATA:/mnt|$DATA cannot be mounted: $BERTH_CONF line 1 allows only
+$DATA/a:/etc|can put nothing at /etc
+$DATA/a:/usr/lib|can put nothing at /usr/lib
+$DATA/a:/proc/x|can put nothing at /proc/x
+$DATA/a:/run/berth|can put nothing at /run/berth
+$DATA/a:/mnt:exec|"exec" is no flag
+$DATA/a:mnt|is not absolute
+|--container-mounts is empty
+$DATA/a:/mnt,$DATA/a:/mnt|has two mounts at /mnt
+link:/mnt|/link cannot be mounted: $BERTH_CONF line 1 allows only
+END
     in_container true
     nothing_left
 }
@@ -80,7 +95,7 @@ END
         /var/lib /usr /usr/share /bin /var/log "$STATE" "${DOCKER_HOST#unix://}" "$LIBEXEC"; do
         [[ -e $m ]] || continue
         run --separate-stderr with "$m:/mnt" true
-        refused || fail "$m"
+        refused "$m cannot be mounted" "which no container gets" || fail "$m"
     done
     with "$DATA/a:/mnt" cat /mnt/file
     nothing_left
@@ -107,7 +122,7 @@ END
     run --separate-stderr with out:/mnt true
     refused "leads to $DATA/a" mounts_allowed
     run --separate-stderr with etc:/mnt true
-    refused
+    refused "lies in /etc, which no container gets"
     with in-link:/mnt ls /mnt
     nothing_left
 }

@@ -255,12 +255,12 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     chmod 600 "${PLUGSTACK_CONF%/*}/berth-test.conf"
     next=$(next_job)
     run --separate-stderr by srun --container=fedora
-    refused
+    refused docker.io/library/fedora
     [[ $(next_job) != "$next" ]] || fail "the client has decided"
     rm "${PLUGSTACK_CONF%/*}/berth-test.conf"
     next=$(next_job)
     run --separate-stderr by srun --container=fedora
-    refused
+    refused "berth-test.conf cannot be opened"
     [[ $(next_job) != "$next" ]] || fail "the client has decided"
     policy "$ENGINE"
     next=$(next_job)

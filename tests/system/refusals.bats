@@ -204,7 +204,7 @@ refused_name() {
     done < <(malformed)
     ((n >= 50)) || fail "only $n"
     run --separate-stderr as_user srun --container-image=$'two\nlines' sh -c 'echo ran'
-    refused
+    refused "control character"
 }
 
 @test "the node refuses each of them too, on its own (threats 2, 37, 55, 56)" {
@@ -236,9 +236,9 @@ refused_name() {
     local long
     long=$(printf 'a%.0s' {1..5000})
     run --separate-stderr as_user srun --container-image="$long" sh -c 'echo ran'
-    refused
+    refused "has 5000 bytes"
     run --separate-stderr as_user srun --container-image=a --container-image=b sh -c 'echo ran'
-    refused
+    refused "more than one image"
     IMAGE=$long node_refuses
     nothing_left
 }
