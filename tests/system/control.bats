@@ -77,7 +77,7 @@ batch_signals() {
     scancel --full -s USR2 "$JOB"
     poll 5 grep -q 'child got USR2' "$HOME1/job.out"
     poll 5 grep -q 'program got USR2' "$HOME1/job.out"
-    sleep 0.3
+    # Whatever HUP, which went the same way before, has done is done.
     scancel "$JOB"
     poll "$SOON" job_is "$JOB" CANCELLED
     grep got "$HOME1/job.out" | sort

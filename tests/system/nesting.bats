@@ -129,8 +129,10 @@ END
     nothing_left
 }
 
+later_than() { (($(date +%s) > $1)); }
+
 @test "a requeued job starts anew, and nothing of its first run is left (threat 11)" {
-    local job
+    local job second
     cat >"$HOME1/job.sh" <<'END'
 #!/bin/sh
 #SBATCH --container=debian --requeue
@@ -145,7 +147,8 @@ END
     poll 5 job_is "$job" PENDING
     # In the very second of the kill, slurmd takes the next launch of the job
     # for the one that was killed, and Slurm then calls the job failed.
-    sleep 2
+    second=$(date +%s)
+    poll 3 later_than "$second"
     scontrol update jobid="$job" StartTime=now
     poll 30 grep -q 'run 1' "$HOME1/requeue.out"
     poll $SOON job_is "$job" COMPLETED
