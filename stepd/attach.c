@@ -21,7 +21,7 @@ struct staging {
     const struct decision *decision;
     const struct subject *subject;
     const struct step *step;
-    struct stage_user user;
+    struct child_user user;
     struct stage_source sources[BERTH_MOUNTS_MAX];
     const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
     size_t n;
@@ -259,7 +259,7 @@ int attach_stage(const struct decision *decision,
     s->decision = decision;
     s->subject = subject;
     s->step = step;
-    s->user = (struct stage_user){subject->uid, subject->gid, subject->gids,
+    s->user = (struct child_user){subject->uid, subject->gid, subject->gids,
                                   subject->ngids};
     if (gather(s, err) < 0 ||
         stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,

@@ -4,11 +4,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/image.h"
@@ -19,6 +17,7 @@
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "handover/wire.h"
+#include "stepd/child.h"
 #include "stepd/inside.h"
 #include "stepd/listen.h"
 #include "stepd/observe.h"
@@ -293,10 +292,8 @@ out:
         container_close(out);
     if (control >= 0)
         close(control);
-    if (m.prime > 0) {
-        kill(m.prime, SIGKILL);
-        waitpid(m.prime, NULL, 0);
-    }
+    if (m.prime > 0)
+        child_end(m.prime);
     engine_container_clear(&m.seen);
     outfit_clear(&m.outfit);
     supply_clear(&m.supply);

@@ -8,10 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +18,21 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/limits.h"
 #include "core/procfs.h"
 
-// An answer of the child, one for each source.
+// A question to the child, and its answer.
+struct question {
+    bool itself;
+    char path[PATH_MAX];
+};
+
 struct answer {
     int error; // errno; 0: the descriptor is with it
     mode_t type;
+    uid_t owner;
 };
 
 static void send_answer(int sock, struct answer answer, int fd)
@@ -54,7 +58,7 @@ static void send_answer(int sock, struct answer answer, int fd)
 
 static void receive_answer(int sock, struct stage_source *source)
 {
-    struct answer answer = {EPROTO, 0};
+    struct answer answer = {.error = EPROTO};
     struct iovec iov = {&answer, sizeof(answer)};
     union {
         struct cmsghdr h;
@@ -76,31 +80,33 @@ static void receive_answer(int sock, struct stage_source *source)
         answer.error = EPROTO;
     source->error = answer.error;
     source->type = answer.type & S_IFMT;
+    source->owner = answer.owner;
 }
 
 // The child, for good: nothing of root's is left to it, least of all the
-// connection to the engine. What a source is
-// (its type) only the user may be able to ask.
-static _Noreturn void open_as(const struct stage_user *user,
-                              const struct stage_source *sources, size_t n,
-                              int sock)
+// connection to the engine. What a source is, only the user may be able to
+// ask.
+static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
+                                stage_opener_fn *open, int sock)
 {
-    if (dup2(sock, 0) < 0 || syscall(SYS_close_range, 1, ~0U, 0) < 0 ||
-        setgroups(user->ngids, user->gids) < 0 ||
-        setresgid(user->gid, user->gid, user->gid) < 0 ||
-        setresuid(user->uid, user->uid, user->uid) < 0)
+    static struct question question;
+    int keep[] = {0};
+
+    if (dup2(sock, 0) < 0 || child_begin(parent, keep, 1) < 0 ||
+        child_become(parent, user) < 0)
         _exit(1);
-    for (size_t i = 0; i < n; i++) {
+    while (recv(0, &question, sizeof(question), 0) ==
+           (ssize_t)sizeof(question)) {
         struct answer answer = {0};
         struct stat st;
-        int fd = open(sources[i].path,
-                      O_PATH | O_CLOEXEC |
-                          (sources[i].itself ? O_NOFOLLOW : 0));
+        int fd = open(question.path, question.itself);
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0 || fstat(fd, &st) < 0) {
             answer.error = errno;
-        else
+        } else {
             answer.type = st.st_mode & S_IFMT;
+            answer.owner = st.st_uid;
+        }
         send_answer(0, answer, answer.error ? -1 : fd);
         if (fd >= 0)
             close(fd);
@@ -108,42 +114,74 @@ static _Noreturn void open_as(const struct stage_user *user,
     _exit(0);
 }
 
-int stage_open(const struct stage_user *user, unsigned seconds,
+int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
+                       struct stage_opener *out, struct berth_err *err)
+{
+    pid_t parent = getpid();
+    int pair[2];
+
+    *out = (struct stage_opener){-1, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_set(err, BERTH_ESYS, "socketpair: %m");
+    out->sock = pair[0];
+    out->pid = fork();
+    if (out->pid == 0)
+        answer_as(parent, user, open, pair[1]);
+    close(pair[1]);
+    return out->pid < 0 ? err_set(err, BERTH_ESYS, "fork: %m") : 0;
+}
+
+int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
+                     struct stage_source *source, struct berth_err *err)
+{
+    struct pollfd p = {.fd = opener->sock, .events = POLLIN};
+    struct question question = {.itself = source->itself};
+
+    source->fd = -1;
+    source->error = ENAMETOOLONG;
+    if (strlen(source->path) >= sizeof(question.path))
+        return 0;
+    strcpy(question.path, source->path);
+    if (send(opener->sock, &question, sizeof(question), MSG_NOSIGNAL) < 0)
+        return err_set(err, BERTH_ESYS, "asking for %s: %m", source->path);
+    if (poll(&p, 1, (int)seconds * 1000) <= 0)
+        return err_set(err,
+                       BERTH_ETIMEOUT,
+                       "%s did not open within %u seconds: does its file "
+                       "server answer?",
+                       source->path,
+                       seconds);
+    receive_answer(opener->sock, source);
+    return 0;
+}
+
+void stage_opener_end(struct stage_opener *opener)
+{
+    if (opener->sock >= 0)
+        close(opener->sock);
+    if (opener->pid > 0)
+        child_end(opener->pid);
+    *opener = (struct stage_opener){-1, -1};
+}
+
+static int open_source(const char *path, bool itself)
+{
+    return open(path, O_PATH | O_CLOEXEC | (itself ? O_NOFOLLOW : 0));
+}
+
+int stage_open(const struct child_user *user, unsigned seconds,
                struct stage_source *sources, size_t n, struct berth_err *err)
 {
-    int pair[2], flags = 0, rc = 0;
+    struct stage_opener opener;
 
     for (size_t i = 0; i < n; i++)
         sources[i].fd = -1;
     if (n == 0)
         return 0;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_set(err, BERTH_ESYS, "socketpair: %m");
-    pid_t pid = fork();
-    if (pid == 0)
-        open_as(user, sources, n, pair[1]);
-    close(pair[1]);
-    if (pid < 0)
-        rc = err_set(err, BERTH_ESYS, "fork: %m");
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct pollfd p = {.fd = pair[0], .events = POLLIN};
-        if (poll(&p, 1, (int)seconds * 1000) > 0) {
-            receive_answer(pair[0], &sources[i]);
-            continue;
-        }
-        kill(pid, SIGKILL);
-        flags = WNOHANG;
-        rc = err_set(err,
-                     BERTH_ETIMEOUT,
-                     "%s did not open within %u seconds: does its file server "
-                     "answer?",
-                     sources[i].path,
-                     seconds);
-    }
-    close(pair[0]);
-    // One that hangs in a file system is left to the end of this process.
-    if (pid > 0)
-        waitpid(pid, NULL, flags);
+    int rc = stage_opener_start(user, open_source, &opener, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = stage_opener_ask(&opener, seconds, &sources[i], err);
+    stage_opener_end(&opener);
     if (rc < 0)
         stage_close(sources, n);
     return rc;
@@ -160,7 +198,7 @@ void stage_close(struct stage_source *sources, size_t n)
     }
 }
 
-int stage_explain(const struct stage_user *user,
+int stage_explain(const struct child_user *user,
                   const struct stage_source *source, struct berth_err *err)
 {
     return err_set(err,

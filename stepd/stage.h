@@ -13,36 +13,53 @@
 #include <sys/types.h>
 
 #include "core/err.h"
-
-struct stage_user {
-    uid_t uid;
-    gid_t gid;
-    const gid_t *gids; // supplementary
-    size_t ngids;
-};
+#include "stepd/child.h"
 
 struct stage_source {
-    const char *path; // absolute
-    bool trusted;     // root named it: not judged
-    bool itself;      // a symbolic link is what it is, and leads nowhere
-    int fd;           // out: open on it (O_PATH), or -1
-    int error;        // out: errno where it is not
-    mode_t type;      // out: S_IFDIR, S_IFREG, ...
-    char *real;       // out of stage_judge: the path that it led to
+    const char *path;  // absolute
+    bool trusted;      // root named it: not judged
+    bool itself;       // a symbolic link is what it is, and leads nowhere
+    int fd;            // out: open on it (O_PATH), or -1
+    int error;         // out: errno where it is not
+    mode_t type;       // out: S_IFDIR, S_IFREG, ...
+    uid_t owner;       // out
+    char *real;        // out of stage_judge: the path that it led to
 };
+
+// Opens PATH (O_PATH); ITSELF: also if that is a symbolic link. A descriptor,
+// or -1 with errno set.
+typedef int stage_opener_fn(const char *path, bool itself);
+
+// A child process that opens what it is told to, as a user.
+struct stage_opener {
+    pid_t pid;
+    int sock;
+};
+
+// Starts one, by which OPEN is called with the rights of USER and no others.
+// stage_opener_end in either case. 0, or -1 with ERR set.
+int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
+                       struct stage_opener *out, struct berth_err *err);
+
+// Has it open SOURCE: 0, and that has its fd or its error; or -1 with ERR set
+// (BERTH_ETIMEOUT: there was no answer within SECONDS).
+int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
+                     struct stage_source *source, struct berth_err *err);
+
+void stage_opener_end(struct stage_opener *opener);
 
 // Opens the N SOURCES with the rights of USER and no others, in one child
 // process. A file server that does not answer costs SECONDS and an error,
 // not the node. 0, and each source has its fd or its error; or -1 with ERR
 // set (BERTH_ETIMEOUT: one does not answer) and nothing open.
-int stage_open(const struct stage_user *user, unsigned seconds,
+int stage_open(const struct child_user *user, unsigned seconds,
                struct stage_source *sources, size_t n, struct berth_err *err);
 
 void stage_close(struct stage_source *sources, size_t n); // all of them
 
 // Says in ERR why SOURCE, which has an error, could not be opened: returns
 // -1 (BERTH_EDENIED: the user may not, BERTH_ENOTFOUND).
-int stage_explain(const struct stage_user *user,
+int stage_explain(const struct child_user *user,
                   const struct stage_source *source, struct berth_err *err);
 
 // Says whether those of the N SOURCES that are open may be given to a

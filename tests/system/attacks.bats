@@ -37,7 +37,10 @@ bypassing_options() {
 teardown() {
     ! mountpoint -q /srv/berth-test/a/sub || umount /srv/berth-test/a/sub
     [[ ! -d $HOME1/race ]] || touch "$HOME1/race/stop"
-    rm -rf /srv/berth-test "$HOME1"/x:*
+    [[ -z ${FUSE-} ]] || kill "$FUSE" 2>/dev/null || true
+    umount -l "$HOME1/fuse" 2>/dev/null || true
+    ! mountpoint -q "$STATE" || umount -l "$STATE"
+    rm -rf /srv/berth-test "$HOME1"/{x:*,fuse,pmix-base,pmix-other,stopper}
     poll 10 rm -rf "$HOME1/race"
     tidy
 }
@@ -45,7 +48,7 @@ teardown() {
 @test "a source that is exchanged 2,000 times while it is opened is itself or refused (threat 16)" {
     local top=$BATS_TEST_DIRNAME/../.. race=$BATS_TEST_TMPDIR/race dir=/srv/berth-test
     cc -std=gnu11 -D_GNU_SOURCE -O1 -I"$top" -o "$race" "$BATS_TEST_DIRNAME/race.c" \
-        "$top"/stepd/stage.c "$top"/core/{err,procfs,utf8}.c
+        "$top"/stepd/{child,stage}.c "$top"/core/{err,procfs,utf8}.c
     install -d "$dir" "$dir/outside"
     install -d -o berth1 "$dir/in" "$dir/in/source"
     run -0 "$race" "$dir/in" "$(id -u berth1)" 2000
@@ -392,4 +395,35 @@ policy_behind() {
     done
     usual_policy
     nothing_left
+}
+
+# --- file systems, directories and records of a user's ------------------------
+
+# The sweep by hand finds nothing, and says nothing.
+swept() {
+    run "$PREFIX/sbin/berth-epilog" --sweep
+    ((status == 0)) && [[ -z $output ]]
+}
+
+@test "who stops each berth-stepd that he may leaves none, and waits for his own steps only (threat 78)" {
+    local stopper round start
+    conf <<<'mounts_allowed = {"%h/**:rw"}
+probe_seconds = 2'
+    install -d -o berth1 "$HOME1/stopper"
+    cc -O2 -o "$HOME1/stopper/stopper" "$BATS_TEST_DIRNAME/stopper.c"
+    as_user timeout 100 stopper/stopper 45 </dev/null >"$BATS_TEST_TMPDIR/stopped" 2>&1 3>&- 4>&- &
+    stopper=$!
+    for round in {1..12}; do
+        start=$SECONDS
+        run --separate-stderr as_user timeout 60 srun -Q --chdir="$HOME1/stopper" --container=debian \
+            --container-mounts="$HOME1/stopper:/mnt" echo ran
+        [[ $output == ran ]] || refused "did not open within 2 seconds"
+        ((SECONDS - start < 15)) || fail "step $round took $((SECONDS - start)) seconds"
+        ! gone "$stopper" || break
+    done
+    scancel -Q -n bats
+    poll 60 gone "$stopper"
+    echo "# stopped $(<"$BATS_TEST_TMPDIR/stopped") in $round steps" >&3
+    nothing_left
+    swept
 }

@@ -44,7 +44,7 @@ int main(int argc, char **argv)
     if (argc != 4 || chdir(argv[1]) < 0 || stat("source", &want) < 0)
         return 2;
     uid_t uid = (uid_t)atoi(argv[2]);
-    struct stage_user user = {uid, uid, NULL, 0};
+    struct child_user user = {uid, uid, NULL, 0};
     snprintf(path, sizeof(path), "%s/source", argv[1]);
     pid_t pid = fork();
     if (pid == 0)
