@@ -260,9 +260,11 @@ int container_create(const struct step *step, const struct place *place,
                        .supply = {.listener = -1},
                        .prime = -1};
     const struct rules *rules = &m.ruling.rules;
+    const struct child_user user = {step->uid, step->gid, step->gids,
+                                    step->ngids};
     int control = -1, rc = -1;
 
-    *out = (struct container){.control = -1};
+    *out = (struct container){.control = -1, .inside = INSIDE_NONE};
     m.request = &m.outfit.plan.request;
     if (ruling_make(step, journal, &m.ruling, err) < 0 ||
         find_image(&m, err) < 0 ||
@@ -274,8 +276,11 @@ int container_create(const struct step *step, const struct place *place,
          gpus_inherit(m.seen.pid, m.image.env, m.image.nenv, &out->overlay,
                       err) < 0) ||
         inside_prepare(m.seen.pid, m.request, &m.supply.attach,
-                       &m.ruling.identity, store->dir, err) < 0 ||
+                       &m.ruling.identity, store->dir, &out->inside,
+                       err) < 0 ||
         verify(&m, err) < 0 ||
+        inside_lay(m.seen.pid, &m.supply.attach, &user, rules->probe_seconds,
+                   err) < 0 ||
         note_cgroups(&m, err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
@@ -308,6 +313,7 @@ void container_close(struct container *container)
     if (container->control >= 0)
         close(container->control);
     container->control = -1;
+    inside_clear(&container->inside);
     strv_clear(&container->overlay);
     gpus_clear(&container->gpus);
 }

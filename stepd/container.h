@@ -11,6 +11,7 @@
 #include "core/step.h"
 #include "core/strv.h"
 #include "stepd/gpus.h"
+#include "stepd/inside.h"
 #include "stepd/journal.h"
 #include "stepd/place.h"
 #include "stepd/store.h"
@@ -18,6 +19,7 @@
 struct container {
     pid_t pid;           // of berth-init
     int control;         // link to it: closing it ends the container
+    struct inside inside;
     struct strv overlay; // of the tasks' environment (handover/wire.h)
     uint64_t pids_limit; // stepd/place.h
     char warning[1024];  // for the user, or empty

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -18,18 +17,24 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/limits.h"
 #include "core/mounts.h"
+#include "stepd/stage.h"
+
+// How long a child may take that waits for no file server of a user's.
+enum { CHILD_MS = 10000 };
+
+// What Slurm's plugins, and others, give a job of its own.
+static const char *const private_dirs[INSIDE_DIRS] = {"/dev/shm", "/tmp",
+                                                      "/var/tmp"};
 
 static int write_all(int fd, const char *data, size_t len)
 {
@@ -105,24 +110,6 @@ static int seal_root(void)
                         sizeof(attr));
 }
 
-// In a directory that only REQUEST's user may search (NFS with root_squash),
-// root looks as he does.
-static int open_place(const char *path, const struct request *request)
-{
-    int fd = open_inside(path);
-
-    if (fd >= 0 || errno != EACCES)
-        return fd;
-    setgroups(request->ngids, request->gids);
-    setfsgid(request->gid);
-    setfsuid(request->uid);
-    fd = open_inside(path);
-    setfsuid(0);
-    setfsgid(0);
-    setgroups(0, NULL);
-    return fd;
-}
-
 // A symbolic link of the image's, or in a directory that is mounted, can lead
 // a mount elsewhere than it was asked for: that must be allowed as well. PLACE
 // is what TARGET led to, and SELF the directory of this process's descriptors.
@@ -148,39 +135,32 @@ static int judge_place(int self, int place, const char *target,
                    quote[0], quote[1]);
 }
 
-static int judge_tmpfs(int self, const char *target, struct berth_err *err)
+static int judge_target(int self, const char *target, struct berth_err *err)
 {
     int place = open_inside(target);
 
     if (place < 0)
-        return err_set(err, BERTH_ESYS, "there is no %s", target);
+        return err_set(err, BERTH_ESYS,
+                       "there is no %s in the container: tell your "
+                       "administrator",
+                       target);
     int rc = judge_place(self, place, target, err);
     close(place);
     return rc;
 }
 
-static int lay_over(const struct attach_entry *entry, int self,
-                    const struct request *request, struct berth_err *err)
+// What an engine has mounted elsewhere may be over what is to be sealed.
+static int judge_targets(int self, const struct request *request,
+                         const struct attach *mounts, struct berth_err *err)
 {
-    int place = open_place(entry->target, request);
+    int rc = 0;
 
-    if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
-        return -1;
-    if (place >= 0 && syscall(SYS_move_mount, entry->tree, "", place, "",
-                              MOVE_MOUNT_F_EMPTY_PATH |
-                                  MOVE_MOUNT_T_EMPTY_PATH) == 0) {
-        close(place);
-        return 0;
-    }
-    return err_set(err, BERTH_EINVAL,
-                   "nothing can be mounted at %s in the container, because %s "
-                   "no such %s: %s",
-                   entry->target,
-                   entry->nested ? "the directory that is mounted above it has"
-                                 : "there is",
-                   entry->is_dir ? "directory" : "file",
-                   entry->nested ? "make it there first"
-                                 : "tell your administrator");
+    for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
+        rc = judge_target(self, request->tmpfs[i].target, err);
+    for (size_t i = 0; rc == 0 && i < mounts->n; i++)
+        if (!mounts->v[i].nested)
+            rc = judge_target(self, mounts->v[i].target, err);
+    return rc;
 }
 
 // In the child. Nothing of libc that could load or look up anything is called
@@ -191,15 +171,9 @@ static int prepare(int ns, const struct request *request,
 {
     int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    err_set(err, BERTH_ESYS, "the container cannot be prepared from within");
-    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0 ||
+        judge_targets(self, request, mounts, err) < 0)
         return -1;
-    for (size_t i = 0; i < request->ntmpfs; i++)
-        if (judge_tmpfs(self, request->tmpfs[i].target, err) < 0)
-            return -1;
-    for (size_t i = 0; i < mounts->n; i++)
-        if (lay_over(&mounts->v[i], self, request, err) < 0)
-            return -1;
     for (size_t i = 0; i < request->nmounts; i++)
         if (!attach_covers(mounts, request->mounts[i].target) &&
             seal_mount(&request->mounts[i]) < 0)
@@ -212,23 +186,73 @@ static int prepare(int ns, const struct request *request,
                : 0;
 }
 
-int inside_prepare(pid_t pid, const struct request *request,
-                   const struct attach *mounts,
-                   const struct identity *identity, int dir,
-                   struct berth_err *err)
+// What is shared with a child, which fills it.
+static struct berth_err *share_err(struct berth_err *err)
 {
-    int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, status = -1, rc = -1;
-    char path[64];
-    // Which the child fills.
     struct berth_err *why = mmap(NULL, sizeof(*why), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (why == MAP_FAILED)
-        return err_set(err, BERTH_ENOMEM, "memory is out");
-    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-    int ns = open(path, O_RDONLY | O_CLOEXEC);
+    if (why == MAP_FAILED) {
+        err_set(err, BERTH_ENOMEM, "memory is out");
+        return NULL;
+    }
+    err_set(why, BERTH_ESYS, "the container cannot be prepared from within");
+    return why;
+}
+
+// Waits for CHILD. 0, or -1 with ERR set to WHY.
+static int finish(pid_t child, int ms, const struct berth_err *why,
+                  struct berth_err *err)
+{
+    return child >= 0 && child_wait(child, ms)
+               ? 0
+               : err_set(err, why->code, "%s", why->text);
+}
+
+static int open_proc(pid_t pid, const char *what, int flags)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static int hold(pid_t pid, struct inside *out, struct berth_err *err)
+{
+    int flags = O_PATH | O_DIRECTORY;
+    struct statfs fs;
+
+    *out = INSIDE_NONE;
+    int root = open_proc(pid, "root", flags);
+    if (root >= 0) {
+        out->dev = inside_open(root, "/dev", flags);
+        for (int i = 0; i < INSIDE_DIRS; i++)
+            out->dirs[i] = inside_open(root, private_dirs[i], flags);
+        close(root);
+    }
+    return out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
+                   fs.f_type == TMPFS_MAGIC
+               ? 0
+               : err_set(err, BERTH_ESYS, "the container has no /dev");
+}
+
+int inside_prepare(pid_t pid, const struct request *request,
+                   const struct attach *mounts,
+                   const struct identity *identity, int dir,
+                   struct inside *out, struct berth_err *err)
+{
+    int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
+    pid_t parent = getpid();
+
+    if (hold(pid, out, err) < 0)
+        return -1;
+    struct berth_err *why = share_err(err);
+    if (!why)
+        return -1;
+    int ns = open_proc(pid, "ns/mnt", O_RDONLY);
     int passwd = openat(dir, "passwd", flags);
     int group = openat(dir, "group", flags);
+    int keep[] = {ns, passwd, group};
     if (ns < 0 || passwd < 0 || group < 0 ||
         write_all(passwd, identity->passwd, strlen(identity->passwd)) < 0 ||
         write_all(group, identity->group, strlen(identity->group)) < 0) {
@@ -237,11 +261,9 @@ int inside_prepare(pid_t pid, const struct request *request,
     }
     pid_t child = fork();
     if (child == 0)
-        _exit(prepare(ns, request, mounts, passwd, group, why) < 0);
-    if (child >= 0 && waitpid(child, &status, 0) == child && status == 0)
-        rc = 0;
-    else
-        err_set(err, why->code ? why->code : BERTH_ESYS, "%s", why->text);
+        _exit(child_begin(parent, keep, 3) < 0 ||
+              prepare(ns, request, mounts, passwd, group, why) < 0);
+    rc = finish(child, CHILD_MS, why, err);
 out:
     munmap(why, sizeof(*why));
     if (ns >= 0)
@@ -253,24 +275,106 @@ out:
     return rc;
 }
 
-// ---- what a task has of its own -----------------------------------------
+// ---- the mounts of the user's --------------------------------------------
 
-// What Slurm's plugins, and others, give a job of its own.
-static const char *const private_dirs[] = {"/dev/shm", "/tmp", "/var/tmp"};
-
-enum { PRIVATE_DIRS = sizeof(private_dirs) / sizeof(*private_dirs) };
-
-static int open_proc(pid_t pid, const char *what, int flags)
+static int open_as_user(const char *path, bool itself)
 {
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-    return open(path, flags | O_CLOEXEC);
+    (void)itself;
+    return open_inside(path);
 }
+
+// A place in a directory of the user's is looked up as he. A directory of the
+// image may be closed to him: in that case EARLY counts, where root found it
+// while only the engine's mounts were there.
+static int lay_over(const struct attach_entry *entry, int self,
+                    const struct stage_opener *opener, unsigned seconds,
+                    int early, struct berth_err *err)
+{
+    struct stage_source source = {.path = entry->target};
+
+    if (stage_opener_ask(opener, seconds, &source, err) < 0)
+        return -1;
+    int place = source.error == EACCES ? early : source.fd;
+    if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
+        return -1;
+    if (place >= 0 && syscall(SYS_move_mount, entry->tree, "", place, "",
+                              MOVE_MOUNT_F_EMPTY_PATH |
+                                  MOVE_MOUNT_T_EMPTY_PATH) == 0)
+        return 0;
+    return err_set(err, BERTH_EINVAL,
+                   "nothing can be mounted at %s in the container, because %s "
+                   "no such %s: %s",
+                   entry->target,
+                   entry->nested ? "the directory that is mounted above it has"
+                                 : "there is",
+                   entry->is_dir ? "directory" : "file",
+                   entry->nested ? "make it there first"
+                                 : "tell your administrator");
+}
+
+// The child, of which the same holds as of prepare.
+static int lay(int ns, const struct attach *mounts,
+               const struct child_user *user, unsigned seconds,
+               struct berth_err *err)
+{
+    int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int early[BERTH_MOUNTS_MAX];
+    struct stage_opener opener;
+
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
+        return -1;
+    for (size_t i = 0; i < mounts->n; i++)
+        early[i] = mounts->v[i].nested ? -1 : open_inside(mounts->v[i].target);
+    int rc = stage_opener_start(user, open_as_user, &opener, err);
+    for (size_t i = 0; rc == 0 && i < mounts->n; i++)
+        rc = lay_over(&mounts->v[i], self, &opener, seconds, early[i], err);
+    stage_opener_end(&opener);
+    return rc;
+}
+
+int inside_lay(pid_t pid, const struct attach *mounts,
+               const struct child_user *user, unsigned seconds,
+               struct berth_err *err)
+{
+    int keep[BERTH_MOUNTS_MAX + 1], rc = -1;
+    pid_t parent = getpid();
+
+    if (mounts->n == 0)
+        return 0;
+    struct berth_err *why = share_err(err);
+    if (!why)
+        return -1;
+    int ns = keep[mounts->n] = open_proc(pid, "ns/mnt", O_RDONLY);
+    for (size_t i = 0; i < mounts->n; i++)
+        keep[i] = mounts->v[i].tree;
+    pid_t child = ns < 0 ? -1 : fork();
+    if (child == 0)
+        _exit(child_begin(parent, keep, mounts->n + 1) < 0 ||
+              lay(ns, mounts, user, seconds, why) < 0);
+    rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
+    munmap(why, sizeof(*why));
+    if (ns >= 0)
+        close(ns);
+    return rc;
+}
+
+// ---- what a task has of its own -----------------------------------------
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+// Says whether TASK's descriptor 0 may be the terminal of a pty, by what the
+// kernel calls it: no file system is asked.
+static bool may_have_terminal(pid_t task)
+{
+    char path[64], name[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)task);
+    ssize_t n = readlink(path, name, sizeof(name) - 1);
+    name[n > 0 ? n : 0] = 0;
+    return strstr(name, "/pts/");
 }
 
 // The terminal of a pty that is UID's: a descriptor of it that can't be read
@@ -334,47 +438,40 @@ static int clone_mount(int from, const char *path, uint64_t flags)
     return tree;
 }
 
-// /dev is a file system of the engine's own making, in memory, in which
-// users can make nothing.
-static int attach_console(int tree)
+static int attach_console(int tree, int dev)
 {
-    struct statfs fs;
-    int dev = open_inside("/dev");
-
-    return dev < 0 || fstatfs(dev, &fs) < 0 || fs.f_type != TMPFS_MAGIC ||
-                   (mknodat(dev, "console", S_IFREG | 0600, 0) < 0 &&
-                    errno != EEXIST)
+    return mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST
                ? -1
                : (int)syscall(SYS_move_mount, tree, "", dev, "console",
                               MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int attach_dir(int tree, const char *path)
+static int attach_dir(int tree, int dir)
 {
-    int dir = open_inside(path);
-
-    return dir < 0 ? -1
-                   : (int)syscall(SYS_move_mount, tree, "", dir, "",
-                                  MOVE_MOUNT_F_EMPTY_PATH |
-                                      MOVE_MOUNT_T_EMPTY_PATH);
+    return (int)syscall(SYS_move_mount, tree, "", dir, "",
+                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 // The child, of which the same holds as of prepare. THEIRS is the task's
 // mount namespace, or -1.
-static _Noreturn void attach(int terminal, int theirs, int container)
+static _Noreturn void attach(const struct peer *task, int theirs,
+                             int container, const struct inside *inside)
 {
-    int console = -1, trees[PRIVATE_DIRS];
-    struct stat own[PRIVATE_DIRS], st;
-    bool have[PRIVATE_DIRS];
+    int terminal = may_have_terminal(task->pid)
+                       ? open_terminal(task->pid, task->uid)
+                       : -1;
+    int console = -1, trees[INSIDE_DIRS];
+    struct stat own[INSIDE_DIRS], st;
+    bool have[INSIDE_DIRS];
 
     if (terminal >= 0 &&
         (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC)) < 0)
         _exit(1);
-    for (int i = 0; i < PRIVATE_DIRS; i++)
+    for (int i = 0; i < INSIDE_DIRS; i++)
         have[i] = lstat(private_dirs[i], &own[i]) == 0;
     if (theirs >= 0 && setns(theirs, CLONE_NEWNS) < 0)
         _exit(1);
-    for (int i = 0; i < PRIVATE_DIRS; i++) {
+    for (int i = 0; i < INSIDE_DIRS; i++) {
         trees[i] = -1;
         if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
             !(have[i] && same_file(&st, &own[i])) &&
@@ -383,39 +480,53 @@ static _Noreturn void attach(int terminal, int theirs, int container)
             _exit(1);
     }
     if (setns(container, CLONE_NEWNS) < 0 ||
-        (console >= 0 && attach_console(console) < 0))
+        (console >= 0 && attach_console(console, inside->dev) < 0))
         _exit(1);
-    for (int i = 0; i < PRIVATE_DIRS; i++)
-        if (trees[i] >= 0 && attach_dir(trees[i], private_dirs[i]) < 0)
+    for (int i = 0; i < INSIDE_DIRS; i++)
+        if (trees[i] >= 0 && attach_dir(trees[i], inside->dirs[i]) < 0)
             _exit(1);
     _exit(0);
 }
 
-int inside_attach(pid_t pid, const struct peer *task, bool *done,
-                  struct berth_err *err)
+int inside_attach(pid_t pid, const struct inside *inside,
+                  const struct peer *task, bool *done, struct berth_err *err)
 {
-    int terminal = open_terminal(task->pid, task->uid);
+    bool terminal = may_have_terminal(task->pid);
     int theirs = *done ? -1 : open_namespace(task->pid);
-    int container = -1, status = 0, rc = 0;
+    int container = -1, rc = 0;
+    pid_t parent = getpid();
 
     if (!peer_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
-    } else if (terminal >= 0 || theirs >= 0) {
+    } else if (terminal || theirs >= 0) {
         container = open_proc(pid, "ns/mnt", O_RDONLY);
+        int keep[] = {theirs, container, inside->dev, inside->dirs[0],
+                      inside->dirs[1], inside->dirs[2]};
         pid_t child = container < 0 ? -1 : fork();
-        if (child == 0)
-            attach(terminal, theirs, container);
-        if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        if (child == 0) {
+            if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
+                _exit(1);
+            attach(task, theirs, container, inside);
+        }
+        if (child < 0 || !child_wait(child, CHILD_MS))
             rc = err_set(err, BERTH_ESYS,
                          "the container cannot be given the task's terminal "
                          "or the job's own /tmp");
     }
     *done = rc == 0;
-    if (terminal >= 0)
-        close(terminal);
     if (theirs >= 0)
         close(theirs);
     if (container >= 0)
         close(container);
     return rc;
+}
+
+void inside_clear(struct inside *inside)
+{
+    if (inside->dev >= 0)
+        close(inside->dev);
+    for (int i = 0; i < INSIDE_DIRS; i++)
+        if (inside->dirs[i] >= 0)
+            close(inside->dirs[i]);
+    *inside = INSIDE_NONE;
 }

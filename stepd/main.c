@@ -294,7 +294,8 @@ static void hand_over(struct stepd *d, const struct peer *task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = inside_attach(d->container.pid, task, &d->attached, &err) < 0
+    int link = inside_attach(d->container.pid, &d->container.inside, task,
+                             &d->attached, &err) < 0
                    ? -1
                    : fork_inside(d, task->pid, &err);
     // If the task has died, its pid may be another process's by now, and
@@ -383,7 +384,10 @@ static void open_journal(struct stepd *d)
 
 int main(void)
 {
-    static struct stepd d = {.listener = -1, .overlay = -1};
+    static struct stepd d = {.listener = -1,
+                             .container = {.control = -1,
+                                           .inside = INSIDE_NONE},
+                             .overlay = -1};
     static char buf[BERTH_FACT_MAX + 2];
     struct berth_err err = {0};
 

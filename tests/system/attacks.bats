@@ -399,10 +399,72 @@ policy_behind() {
 
 # --- file systems, directories and records of a user's ------------------------
 
+# fuse MODE: the user's file system at ~/fuse (fuse.c). Sets FUSE and ASKED, the
+# questions that others than the user have asked it.
+fuse() {
+    [[ -c /dev/fuse ]] || skip_without "/dev/fuse"
+    cc -O1 -o "$BATS_TEST_TMPDIR/fuse" "$BATS_TEST_DIRNAME/fuse.c"
+    install -d -o berth1 "$HOME1/fuse"
+    ASKED=$BATS_TEST_TMPDIR/asked
+    "$BATS_TEST_TMPDIR/fuse" "$HOME1/fuse" "$(id -u berth1)" "$1" \
+        </dev/null >"$ASKED" 2>&1 3>&- 4>&- &
+    FUSE=$!
+    poll 5 grep -q " $HOME1/fuse " /proc/self/mounts
+    conf <<<'mounts_allowed = {"%h/**:rw"}
+probe_seconds = 3'
+}
+
 # The sweep by hand finds nothing, and says nothing.
 swept() {
     run "$PREFIX/sbin/berth-epilog" --sweep
     ((status == 0)) && [[ -z $output ]]
+}
+
+@test "root asks a user's file system nothing, in which a mount has its place (threat 75)" {
+    local start=$SECONDS
+    fuse user
+    run --separate-stderr as_user timeout 40 srun --chdir="$HOME1/fuse" --container=debian \
+        --container-mounts="$HOME1/fuse/sub" sh -c 'grep -q " $PWD/sub " /proc/self/mountinfo && echo laid'
+    equal "$(<"$ASKED")" ""
+    equal "$output" laid
+    nothing_left
+    ((SECONDS - start < 20))
+    swept
+    # Nor one at /tmp, where a task gets the job's own and its terminal.
+    run timeout 40 script -qec "'$QUICKSTART' run --user=berth1 -- srun --pty --container=debian \
+        --container-mounts=$HOME1/fuse:/tmp sh -c 'test -c /dev/console && ls /tmp/hello'" /dev/null
+    equal "$(<"$ASKED")" ""
+    contains "$output" /tmp/hello
+    # Nor for what a task has as its standard input, which could be a terminal.
+    printf '#!/bin/sh\ncat\n' >"$HOME1/batch.sh"
+    run_batch --chdir="$HOME1" --container=debian --input="$HOME1/fuse/hello" --output=batch.out "$HOME1/batch.sh"
+    equal "$(<"$ASKED")" ""
+    equal "$(<"$HOME1/batch.out")" "hello from FUSE"
+    kill "$FUSE"
+    umount -l "$HOME1/fuse"
+    nothing_left
+}
+
+@test "a file server that goes while a container comes up costs a step, and no more (threat 75)" {
+    local start=$SECONDS hung
+    fuse once
+    run --separate-stderr as_user timeout 40 srun --chdir="$HOME1/fuse" --container=debian \
+        --container-mounts="$HOME1/fuse/sub" echo ran
+    refused "$HOME1/fuse/sub did not open within 3 seconds"
+    # What asked it as the user waits for it in the kernel, and holds nothing.
+    left() { traces | grep -v '^process [0-9]* berth-stepd$' || true; }
+    clean() { [[ -z $(left) ]] && no_records && all_idle; }
+    poll "$SOON" clean || fail "left: $(left)"
+    ((SECONDS - start < 25))
+    swept
+    hung=$(pids berth-stepd)
+    [[ -n $hung ]]
+    equal "$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "/proc/$hung/status")" "$(id -u berth1)"
+    equal "$(find "/proc/$hung/fd" -type l -printf '%f %l\n' | grep -v -e '^0 socket:' -e " $HOME1/fuse\$")" ""
+    equal "$(in_container echo ran)" ran
+    kill "$FUSE"
+    umount -l "$HOME1/fuse"
+    nothing_left
 }
 
 @test "who stops each berth-stepd that he may leaves none, and waits for his own steps only (threat 78)" {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// fuse DIR UID [hang]: mounts at DIR a file system of user UID's, with one
-// file, "hello", that nobody else may look into, root included. With "hang"
-// it answers no question about a file, as a file server that is gone. Ends
-// when it is unmounted. As root.
+// fuse DIR UID [MODE]: mounts at DIR a file system of user UID's, with a file,
+// "hello", and a directory, "sub", that nobody else may look into, root
+// included. MODE "hang": it answers no question about a file, as a file server
+// that is gone. "user": others may look into it, but get no answer, and each
+// of their questions, but for those of a close, is a line of output. "once":
+// others may look into it, and it answers the first question for "sub", and no
+// other one for that. Ends when it is unmounted. As root.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +22,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { TOP = 1, HELLO = 2 };
+enum { TOP = 1, HELLO = 2, SUB = 3 };
 
 static const char text[] = "hello from FUSE\n";
 static int dev;
 static uint32_t uid;
+static const char *mode = "";
 
 static void reply(uint64_t unique, int error, const void *data, size_t len)
 {
@@ -67,6 +71,7 @@ static void answer(const struct fuse_in_header *in, const void *arg)
         .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096};
     struct fuse_attr_out attr = {.attr = attr_of(in->nodeid)};
     struct fuse_entry_out entry = {.nodeid = HELLO, .attr = attr_of(HELLO)};
+    struct fuse_entry_out sub = {.nodeid = SUB, .attr = attr_of(SUB)};
     struct fuse_open_out opened = {0};
     struct fuse_statfs_out statfs = {0};
     const struct fuse_read_in *range = arg;
@@ -81,6 +86,8 @@ static void answer(const struct fuse_in_header *in, const void *arg)
     case FUSE_LOOKUP:
         if (strcmp(arg, "hello") == 0)
             reply(in->unique, 0, &entry, sizeof(entry));
+        else if (strcmp(arg, "sub") == 0)
+            reply(in->unique, 0, &sub, sizeof(sub));
         else
             reply(in->unique, ENOENT, NULL, 0);
         break;
@@ -116,6 +123,32 @@ static void answer(const struct fuse_in_header *in, const void *arg)
     }
 }
 
+// Says whether the question IN is to be answered in this mode.
+static bool answers(const struct fuse_in_header *in, const char *arg)
+{
+    static bool asked;
+
+    if (in->opcode == FUSE_INIT)
+        return true;
+    if (strcmp(mode, "user") == 0 && in->uid != uid &&
+        in->opcode != FUSE_FORGET && in->opcode != FUSE_BATCH_FORGET &&
+        in->opcode != FUSE_INTERRUPT &&
+        // Slurm opens a task's files as the user, and closes them as root.
+        in->opcode != FUSE_FLUSH && in->opcode != FUSE_RELEASE) {
+        printf("user %u, process %u: question %u\n", in->uid, in->pid,
+               in->opcode);
+        fflush(stdout);
+        return false;
+    }
+    if (strcmp(mode, "once") == 0 && in->opcode == FUSE_LOOKUP &&
+        strcmp(arg, "sub") == 0) {
+        bool first = !asked;
+        asked = true;
+        return first;
+    }
+    return strcmp(mode, "hang") != 0;
+}
+
 int main(int argc, char **argv)
 {
     static char buf[1 << 20];
@@ -126,10 +159,11 @@ int main(int argc, char **argv)
         perror("fuse: /dev/fuse");
         return 1;
     }
-    bool hang = argc > 3;
+    mode = argc > 3 ? argv[3] : "";
     uid = (uint32_t)strtoul(argv[2], NULL, 10);
     snprintf(options, sizeof(options),
-             "fd=%d,rootmode=40700,user_id=%u,group_id=%u", dev, uid, uid);
+             "fd=%d,rootmode=40700,user_id=%u,group_id=%u%s", dev, uid, uid,
+             mode[0] && strcmp(mode, "hang") != 0 ? ",allow_other" : "");
     if (mount("berth-test", argv[1], "fuse", MS_NOSUID | MS_NODEV, options)) {
         perror("fuse: mount");
         return 1;
@@ -141,7 +175,7 @@ int main(int argc, char **argv)
             continue;
         if (n < (ssize_t)sizeof(*in))
             return 0; // unmounted
-        if (!hang || in->opcode == FUSE_INIT)
+        if (answers(in, (const char *)(in + 1)))
             answer(in, in + 1);
     }
 }
