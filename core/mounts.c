@@ -91,6 +91,16 @@ bool mount_target_is_free(const char *target)
     return mount_target_ok(target);
 }
 
+bool mount_target_is_in_shm(const char *target)
+{
+    static const char shm[] = "/dev/shm/";
+    const char *name = target + sizeof(shm) - 1;
+
+    return !strncmp(target, shm, sizeof(shm) - 1) && !strchr(name, '/') &&
+           is_normal(target) && name[0] && strlen(target) < BERTH_PATH_MAX &&
+           is_text(target);
+}
+
 bool mount_source_matches(const char *pattern, const char *path)
 {
     size_t n = strlen(pattern), len = strlen(path);

@@ -81,6 +81,11 @@ bool mount_target_ok(const char *target);
 // in which berth makes mounts of its own.
 bool mount_target_is_free(const char *target);
 
+// Says whether it is directly in /dev/shm, which is a file system of its own
+// in a container as on the node: Slurm may make something for a job there, and
+// nobody else has a mount in /dev.
+bool mount_target_is_in_shm(const char *target);
+
 // Says whether PATH is DIR or below it; both are normalised.
 bool path_is_within(const char *path, const char *dir);
 

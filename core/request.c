@@ -62,7 +62,9 @@ static int check_targets(const struct request *r, struct berth_err *err)
         for (size_t k = 0; k < i; k++)
             twice |= strcmp(target, target_of(r, k)) == 0;
         if (twice || !(request_target_ok(target) ||
-                       (i < r->nmounts && is_own_target(target))))
+                       (i < r->nmounts &&
+                        (is_own_target(target) ||
+                         mount_target_is_in_shm(target)))))
             return err_set(err,
                            BERTH_EINVAL,
                            "nothing can be mounted at %s in a container%s",

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/mounts.h"
 #include "stepd/stage.h"
 #include "stepd/within.h"
 
@@ -42,7 +43,7 @@ static bool is_home(const struct staging *s, const struct decision_mount *m)
 }
 
 // Of a source: root named it; it can be written to; it need not be there; it
-// is no symbolic link.
+// is Slurm's, and no symbolic link.
 enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4, ITSELF = 8 };
 
 static int add(struct staging *s, const struct decision_mount *mount,
@@ -57,6 +58,7 @@ static int add(struct staging *s, const struct decision_mount *mount,
         .path = mount->source,
         .trusted = flags & TRUSTED,
         .itself = flags & ITSELF,
+        .spare = flags & ITSELF && mount_target_is_in_shm(mount->source) ? "/dev" : NULL,
         .fd = -1};
     return 0;
 }
@@ -86,9 +88,9 @@ static int gather(struct staging *s, struct berth_err *err)
         const char *path;
         unsigned flags;
     } slurm[] = {
-        {step->script, TRUSTED},
-        {step->pmix, TRUSTED | WRITABLE},
-        {step->pmixtmp, WRITABLE | OPTIONAL},
+        {step->script, TRUSTED | ITSELF},
+        {step->pmix, TRUSTED | WRITABLE | ITSELF},
+        {step->pmixtmp, WRITABLE | OPTIONAL | ITSELF},
         {host ? step->xauth : NULL, OPTIONAL | ITSELF},
     };
 
@@ -109,37 +111,57 @@ static int gather(struct staging *s, struct berth_err *err)
     return 0;
 }
 
-// PMIx's clients map files that its server, in slurmstepd, has made for them
-// below SlurmdSpoolDir; nothing else of that is the tasks'. What opens a
-// display is a file.
-static int check_slurms(const struct staging *s, struct berth_err *err)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        const struct stage_source *source = &s->sources[i];
-        if (s->step->pmix && source->path == s->step->pmix &&
-            stage_judge_made(source->fd, s->step->pmix, s->user.uid, err) < 0)
-            return -1;
-        if (source->itself && source->fd >= 0 && source->type != S_IFREG)
-            return err_set(err, BERTH_EDENIED,
-                           "%s opens no X11 display: unset XAUTHORITY",
-                           source->path);
-    }
-    return 0;
-}
-
 // Says in whose place ERR stands.
 static int explain(const struct staging *s, const struct decision_mount *m,
                    struct berth_err *err)
 {
     char why[sizeof(err->text)];
 
-    if (!m || !is_workdir(s, m))
-        return -1;
     memcpy(why, err->text, sizeof(why));
-    return err_set(err, err->code,
-                   "the working directory cannot be had in a container: %s; "
-                   "start from another directory, or name one with --chdir",
-                   why);
+    if (m && m->source == s->step->pmixtmp)
+        return err_set(err, err->code,
+                       "PMIx's directory cannot be had in a container: %s; "
+                       "have SLURM_PMIX_TMPDIR name another place",
+                       why);
+    if (m && m->source == s->step->xauth)
+        return err_set(err, err->code,
+                       "the X11 display cannot be had in a container: %s; "
+                       "unset XAUTHORITY",
+                       why);
+    if (m && is_workdir(s, m))
+        return err_set(err, err->code,
+                       "the working directory cannot be had in a container: "
+                       "%s; start from another directory, or name one with "
+                       "--chdir",
+                       why);
+    return -1;
+}
+
+// PMIx's clients map files that its server, in slurmstepd, has made for them
+// below SlurmdSpoolDir; nothing else of that is the tasks'. Where they have
+// their own files, and what opens a display, are names of the user's.
+static int check_slurms(const struct staging *s, struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        if (!source->itself || source->fd < 0)
+            continue;
+        if (source->path == s->step->pmix &&
+            stage_judge_made(source->fd, source->path, s->user.uid, err) < 0)
+            return -1;
+        bool wrong = (source->path == s->step->pmixtmp &&
+                      (source->type != S_IFDIR ||
+                       source->owner != s->user.uid)) ||
+                     (source->path == s->step->xauth &&
+                      source->type != S_IFREG);
+        if (wrong) {
+            err_set(err, BERTH_EDENIED, "%s is not what Slurm has made",
+                    source->path);
+            return explain(s, m, err);
+        }
+    }
+    return 0;
 }
 
 // Those that could not be opened.
@@ -161,17 +183,27 @@ static int check_opened(struct staging *s, struct attach *out,
     return 0;
 }
 
-// What a source led to must be what the rule allows, as well as its name.
+// What a source led to must be what the rule allows, as well as its name. Of
+// Slurm's own there are no rules: they lead nowhere.
 static int check_real(const struct staging *s, struct berth_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct decision_mount *m = s->mounts[i];
         const char *real = s->sources[i].real;
         char quote[2][ERR_QUOTE_MAX];
-        if (!real || decide_source_ok(m, real))
+        bool slurms = s->sources[i].itself;
+        if (!real || (slurms ? strcmp(real, m->source) == 0
+                             : decide_source_ok(m, real)))
             continue;
         err_quote(m->source, quote[0], sizeof(quote[0]));
         err_quote(real, quote[1], sizeof(quote[1]));
+        if (slurms) {
+            err_set(err, BERTH_EDENIED,
+                    "%s leads to %s, and no symbolic link can be on the way "
+                    "there",
+                    quote[0], quote[1]);
+            return explain(s, m, err);
+        }
         return err_set(err, BERTH_EDENIED,
                        "%s leads to %s, which mounts_allowed of %s does not "
                        "let you mount: name a directory that it does, or ask "
@@ -265,12 +297,12 @@ int attach_stage(const struct decision *decision,
         stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
                    err) < 0)
         goto out;
-    if (check_opened(s, out, err) == 0) {
+    if (check_opened(s, out, err) == 0 && check_slurms(s, err) == 0) {
         size_t i = s->n;
         if (stage_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
-        else if (check_real(s, err) == 0 && check_slurms(s, err) == 0 &&
-                 copy(s, out, err) == 0 && make_places(out, dir, err) == 0)
+        else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
+                 make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }
     stage_close(s->sources, s->n);

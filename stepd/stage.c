@@ -324,7 +324,8 @@ static int judge(struct stage_source *source, const char *const *never,
                        "no longer there",
                        source->path);
     for (size_t i = 0; never[i]; i++)
-        if (nevers[i].path[0] && meets(&what, &nevers[i]))
+        if (nevers[i].path[0] && meets(&what, &nevers[i]) &&
+            !(source->spare && strcmp(never[i], source->spare) == 0))
             return err_set(err,
                            BERTH_EDENIED,
                            "%s cannot be mounted into a container, because "

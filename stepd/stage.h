@@ -19,6 +19,7 @@ struct stage_source {
     const char *path;  // absolute
     bool trusted;      // root named it: not judged
     bool itself;       // a symbolic link is what it is, and leads nowhere
+    const char *spare; // one of the NEVER paths in which it may be, or NULL
     int fd;            // out: open on it (O_PATH), or -1
     int error;         // out: errno where it is not
     mode_t type;       // out: S_IFDIR, S_IFREG, ...

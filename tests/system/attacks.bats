@@ -489,3 +489,24 @@ probe_seconds = 2'
     nothing_left
     swept
 }
+
+@test "PMIx's directory is itself, or it is not mounted, whatever it is exchanged for (threat 76)" {
+    local base=$HOME1/pmix-base other=$HOME1/pmix-other swapper round
+    conf <<<'home = never'
+    for round in {1..4}; do
+        rm -rf "$base" "$other"
+        install -d -o berth1 "$base" "$other"
+        echo secret >"$other/file"
+        as_user timeout 20 bash -c 'until compgen -G "$0/spmix_appdir_*" >/dev/null; do :; done
+            dir=$(echo "$0"/spmix_appdir_*); mv "$dir" "$0/away"; ln -s "$1" "$dir"' "$base" "$other" \
+            </dev/null >/dev/null 2>&1 3>&- 4>&- &
+        swapper=$!
+        run --separate-stderr as_user env SLURM_PMIX_TMPDIR="$base" timeout 40 srun -Q -w n1 --chdir=/ --mpi=pmix \
+            --container=debian sh -c 'for d in "$0"/*; do cat "$d/file"; echo >"$d/new"; done 2>/dev/null; echo ran' "$base"
+        [[ ! -e $other/new ]] || fail "written to"
+        lacks "$output" secret
+        [[ $output == ran ]] || refused "$base/spmix_appdir_"
+        poll 25 gone "$swapper"
+    done
+    nothing_left
+}

@@ -221,6 +221,19 @@ spmix_appdir_$(id -u berth1)_JOB.0"
     poll "$SOON" eval '! compgen -G "/etc/spmix_appdir_*"'
 }
 
+@test "PMIx's clients have their files in /dev/shm where Slurm says so, and nothing else of the node's there" {
+    local out
+    touch /dev/shm/berth-test-file
+    out=$(as_user env SLURM_PMIX_TMPDIR=/dev/shm srun -Q -n2 --mpi=pmix --container=berth/mpi \
+        sh -c 'grep -q " /dev/shm/spmix_appdir_[^ ]* " /proc/self/mountinfo && ls /dev/shm >&2 && exec ./mpi.openmpi check' 2>"$BATS_TEST_TMPDIR/ls")
+    rm /dev/shm/berth-test-file
+    contains "$out" "rank 1 of 2 on n1: sum 3, shared 0, tcp, reads 0,"
+    lacks "$(<"$BATS_TEST_TMPDIR/ls")" berth-test-file
+    contains "$(<"$BATS_TEST_TMPDIR/ls")" "spmix_appdir_$(id -u berth1)_"
+    nothing_left
+    poll "$SOON" eval '! compgen -G "/dev/shm/spmix_appdir_*"'
+}
+
 @test "/dev/shm is as large as the node's, to a page" {
     local in bare
     in=$(in_container df --output=size /dev/shm | tail -n 1)

@@ -408,9 +408,26 @@ static void some_places_are_not_to_be_had(void **state)
             fail_msg("%s", users[i]);
 }
 
+static void only_what_is_directly_in_shm_is_there(void **state)
+{
+    static const char *const bad[] = {
+        "",           "/",           "/dev",        "/dev/shm",
+        "/dev/shm/",  "/dev/shm/.",  "/dev/shm/..", "/dev/shm/a/b",
+        "/dev/shm/a/", "/dev/shm//a", "/dev/shmem/a", "/dev/shm/a\nb",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (mount_target_is_in_shm(bad[i]))
+            fail_msg("in /dev/shm: \"%s\"", bad[i]);
+    assert_true(mount_target_is_in_shm("/dev/shm/spmix_appdir_1_2.0"));
+    assert_true(mount_target_is_in_shm("/dev/shm/.Xauthority-a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_what_is_directly_in_shm_is_there),
         cmocka_unit_test(refuses_mounts_that_users_cannot_mean),
         cmocka_unit_test(refuses_what_is_relative_to_nothing),
         cmocka_unit_test(refuses_too_many_and_too_long),
