@@ -7,13 +7,14 @@
 #include "stepd/ruling.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stepd/trusted.h"
 
-// Without a prolog nothing is known of the job: no GPUs, no cluster, no
-// partition.
+// Without the prolog's record nothing is known of the job: no GPUs, no
+// cluster, no partition.
 static int find_allocation(const struct step *step, struct journal *journal,
                            struct ruling *r, struct berth_err *err)
 {
@@ -77,6 +78,51 @@ static void note(const struct decision *decision, struct journal *journal)
     journal_rule(journal, decision->rule);
 }
 
+// The strictest mode that a job can have, whatever its partition.
+static int strictest_mode(const struct ruling *r, enum rule_mode *out,
+                          struct berth_err *err)
+{
+    struct subject subject = r->subject;
+    struct rules rules;
+
+    *out = r->rules.mode;
+    for (size_t i = 0; (subject.partition = policy_partition(r->policy, i));
+         i++) {
+        if (policy_rules(r->policy, &subject, &rules, err) < 0)
+            return -1;
+        if (rules.mode < *out)
+            *out = rules.mode;
+        rules_clear(&rules);
+    }
+    return 0;
+}
+
+// Rules for partitions hold for a job whose partition is known. That it is
+// not must not make them weaker: a user may have seen to it that the prolog
+// could not write.
+static int check_partition(const struct step *step, struct ruling *r,
+                           struct berth_err *err)
+{
+    struct berth_err why = {0};
+    enum rule_mode mode;
+
+    if (r->subject.partition || !policy_partition(r->policy, 0))
+        return 0;
+    if (strictest_mode(r, &mode, err) < 0)
+        return -1;
+    err_set(&why, BERTH_EDENIED,
+            "%s has rules for partitions, and node %s does not know in which "
+            "one job %u is: tell your administrator, who finds out by "
+            "berth-prolog(8) why there is no record of it",
+            r->rules.file, step->node, step->job);
+    if (mode == RULE_MODE_ENFORCE)
+        return err_set(err, why.code, "%s", why.text);
+    if (!r->decision.warning[0])
+        snprintf(r->decision.warning, sizeof(r->decision.warning), "%s",
+                 why.text);
+    return 0;
+}
+
 int ruling_make(const struct step *step, struct journal *journal,
                 struct ruling *out, struct berth_err *err)
 {
@@ -94,6 +140,8 @@ int ruling_make(const struct step *step, struct journal *journal,
         return -1;
     decide(&out->rules, &step->options, &out->subject, &out->decision);
     note(&out->decision, journal);
+    if (check_partition(step, out, err) < 0)
+        return -1;
     if (out->decision.verdict != VERDICT_ALLOW)
         return err_set(err, out->decision.code, "%s", out->decision.reason);
     return out->decision.slurm

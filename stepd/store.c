@@ -18,7 +18,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
+
+// How long a record may take to be written.
+enum { TMP_SECONDS = 600 };
 
 // Makes the directory PATH, root's own.
 static int make_dir(const char *path, mode_t mode, struct berth_err *err)
@@ -130,6 +134,8 @@ int store_job_write(const char *state, const char *node,
         rc = 0;
     if (fd >= 0)
         close(fd);
+    if (rc < 0)
+        unlink(tmp);
     json_decref(json);
     return rc;
 }
@@ -183,6 +189,16 @@ out:
     return rc;
 }
 
+// Says whether the file NAME is older than any prolog's life, and so none of
+// one that is writing.
+static bool is_old(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_mtim.tv_sec < time(NULL) - TMP_SECONDS;
+}
+
 void store_jobs_expire(const char *state, const char *node)
 {
     char path[4096], boot[64];
@@ -196,10 +212,16 @@ void store_jobs_expire(const char *state, const char *node)
         char name[32];
         // "12.job" is no step's name, but "12.0" would be.
         size_t digits = strspn(e->d_name, "0123456789");
-        if (strcmp(e->d_name + digits, ".job") != 0 || digits > 10)
+        const char *rest = e->d_name + digits;
+        bool record = strcmp(rest, ".job") == 0;
+        if ((!record && strcmp(rest, ".tmp") != 0) || digits > 10)
             continue;
         snprintf(name, sizeof(name), "%.*s.0", (int)digits, e->d_name);
-        if (step_name_parse(name, &number, &step) &&
+        if (!step_name_parse(name, &number, &step))
+            continue;
+        if (!record && is_old(dirfd(d), e->d_name))
+            unlinkat(dirfd(d), e->d_name, 0);
+        if (record &&
             store_job_read(state, node, number, &job, NULL) == 0 &&
             strcmp(job.boot, boot) != 0)
             store_job_remove(state, node, number);
@@ -213,6 +235,8 @@ void store_job_remove(const char *state, const char *node, uint32_t job)
     char path[4096];
 
     snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/%s/%u.tmp", state, node, job);
     unlink(path);
 }
 

@@ -53,7 +53,7 @@ struct store_job {
 void store_boot_id(char *buf, size_t size);
 
 // Writes JOB's record, in the place of one that a former run of the job
-// left. 0, or -1 with ERR set.
+// left. 0, or -1 with ERR set, and nothing of it is there.
 int store_job_write(const char *state, const char *node,
                     const struct store_job *job, struct berth_err *err);
 
@@ -65,7 +65,8 @@ int store_job_read(const char *state, const char *node, uint32_t job,
 // no epilog did it. As root.
 void store_jobs_expire(const char *state, const char *node);
 
-// Removes the record; that there is none is fine.
+// Removes the record, and what a write that was cut short has left of it;
+// that there is none is fine.
 void store_job_remove(const char *state, const char *node, uint32_t job);
 
 // Writes the path of NODE's table of GPUs (gpu/table.h) to PATH, and makes

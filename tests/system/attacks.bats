@@ -510,3 +510,34 @@ probe_seconds = 2'
     done
     nothing_left
 }
+
+@test "a job whose record could not be written has none of the rules for partitions, and no container (threat 77)" {
+    local partition job
+    partition=$(sinfo -ho %R | head -n 1)
+    conf <<<"partition \"$partition\" { allow = {\"berth/hostile\"} }"
+    mount -t tmpfs -o size=64k,mode=711 berth-test "$STATE"
+    mkdir -m 711 "$STATE/n1"
+    dd if=/dev/zero of="$STATE/full" bs=4k 2>/dev/null || true
+    as_user salloc -Q -J bats -w n1 --no-shell
+    job=$(squeue -hn bats -o %i)
+    as_user srun -Q --jobid="$job" true
+    rm "$STATE/full"
+    run --separate-stderr bypassing srun -Q --jobid="$job" --container=debian echo ran
+    refused "partition" "n1"
+    equal "$(find "$STATE/n1" -name '*.tmp')" ""
+    # Nor does a mode help that one of the sections has not.
+    conf <<<"mode = warn
+partition \"$partition\" { mode = enforce }"
+    run --separate-stderr bypassing srun -Q --jobid="$job" --container=berth/hostile echo ran
+    refused "partition" "n1"
+    conf <<<"mode = warn
+partition \"$partition\" { allow = {\"berth/hostile\"} }"
+    run --separate-stderr bypassing srun -Q --jobid="$job" --container=debian echo ran
+    equal "$output" ran
+    contains "$stderr" "berth: warning: "
+    scancel "$job"
+    poll "$SOON" no_jobs
+    poll "$SOON" all_idle
+    umount "$STATE"
+    nothing_left
+}
