@@ -43,7 +43,12 @@ static const char pmix_env[] = "PMIX_SERVER_TMPDIR";
 
 // How long berth-stepd may take to say that it is there, and a clean-up
 // after one that died: both are a matter of milliseconds.
-enum { READY_MS = 20000, SWEEP_MS = 30000, GROUPS_PER_FACT = 1000 };
+enum {
+    READY_MS = 20000,
+    SWEEP_MS = 30000,
+    KILL_MS = 500,
+    GROUPS_PER_FACT = 1000,
+};
 
 // Slurm can put a program in front of a task's since 23.11.
 #define PREPEND (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
@@ -496,13 +501,13 @@ static void sweep(const struct remote *remote)
     pid_t pid = fork();
     if (pid == 0)
         become(epilog_program, argv, -1, false);
-    for (int ms = 0; pid > 0 && waitpid(pid, &status, WNOHANG) == 0; ms += 10) {
+    // One that hangs in the kernel is not waited for once it was killed.
+    for (int ms = 0; pid > 0 && ms <= SWEEP_MS + KILL_MS &&
+                     waitpid(pid, &status, WNOHANG) == 0;
+         ms += 10) {
         struct timespec t = {.tv_nsec = 10 * 1000000L};
-        if (ms >= SWEEP_MS) {
+        if (ms == SWEEP_MS)
             kill(pid, SIGKILL);
-            waitpid(pid, &status, 0);
-            return;
-        }
         nanosleep(&t, NULL);
     }
 }
