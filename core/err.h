@@ -20,6 +20,7 @@ enum berth_errc {
     BERTH_ENOMEM = 6,    // memory is out
     BERTH_ESYS = 7,      // a system call failed
     BERTH_ETOOBIG = 8,   // an answer is longer than anybody reads
+    BERTH_EENDED = 9,    // what it was for is over
 };
 
 struct berth_err {

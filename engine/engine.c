@@ -190,7 +190,9 @@ static int greet(struct engine *e, struct berth_err *err)
     return 0;
 }
 
-struct engine *engine_open(const char *path, struct berth_err *err)
+struct engine *engine_open(const char *path,
+                           const struct watch *watch,
+                           struct berth_err *err)
 {
     struct engine *e = calloc(1, sizeof(*e));
 
@@ -198,7 +200,7 @@ struct engine *engine_open(const char *path, struct berth_err *err)
         err_set(err, BERTH_ENOMEM, "out of memory");
         return NULL;
     }
-    e->http = http_create(path, err);
+    e->http = http_create(path, watch, err);
     if (!e->http)
         goto fail;
     snprintf(e->path, sizeof(e->path), "%s", path);
@@ -414,6 +416,7 @@ int engine_container_create(struct engine *engine,
         .target = target,
         .json = body,
         .limit_ms = BERTH_CREATE_MS,
+        .whole = true,
     };
     int rc = create(engine, &post, id, err);
     free(body);
@@ -430,6 +433,7 @@ int engine_container_create_libpod(struct engine *engine,
         .target = "/" LIBPOD "/containers/create",
         .json = text,
         .limit_ms = BERTH_CREATE_MS,
+        .whole = true,
     };
 
     return create(engine, &post, id, err);

@@ -8,7 +8,8 @@
 // set as follows and their out-parameters untouched: BERTH_EENGINE (the
 // engine cannot be reached, does not speak the protocol, or answered with
 // an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
-// BERTH_ENOTFOUND (404), BERTH_ETOOBIG, BERTH_ENOMEM, BERTH_EINVAL.
+// BERTH_EENDED (engine_open's WATCH), BERTH_ENOTFOUND (404), BERTH_ETOOBIG,
+// BERTH_ENOMEM, BERTH_EINVAL.
 #ifndef BERTH_ENGINE_H
 #define BERTH_ENGINE_H
 
@@ -19,6 +20,7 @@
 #include <sys/types.h>
 
 #include "core/err.h"
+#include "engine/watch.h"
 
 struct engine;
 
@@ -26,7 +28,13 @@ struct engine;
 // Docker or Podman, and settles on the newest API version that both sides
 // know (1.40 to 1.47; older engines are refused by name). Returns a handle
 // for engine_close, or NULL. Not to be used after fork().
-struct engine *engine_open(const char *path, struct berth_err *err);
+//
+// This call and all others are given up when WATCH (NULL: there is none;
+// copied) says so, but for those that create a container, which only ask it:
+// nobody would know what came of them.
+struct engine *engine_open(const char *path,
+                           const struct watch *watch,
+                           struct berth_err *err);
 void engine_close(struct engine *engine); // NULL is fine; keeps errno
 
 // "Docker 20.10.24 (API 1.41)", for messages; borrowed.

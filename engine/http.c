@@ -24,17 +24,19 @@ enum { HEADERS_MAX = 64 * 1024 };
 
 struct http {
     CURL *curl;
+    CURLM *multi;
     struct curl_slist *headers_plain;
     struct curl_slist *headers_json;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     long long deadline; // on the monotonic clock, in ms
+    struct watch watch;
     // The call in progress:
     struct http_reply *reply;
     char *body;
     size_t length, size, max;
     size_t header_bytes;
     int socket_errno;
-    bool too_much, no_memory;
+    bool too_much, no_memory, ended;
 };
 
 // As curl's own, but close-on-exec from the start.
@@ -177,7 +179,9 @@ static struct curl_slist *header_list(const char *a, const char *b)
     return longer;
 }
 
-struct http *http_create(const char *path, struct berth_err *err)
+struct http *http_create(const char *path,
+                         const struct watch *watch,
+                         struct berth_err *err)
 {
     struct http *http = NULL;
 
@@ -199,6 +203,7 @@ struct http *http_create(const char *path, struct berth_err *err)
     }
     strcpy(http->path, path);
     http->deadline = LLONG_MAX;
+    http->watch = watch ? *watch : (struct watch){.fd = -1};
     http->size = 16 * 1024; // most answers fit at once
     http->body = malloc(http->size);
     // Without Expect, curl does not wait for a "100 Continue".
@@ -206,8 +211,9 @@ struct http *http_create(const char *path, struct berth_err *err)
     http->headers_json =
         header_list("Expect:", "Content-Type: application/json");
     http->curl = curl_easy_init();
+    http->multi = curl_multi_init();
     if (!http->body || !http->headers_plain || !http->headers_json ||
-        !http->curl || set_options(http) != CURLE_OK)
+        !http->curl || !http->multi || set_options(http) != CURLE_OK)
         goto fail;
     return http;
 fail:
@@ -223,6 +229,7 @@ void http_destroy(struct http *http)
     if (!http)
         return;
     curl_easy_cleanup(http->curl);
+    curl_multi_cleanup(http->multi);
     curl_slist_free_all(http->headers_plain);
     curl_slist_free_all(http->headers_json);
     free(http->body);
@@ -263,6 +270,12 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
 
     if (http->no_memory || code == CURLE_OUT_OF_MEMORY)
         return err_set(err, BERTH_ENOMEM, "out of memory");
+    if (http->ended)
+        return err_set(err,
+                       BERTH_EENDED,
+                       "the container engine at %s was not waited for: what "
+                       "it was asked for is over",
+                       http->path);
     if (http->too_much)
         return err_set(err,
                        BERTH_ETOOBIG,
@@ -318,8 +331,41 @@ static bool backlog_is_full(const struct http *http, CURLcode code)
            (code == CURLE_SEND_ERROR && number == ENOTCONN);
 }
 
+// As curl_easy_perform, but heeds the watch.
+static CURLcode transfer(struct http *http, bool whole)
+{
+    struct curl_waitfd extra = {.fd = http->watch.fd,
+                                .events = CURL_WAIT_POLLIN};
+    CURLcode code = CURLE_FAILED_INIT;
+    int running = 1, n;
+    CURLMsg *msg;
+
+    if (curl_multi_add_handle(http->multi, http->curl) != CURLM_OK)
+        return CURLE_OUT_OF_MEMORY;
+    while (curl_multi_perform(http->multi, &running) == CURLM_OK && running) {
+        // With a descriptor, if only -1, older curls sleep where they have
+        // none of their own.
+        if (curl_multi_wait(http->multi, &extra, 1, WATCH_MS, &n) != CURLM_OK)
+            break;
+        if ((n == 0 || extra.revents) && http->watch.go_on &&
+            !http->watch.go_on(http->watch.arg)) {
+            if (!whole) {
+                http->ended = true;
+                break;
+            }
+            extra.fd = -1; // it would be ready for ever
+        }
+    }
+    while ((msg = curl_multi_info_read(http->multi, &n)))
+        if (msg->msg == CURLMSG_DONE)
+            code = msg->data.result;
+    // A call in progress loses its connection by that.
+    curl_multi_remove_handle(http->multi, http->curl);
+    return code;
+}
+
 // Performs the call that is set up, within LIMIT_MS.
-static CURLcode perform(struct http *http, long limit_ms)
+static CURLcode perform(struct http *http, long limit_ms, bool whole)
 {
     long long start = clock_ms(), used;
     CURLcode code;
@@ -330,7 +376,7 @@ static CURLcode perform(struct http *http, long limit_ms)
             return CURLE_OPERATION_TIMEDOUT;
         curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
         http->socket_errno = 0;
-        code = curl_easy_perform(http->curl);
+        code = transfer(http, whole);
         if (!backlog_is_full(http, code))
             return code;
         clock_sleep(10);
@@ -358,7 +404,7 @@ int http_call(struct http *http,
     http->reply = reply;
     http->max = request->max ? request->max : (size_t)BERTH_RESPONSE_MAX;
     http->length = http->header_bytes = 0;
-    http->too_much = http->no_memory = false;
+    http->too_much = http->no_memory = http->ended = false;
 
     curl_easy_setopt(curl,
                      CURLOPT_HTTPHEADER,
@@ -380,7 +426,9 @@ int http_call(struct http *http,
         code = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
         code = perform(
-            http, left < request->limit_ms ? (long)left : request->limit_ms);
+            http,
+            left < request->limit_ms ? (long)left : request->limit_ms,
+            request->whole);
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;

@@ -7,17 +7,22 @@
 #ifndef BERTH_HTTP_H
 #define BERTH_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/err.h"
+#include "engine/watch.h"
 
 struct http;
 
 // Makes a client for the Unix socket PATH (absolute; copied). Connects at
 // the first call, keeps the connection for the next ones, and makes a new
 // one when the other end has closed it. Takes nothing from the environment.
-// Returns NULL with ERR set (BERTH_EINVAL, BERTH_ENOMEM).
-struct http *http_create(const char *path, struct berth_err *err);
+// All calls heed WATCH (NULL: there is none; copied). Returns NULL with ERR set
+// (BERTH_EINVAL, BERTH_ENOMEM).
+struct http *http_create(const char *path,
+                         const struct watch *watch,
+                         struct berth_err *err);
 void http_destroy(struct http *http); // NULL is fine; keeps errno
 
 // From now on all calls together end within MS milliseconds, each within
@@ -36,6 +41,7 @@ struct http_request {
     const char *json;   // the body of a POST, or NULL
     long limit_ms;      // for the whole call
     size_t max;         // of the answer's body; 0: BERTH_RESPONSE_MAX
+    bool whole;         // not given up for the watch, though that is asked
 };
 
 // Strings are never NULL; a header that is missing or too long is empty.
@@ -52,8 +58,8 @@ struct http_reply {
 
 // Sends REQUEST and waits for the whole answer. Returns 0 whatever its
 // status, or -1 with ERR set, ERR's sentence naming the socket: nobody
-// answers, or not HTTP or cut short (BERTH_EENGINE), too much (BERTH_ETOOBIG), too late
-// (BERTH_ETIMEOUT), BERTH_ENOMEM.
+// answers, or not HTTP or cut short (BERTH_EENGINE), too much (BERTH_ETOOBIG),
+// too late (BERTH_ETIMEOUT), given up (BERTH_EENDED), BERTH_ENOMEM.
 int http_call(struct http *http,
               const struct http_request *request,
               struct http_reply *reply,

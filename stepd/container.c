@@ -71,7 +71,7 @@ static int find_image(struct making *m, struct berth_err *err)
     char name[IMGREF_TEXT_MAX];
 
     imgref_format(&m->ruling.decision.image, name);
-    m->engine = engine_open(policy_engine(m->ruling.policy), err);
+    m->engine = engine_open(policy_engine(m->ruling.policy), NULL, err);
     if (!m->engine)
         return -1;
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {

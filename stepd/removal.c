@@ -70,7 +70,7 @@ static int remove_container(const struct store_step *step,
     if (store_record_read(step, &record, NULL) < 0)
         return 0;
     bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
-    engine = engine_open(record.engine, &why);
+    engine = engine_open(record.engine, NULL, &why);
     if (engine &&
         (find_container(engine, &record, created ? 0 : APPEAR_MS, id, &why) <
              0

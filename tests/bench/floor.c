@@ -206,7 +206,7 @@ int main(int argc, char **argv)
     }
     uid_t uid = (uid_t)strtoul(argv[3], NULL, 10);
     gid_t gid = (gid_t)strtoul(argv[4], NULL, 10);
-    struct engine *engine = engine_open(argv[1], &err);
+    struct engine *engine = engine_open(argv[1], NULL, &err);
     if (engine && engine_image_inspect(engine, argv[2], &image, &err) == 0 &&
         prepare(&f, uid, argv[5], &err) == 0)
         rc = run(&f, engine, image.id, uid, gid, &err);

@@ -52,7 +52,7 @@ static long elapsed_ms(const struct timespec *since)
 static struct engine *open_fake(struct fake_engine *fake)
 {
     struct berth_err err = {0};
-    struct engine *engine = engine_open(fake_path(fake), &err);
+    struct engine *engine = engine_open(fake_path(fake), NULL, &err);
 
     if (!engine)
         fail_msg("engine_open: %s", err.text);
@@ -150,7 +150,7 @@ static void an_engine_that_misbehaves_is_refused_with_a_sentence(void **state)
     for (size_t i = 0; i < COUNT(refusals); i++) {
         struct berth_err err = {0};
         struct fake_engine *fake = fake_start(&refusals[i].answer, 1);
-        struct engine *engine = engine_open(fake_path(fake), &err);
+        struct engine *engine = engine_open(fake_path(fake), NULL, &err);
         assert_null(engine);
         if (err.code != refusals[i].code || !strstr(err.text, refusals[i].text))
             fail_msg("case %zu: code %d, \"%s\"", i, (int)err.code, err.text);
@@ -211,7 +211,7 @@ static void a_socket_that_nobody_serves_is_an_engine_that_is_down(void **state)
 
     (void)state;
     snprintf(path, sizeof(path), "%s.none", fake_path(fake));
-    assert_null(engine_open(path, &err));
+    assert_null(engine_open(path, NULL, &err));
     assert_int_equal(err.code, BERTH_EENGINE);
     assert_non_null(strstr(err.text, "does not answer (no such file"));
 
@@ -220,7 +220,7 @@ static void a_socket_that_nobody_serves_is_an_engine_that_is_down(void **state)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
     close(fd);
-    assert_null(engine_open(path, &err));
+    assert_null(engine_open(path, NULL, &err));
     assert_int_equal(err.code, BERTH_EENGINE);
     assert_non_null(strstr(err.text,
                            "does not answer (connection refused): "
@@ -238,14 +238,14 @@ static void a_path_that_can_be_no_socket_is_malformed(void **state)
     memset(path, 'a', sizeof(path));
     path[0] = '/';
     path[108] = 0;
-    assert_null(engine_open(path, &err));
+    assert_null(engine_open(path, NULL, &err));
     assert_int_equal(err.code, BERTH_EINVAL);
-    assert_null(engine_open("docker.sock", &err));
+    assert_null(engine_open("docker.sock", NULL, &err));
     assert_int_equal(err.code, BERTH_EINVAL);
-    assert_null(engine_open("", &err));
-    assert_null(engine_open(NULL, &err));
+    assert_null(engine_open("", NULL, &err));
+    assert_null(engine_open(NULL, NULL, &err));
     assert_int_equal(err.code, BERTH_EINVAL);
-    assert_null(engine_open("/nowhere", NULL));
+    assert_null(engine_open("/nowhere", NULL, NULL));
 }
 
 static void call_late(const char *path, long limit_ms, long at_most_ms)
@@ -255,7 +255,7 @@ static void call_late(const char *path, long limit_ms, long at_most_ms)
     struct timespec start;
     const struct http_request request = {
         .method = HTTP_GET, .target = "/_ping", .limit_ms = limit_ms};
-    struct http *http = http_create(path, &err);
+    struct http *http = http_create(path, NULL, &err);
 
     assert_non_null(http);
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -337,6 +337,95 @@ static void a_deadline_bounds_all_calls_together(void **state)
     assert_int_equal(err.code, BERTH_ETIMEOUT);
     assert_true(elapsed_ms(&start) < 2000);
     engine_close(engine);
+    fake_stop(fake);
+}
+
+// A watch that says no from the COUNT-th time on that it is asked.
+struct patience {
+    int count, asked;
+};
+
+static bool has_patience(void *arg)
+{
+    struct patience *p = arg;
+
+    return ++p->asked < p->count;
+}
+
+static void a_call_is_given_up_when_its_watch_says_so(void **state)
+{
+    const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct patience patience = {.count = 3};
+    struct watch watch = {-1, has_patience, &patience};
+    struct berth_err err = {0};
+    struct timespec start;
+
+    (void)state;
+    struct engine *engine = engine_open(fake_path(fake), &watch, &err);
+    assert_non_null(engine);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
+    assert_int_equal(err.code, BERTH_EENDED);
+    // It was asked as time went by.
+    assert_int_equal(patience.asked, 3);
+    assert_in_range(elapsed_ms(&start), 2 * WATCH_MS, 20 * WATCH_MS);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(
+    void **state)
+{
+    const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct patience patience = {.count = 1};
+    struct berth_err err = {0};
+    struct timespec start;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    struct watch watch = {ends[0], has_patience, &patience};
+    struct engine *engine = engine_open(fake_path(fake), &watch, &err);
+    assert_non_null(engine);
+    close(ends[1]);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
+    assert_int_equal(err.code, BERTH_EENDED);
+    assert_int_equal(watch_wait(&watch, ends[0], 60000), -1);
+    assert_true(elapsed_ms(&start) < WATCH_MS);
+    engine_close(engine);
+    close(ends[0]);
+    fake_stop(fake);
+}
+
+static void what_makes_a_container_is_not_given_up(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.how = FAKE_TRICKLE, .status = 201, .body = "{\"Id\":\"" HEX64 "\"}"},
+    };
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct patience patience = {.count = 1};
+    struct berth_err err = {0};
+    json_t *request = json_object();
+    char id[65];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    struct watch watch = {ends[0], has_patience, &patience};
+    struct engine *engine = engine_open(fake_path(fake), &watch, &err);
+    assert_non_null(engine);
+    close(ends[1]);
+    assert_int_equal(engine_container_create(engine, "ab", request, id, &err),
+                     0);
+    assert_string_equal(id, HEX64);
+    assert_true(patience.asked > 0);
+    json_decref(request);
+    engine_close(engine);
+    close(ends[0]);
     fake_stop(fake);
 }
 
@@ -1196,6 +1285,10 @@ int main(void)
         cmocka_unit_test(an_engine_that_trickles_is_given_up),
         cmocka_unit_test(an_engine_that_accepts_nobody_is_given_up),
         cmocka_unit_test(a_deadline_bounds_all_calls_together),
+        cmocka_unit_test(a_call_is_given_up_when_its_watch_says_so),
+        cmocka_unit_test(
+            what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once),
+        cmocka_unit_test(what_makes_a_container_is_not_given_up),
         cmocka_unit_test(the_version_is_the_newest_that_both_know),
         cmocka_unit_test(all_calls_share_one_connection),
         cmocka_unit_test(an_engine_that_restarts_is_connected_to_again),
