@@ -50,6 +50,9 @@ enum {
     GROUPS_PER_FACT = 1000,
 };
 
+// What the kernel reckons for a small packet, 768 bytes, rounded up.
+enum { PACKET_ROOM = 1024 };
+
 // Slurm can put a program in front of a task's since 23.11.
 #define PREPEND (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
 
@@ -101,10 +104,14 @@ static int start_stepd(const struct remote *remote)
 {
     char *const argv[] = {(char *)"berth-stepd", (char *)remote->name, NULL};
     struct timeval t = {.tv_sec = READY_MS / 1000};
+    const int room = BERTH_TASKS_MAX * PACKET_ROOM;
     int pair[2], status = 0;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
+    // For those of all tasks at once: the usual room is that of some 270. A
+    // root without CAP_NET_ADMIN has to do with that.
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
     pid_t pid = fork();
     if (pid == 0)
         become(stepd_program, argv, pair[1], true);

@@ -3,7 +3,6 @@
 #include "stepd/container.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +32,7 @@ struct making {
     const struct store_step *store;
     struct journal *journal;
     const struct place *place;
+    const struct watch *watch;
     struct ruling ruling;
     struct engine *engine;
     struct engine_image image;
@@ -71,7 +71,7 @@ static int find_image(struct making *m, struct berth_err *err)
     char name[IMGREF_TEXT_MAX];
 
     imgref_format(&m->ruling.decision.image, name);
-    m->engine = engine_open(policy_engine(m->ruling.policy), NULL, err);
+    m->engine = engine_open(policy_engine(m->ruling.policy), m->watch, err);
     if (!m->engine)
         return -1;
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
@@ -98,8 +98,10 @@ static int await_init(struct making *m, struct berth_err *err)
     struct wire_in in;
 
     while (clock_ms() < end) {
-        struct pollfd p = {.fd = m->supply.listener, .events = POLLIN};
-        if (poll(&p, 1, 500) == 0) {
+        int n = watch_wait(m->watch, m->supply.listener, 500);
+        if (n < 0)
+            return err_set(err, BERTH_EENDED, "nobody waits for it");
+        if (n == 0) {
             engine_container_clear(&m->seen);
             if (engine_container_inspect(m->engine, m->id, &m->seen, err) < 0)
                 return -1;
@@ -112,6 +114,7 @@ static int await_init(struct making *m, struct berth_err *err)
         if (peer_accept(m->supply.listener, &peer) < 0)
             continue;
         if (peer.pid == m->seen.pid && listen_timeout(peer.conn) == 0 &&
+            watch_wait(m->watch, peer.conn, LISTEN_MS) > 0 &&
             wire_recv(peer.conn, &in, 0) == 1) {
             wire_close(&in);
             if (in.msg.type == WIRE_HELLO) {
@@ -251,12 +254,14 @@ static int verify(const struct making *m, struct berth_err *err)
 
 int container_create(const struct step *step, const struct place *place,
                      const struct store_step *store, struct journal *journal,
-                     struct container *out, struct berth_err *err)
+                     const struct watch *watch, struct container *out,
+                     struct berth_err *err)
 {
     struct making m = {.step = step,
                        .store = store,
                        .journal = journal,
                        .place = place,
+                       .watch = watch,
                        .supply = {.listener = -1},
                        .prime = -1};
     const struct rules *rules = &m.ruling.rules;
@@ -295,6 +300,9 @@ int container_create(const struct step *step, const struct place *place,
 out:
     if (rc < 0)
         container_close(out);
+    if (rc < 0 && err->code == BERTH_EENDED)
+        err_set(err, BERTH_EENDED,
+                "the step ended while its container was being made");
     if (control >= 0)
         close(control);
     if (m.prime > 0)

@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/step.h"
 #include "core/strv.h"
+#include "engine/watch.h"
 #include "stepd/gpus.h"
 #include "stepd/inside.h"
 #include "stepd/journal.h"
@@ -29,11 +30,13 @@ struct container {
 // Decides by the administrator's files whether STEP may have its container,
 // and makes, starts and audits it. What it makes on the node is in STORE and
 // on record there, also when it fails. JOURNAL learns what was decided.
-// Blocks as long as the engine does. Returns 0 and OUT, or -1 with ERR set to
-// a sentence for the user.
+// Blocks as long as the engine does, or until WATCH says that the step is over
+// (BERTH_EENDED). Returns 0 and OUT, or -1 with ERR set to a sentence for the
+// user.
 int container_create(const struct step *step, const struct place *place,
                      const struct store_step *store, struct journal *journal,
-                     struct container *out, struct berth_err *err);
+                     const struct watch *watch, struct container *out,
+                     struct berth_err *err);
 
 // Ends the container: berth-init sees its link close. STORE knows how to
 // remove what is left.

@@ -39,7 +39,7 @@ int listen_at(const struct store_step *store, const char *name, uid_t owner,
 
 int listen_timeout(int fd)
 {
-    struct timeval t = {.tv_sec = 10};
+    struct timeval t = {.tv_sec = LISTEN_MS / 1000};
 
     return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ||
                    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0

@@ -15,8 +15,11 @@
 int listen_at(const struct store_step *store, const char *name, uid_t owner,
               struct berth_err *err);
 
+// How long a peer may be silent.
+enum { LISTEN_MS = 10000 };
+
 // Bounds what a silent peer of socket FD can cost: sends and receives on it
-// fail after ten seconds. 0, or -1.
+// fail after LISTEN_MS. 0, or -1.
 int listen_timeout(int fd);
 
 #endif

@@ -29,6 +29,7 @@
 #include "core/limits.h"
 #include "core/step.h"
 #include "engine/clock.h"
+#include "engine/watch.h"
 #include "handover/wire.h"
 #include "stepd/container.h"
 #include "stepd/inside.h"
@@ -51,6 +52,8 @@ enum {
 };
 
 struct stepd {
+    char *buf;          // for the plugin's packets: of BERTH_FACT_MAX + 2 bytes
+    struct watch watch; // whether the step goes on
     struct step step;
     struct store_step store;
     struct place place;
@@ -163,7 +166,7 @@ static bool pid_namespace(pid_t pid, ino_t *out)
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
     if (container_create(&d->step, &d->place, &d->store, &d->journal,
-                         &d->container, err) < 0)
+                         &d->watch, &d->container, err) < 0)
         return -1;
     d->overlay = seal_overlay(&d->container.overlay, err);
     if (d->overlay < 0 || !pid_namespace(d->container.pid, &d->pidns)) {
@@ -193,6 +196,15 @@ static bool hear_plugin(struct stepd *d, char *buf)
             d->ntasks < BERTH_TASKS_MAX)
             d->tasks[d->ntasks++] = (pid_t)pid;
     }
+}
+
+// Whatever is waited for, the tasks that are told of meanwhile are noted, and
+// the end of the step ends it.
+static bool step_goes_on(void *arg)
+{
+    struct stepd *d = arg;
+
+    return hear_plugin(d, d->buf);
 }
 
 // Says whether PEER is a task of the step that has not been here yet: its
@@ -227,7 +239,8 @@ static int fork_inside(struct stepd *d, pid_t task, struct berth_err *err)
     }
     close(pair[1]);
     pair[1] = -1;
-    if (wire_recv(pair[0], &in, 0) != 1 || in.msg.type != WIRE_BORN ||
+    if (watch_wait(&d->watch, pair[0], LISTEN_MS) <= 0 ||
+        wire_recv(pair[0], &in, 0) != 1 || in.msg.type != WIRE_BORN ||
         in.uid != d->step.uid || in.pid <= 1 ||
         !pid_namespace(in.pid, &pidns) || pidns != d->pidns) {
         err_set(err, BERTH_EENGINE,
@@ -384,11 +397,14 @@ static void open_journal(struct stepd *d)
 
 int main(void)
 {
-    static struct stepd d = {.listener = -1,
-                             .container = {.control = -1,
-                                           .inside = INSIDE_NONE},
-                             .overlay = -1};
     static char buf[BERTH_FACT_MAX + 2];
+    static struct stepd d = {
+        .buf = buf,
+        .watch = {.fd = PLUGIN, .go_on = step_goes_on, .arg = &d},
+        .listener = -1,
+        .container = {.control = -1, .inside = INSIDE_NONE},
+        .overlay = -1,
+    };
     struct berth_err err = {0};
 
     harden();

@@ -541,3 +541,26 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     umount "$STATE"
     nothing_left
 }
+
+# --- what users can do to the runtime, and to the engine's answers -----------
+
+# slow_start COUNT SECONDS: a step of so many tasks on one node, whose container
+# takes that long to come up. Each task ends well, and says so.
+slow_start() {
+    stop_runtime as_user
+    as_user srun -Q -w n1 -n "$1" -O --mem=3000 --container=debian echo ran </dev/null \
+        >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- 4>&- &
+    SRUN=$!
+    runtime_stopped
+    poll "$2" false || kill -CONT "$STOPPED"
+    # Slurm takes as long for bare tasks where the machine is busy.
+    poll 300 gone "$SRUN" || fail "srun lasts: $(wc -l "$BATS_TEST_TMPDIR/out") $(cat "$BATS_TEST_TMPDIR/err")"
+    wait "$SRUN" || fail "srun failed: $(head -n 5 "$BATS_TEST_TMPDIR/err")"
+    equal "$(sort "$BATS_TEST_TMPDIR/out" | uniq -c | sed 's/^ *//')" "$1 ran"
+    nothing_left 60
+}
+
+@test "more tasks than a socket holds packets, and a slow start: each task runs (threat 79)" {
+    # 277 fit into a socket's buffer, and the 278th may wait for 20 seconds.
+    slow_start "${BERTH_TASKS:-300}" 24
+}

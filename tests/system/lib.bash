@@ -249,6 +249,29 @@ await_step() {
 }
 gone() { ! [[ -e /proc/$1 ]] || grep -q '^State:.*Z' "/proc/$1/status"; }
 
+# stop_runtime [COMMAND]: stops the process that the engine's runtime has for the
+# next container, before it becomes the container's first: the engine's start
+# waits for it. By COMMAND, such as as_user, or as root.
+stop_runtime() {
+    STOPS=$BATS_TEST_TMPDIR/stopped
+    : >"$STOPS"
+    "$@" timeout 60 bash -c '
+        while :; do
+            for p in /proc/[0-9]*; do
+                read -r name <"$p/comm" && case $name in
+                "runc:[2:INIT]") kill -STOP "${p#/proc/}" && echo "${p#/proc/}" && exit ;;
+                crun) grep -q "^NSpid:.*[[:space:]]1$" "$p/status" &&
+                    kill -STOP "${p#/proc/}" && echo "${p#/proc/}" && exit ;;
+                esac
+            done 2>/dev/null
+        done' </dev/null >"$STOPS" 2>/dev/null 3>&- 4>&- &
+}
+# Waits until that is done. Sets STOPPED, its pid.
+runtime_stopped() {
+    poll 60 test -s "$STOPS" || fail "no process of the runtime's was stopped"
+    STOPPED=$(<"$STOPS")
+}
+
 # sleepers SECONDS: the host's pids of `sleep SECONDS`.
 sleepers() {
     grep -slzx "$1" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
@@ -327,6 +350,7 @@ bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
 # --- around each test --------------------------------------------------------
 
 tidy() {
+    [[ -z ${STOPPED-} ]] || kill -KILL "$STOPPED" 2>/dev/null || true
     scancel -Q -n bats 2>/dev/null || true
     scancel -Q -n interactive 2>/dev/null || true
     usual_policy
