@@ -41,6 +41,17 @@ size_t cgroup_step_length(const struct cgroup_line *task)
     return (size_t)(end - task->path);
 }
 
+bool cgroup_is_of(const char *path, const char *id)
+{
+    static const char conmon[] = "conmon-";
+    size_t n = sizeof(conmon) - 1;
+
+    for (const char *p = path; (p = strstr(p, id)); p++)
+        if ((size_t)(p - path) < n || strncmp(p - n, conmon, n) != 0)
+            return true;
+    return false;
+}
+
 static void unescape(char *s)
 {
     char *to = s;

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "core/err.h"
+#include "core/limits.h"
 #include "engine/clock.h"
 #include "prolog-epilog/common.h"
 #include "stepd/removal.h"
@@ -19,6 +20,9 @@
 
 // How long a berth-stepd whose job is over may go on cleaning up.
 enum { GRACE_MS = 20000, POLL_MS = 20 };
+
+// Before BERTH_SWEEP_MS, so that there is time to say what is left.
+enum { SWEEP_MS = BERTH_SWEEP_MS - 5000 };
 
 // Opens the step once its berth-stepd has let go of it. One that takes too
 // long is killed.
@@ -49,7 +53,7 @@ static int open_when_over(const char *node, const char *name,
 static void remove_step(struct sweep *sweep, const char *node,
                         const char *name)
 {
-    struct store_step step;
+    struct store_step step = {.dir = -1};
     struct berth_err err = {0};
     int rc = sweep->wait ? open_when_over(node, name, &step, &err)
                          : store_step_open(BERTH_STATEDIR, node, name, &step,
@@ -66,7 +70,12 @@ static void remove_step(struct sweep *sweep, const char *node,
         store_step_close(&step);
         return;
     }
-    if (rc == 0 && (rc = removal_run(&step, &err)) < 0)
+    long left = (long)(sweep->end - clock_ms());
+    if (rc == 0 && left <= 0)
+        rc = err_set(&err, BERTH_ETIMEOUT, "out of time");
+    else if (rc == 0)
+        rc = removal_run(&step, left, &err);
+    if (rc < 0)
         store_step_close(&step);
     if (rc == 0) {
         printf("removed what was left of step %s on node %s\n", name, node);
@@ -109,6 +118,7 @@ static void sweep_node(struct sweep *sweep, const char *node)
 
 void sweep(struct sweep *sweep)
 {
+    sweep->end = clock_ms() + SWEEP_MS;
     if (sweep->node) {
         sweep_node(sweep, sweep->node);
         return;

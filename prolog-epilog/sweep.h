@@ -16,6 +16,7 @@ struct sweep {
     bool wait;         // for a berth-stepd that is still at it; one that
                        // does not come to an end is killed
     bool dry_run;      // only say what would be removed
+    long long end;     // set by sweep
     int left;          // result: how many could not be removed
     int found;         // result
 };

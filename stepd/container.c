@@ -203,7 +203,7 @@ static int start(struct making *m, struct strv *overlay,
     journal_allow(m->journal);
     json_t *body = request_build(m->request, err);
     if (body && create(m, body, err) == 0 &&
-        store_record_created(m->store, err) == 0 &&
+        store_record_created(m->store, m->id, err) == 0 &&
         (m->prime = place_prime(m->place)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)

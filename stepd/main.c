@@ -378,14 +378,22 @@ static void clean_up(struct store_step *store)
 {
     struct berth_err err = {0};
 
-    for (int ms = 0; removal_run(store, &err) < 0; ms += CLEAN_STEP_MS) {
-        if (ms >= CLEAN_MS) {
+    long long end = clock_ms() + CLEAN_MS;
+
+    while (removal_run(store, (long)(end - clock_ms()), &err) < 0) {
+        if (clock_ms() >= end) {
             err_scrub(err.text);
             syslog(LOG_ERR, "%s", err.text);
             return;
         }
         clock_sleep(CLEAN_STEP_MS);
     }
+}
+
+// For what an earlier step of the same name has left.
+static int remove_old(struct store_step *store, struct berth_err *err)
+{
+    return removal_run(store, CLEAN_MS, err);
 }
 
 static void open_journal(struct stepd *d)
@@ -411,7 +419,7 @@ int main(void)
     if (place_init(&d.place, &err) < 0 ||
         place_leave_step(&d.place, &err) < 0 ||
         receive_facts(&d.step, buf, &err) < 0 ||
-        store_step_create(BERTH_STATEDIR, &d.step, removal_run, &d.store,
+        store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store,
                           &err) < 0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);

@@ -19,7 +19,9 @@
 #include "core/procfs.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/watch.h"
 #include "stepd/journal.h"
+#include "stepd/strays.h"
 
 // How long a container of which nothing is known may take to appear after
 // its berth-stepd was killed in the middle of the create request.
@@ -29,11 +31,39 @@ enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
 // its cgroups.
 enum { EMPTY_MS = 2000, EMPTY_STEP_MS = 10 };
 
-// Finds the container of RECORD. One whose label does not hold the record's
-// nonce is somebody else's and counts as not found.
+// How long what was killed may take to end before the engine is asked.
+enum { KILL_MS = 1000, KILL_STEP_MS = 5 };
+
+struct removing {
+    char id[65];   // of the container, or empty as long as it is not known
+    long long end; // when to give up, by clock_ms
+};
+
+// The runtime may just be making what we have looked for in vain, and the
+// engine waits for that.
+static bool go_on(void *arg)
+{
+    struct removing *r = arg;
+
+    if (r->id[0])
+        strays_kill(r->id);
+    return clock_ms() < r->end;
+}
+
+static void kill_all(const struct removing *r)
+{
+    for (int ms = 0; ms < KILL_MS && clock_ms() < r->end; ms += KILL_STEP_MS) {
+        if (strays_kill(r->id) == 0)
+            return;
+        clock_sleep(KILL_STEP_MS);
+    }
+}
+
+// Finds the container of RECORD by its name. One whose label does not hold the
+// record's nonce is somebody else's and counts as not found.
 static int find_container(struct engine *engine,
                           const struct store_record *record, int wait_ms,
-                          char id[65], struct berth_err *err)
+                          struct removing *r, struct berth_err *err)
 {
     struct engine_container container;
 
@@ -49,7 +79,8 @@ static int find_container(struct engine *engine,
     const char *nonce = json_string_value(
         json_object_get(container.labels, STORE_NONCE_LABEL));
     bool ours = nonce && strcmp(nonce, record->nonce) == 0;
-    memcpy(id, container.id, sizeof(container.id));
+    if (ours)
+        memcpy(r->id, container.id, sizeof(r->id));
     engine_container_clear(&container);
     return ours ? 0
                 : err_set(err,
@@ -58,29 +89,37 @@ static int find_container(struct engine *engine,
                           record->container);
 }
 
-static int remove_container(const struct store_step *step,
+// By its ID, if that is on record: whatever the engine would have to say of
+// the container is not asked for.
+static int remove_container(const struct store_step *step, long ms,
                             struct berth_err *err)
 {
+    struct removing r = {.end = clock_ms() + ms};
+    const struct watch watch = {.fd = -1, .go_on = go_on, .arg = &r};
     struct store_record record;
     struct berth_err why = {0};
-    struct engine *engine = NULL;
-    char id[65];
     int rc = -1;
 
     if (store_record_read(step, &record, NULL) < 0)
         return 0;
+    memcpy(r.id, record.id, sizeof(r.id));
+    if (r.id[0])
+        kill_all(&r);
     bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
-    engine = engine_open(record.engine, NULL, &why);
-    if (engine &&
-        (find_container(engine, &record, created ? 0 : APPEAR_MS, id, &why) <
-             0
-             ? why.code == BERTH_ENOTFOUND
-             : engine_container_remove(engine, id, &why) == 0))
+    struct engine *engine = engine_open(record.engine, &watch, &why);
+    if (engine && !r.id[0] &&
+        find_container(engine, &record, created ? 0 : APPEAR_MS, &r, &why) ==
+            0)
+        kill_all(&r);
+    if (engine && (r.id[0] ? engine_container_remove(engine, r.id, &why) == 0
+                           : why.code == BERTH_ENOTFOUND))
         rc = 0;
     engine_close(engine);
     if (rc < 0)
         err_set(err, why.code, "the container %s cannot be removed: %s",
-                record.container, why.text);
+                record.container,
+                why.code == BERTH_EENDED ? "its engine does not answer in time"
+                                         : why.text);
     return rc;
 }
 
@@ -161,10 +200,10 @@ static int remove_entries(const struct store_step *step,
     return 0;
 }
 
-int removal_run(struct store_step *step, struct berth_err *err)
+int removal_run(struct store_step *step, long ms, struct berth_err *err)
 {
     journal_end_for(step->dir);
-    if (remove_container(step, err) < 0)
+    if (remove_container(step, ms, err) < 0)
         return -1;
     remove_cgroups(step);
     if (unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)

@@ -10,10 +10,12 @@
 #include "stepd/store.h"
 
 // Writes the end of a step whose berth-stepd was killed to the audit log
-// (stepd/journal.h). Removes the container of the record, if it exists and
-// carries the record's nonce, then what its engine left of its cgroups, the
-// staged mounts, then the directory, and closes STEP. 0; or -1 with ERR set,
-// what is left still on record, and STEP open for another try. As root.
-int removal_run(struct store_step *step, struct berth_err *err);
+// (stepd/journal.h). Kills what is in the cgroups of the container of the
+// record, and removes it: that with the recorded ID, or, where none was
+// recorded, that with the recorded name if it carries the record's nonce. Then
+// what its engine left of its cgroups, the staged mounts, then the directory,
+// and closes STEP. The engine has MS milliseconds for it. 0; or -1 with ERR
+// set, what is left still on record, and STEP open for another try. As root.
+int removal_run(struct store_step *step, long ms, struct berth_err *err);
 
 #endif

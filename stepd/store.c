@@ -403,19 +403,36 @@ out:
     return rc;
 }
 
-int store_record_created(const struct store_step *step,
+int store_record_created(const struct store_step *step, const char *id,
                          struct berth_err *err)
 {
+    size_t len = strlen(id);
     int fd = openat(step->dir,
                     "created",
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0600);
 
-    if (fd < 0)
-        return err_set(err, BERTH_ESYS, "%s/created cannot be written: %m",
-                       step->path);
-    close(fd);
-    return 0;
+    bool ok = fd >= 0 && write(fd, id, len) == (ssize_t)len;
+    if (!ok)
+        err_set(err, BERTH_ESYS, "%s/created cannot be written: %m",
+                step->path);
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : -1;
+}
+
+// Reads the ID that store_record_created has noted, or an empty one.
+static void read_id(const struct store_step *step, char id[65])
+{
+    int fd =
+        openat(step->dir, "created", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, id, 64);
+
+    id[n == 64 ? n : 0] = 0;
+    if (strspn(id, "0123456789abcdef") != 64)
+        id[0] = 0;
+    if (fd >= 0)
+        close(fd);
 }
 
 int store_record_read(const struct store_step *step, struct store_record *out,
@@ -440,6 +457,7 @@ int store_record_read(const struct store_step *step, struct store_record *out,
     snprintf(out->engine, sizeof(out->engine), "%s", engine);
     snprintf(out->container, sizeof(out->container), "%s", container);
     snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
+    read_id(step, out->id);
     rc = 0;
 out:
     json_decref(json);

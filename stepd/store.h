@@ -37,6 +37,7 @@ struct store_record {
     char engine[108];           // the path of the engine's socket
     char container[128];        // its name
     char nonce[STORE_NONCE_MAX]; // 128 random bits, in hex
+    char id[65]; // the container's, once the engine has said it, or empty
 };
 
 // What the prolog knows of a job on this node, from the environment that
@@ -105,12 +106,13 @@ void store_step_close(struct store_step *step);
 int store_record_write(const struct store_step *step, const char *engine,
                        struct store_record *out, struct berth_err *err);
 
-// Notes that the engine has made the container. Without that note, one that
-// cannot be found may still be on its way.
-int store_record_created(const struct store_step *step,
+// Notes that the engine has made the container, and calls it ID. Without that
+// note, one that cannot be found may still be on its way.
+int store_record_created(const struct store_step *step, const char *id,
                          struct berth_err *err);
 
-// Reads the record: 0; or -1: BERTH_ENOTFOUND if none was written.
+// Reads the record, with the ID if that was noted: 0; or -1: BERTH_ENOTFOUND
+// if none was written.
 int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err);
 

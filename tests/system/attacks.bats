@@ -544,6 +544,63 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
 
 # --- what users can do to the runtime, and to the engine's answers -----------
 
+@test "who stops the runtime's process holds up no epilog and no other user, and nothing of it is left (threat 73)" {
+    local start job
+    stop_runtime as_user
+    as_user srun -w n1 --container=debian true </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    SRUN=$!
+    runtime_stopped
+    job=$(squeue -hn bats -o %i)
+    start=$SECONDS
+    scancel "$job"
+    poll 20 all_idle || fail "the epilog lasts"
+    ((SECONDS - start <= 8)) || fail "the epilog took $((SECONDS - start)) s"
+    wait "$SRUN" || true
+    start=$SECONDS
+    as_other srun -w n1 true
+    ((SECONDS - start <= 8)) || fail "another user waited for $((SECONDS - start)) s"
+    poll 3 gone "$STOPPED" || fail "$(grep -E 'Name|State' "/proc/$STOPPED/status") is left"
+    nothing_left
+}
+
+@test "a berth-stepd that is killed while the runtime is stopped: its container goes all the same (threat 73)" {
+    local start
+    stop_runtime as_user
+    as_user srun -w n1 --container=debian true </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    SRUN=$!
+    runtime_stopped
+    # Its children, too.
+    pids berth-stepd | xargs kill -KILL
+    start=$SECONDS
+    scancel -n bats
+    nothing_left 20
+    ((SECONDS - start <= 15)) || fail "it took $((SECONDS - start)) s"
+    wait "$SRUN" || true
+    gone "$STOPPED" || fail "it is left"
+}
+
+@test "a container that the engine describes in more than 4 MiB is removed (threat 74)" {
+    local dir=$STATE/n1/9932.0 nonce id
+    nonce=$(printf '%032d' 9)
+    {
+        printf '{"Image":"docker.io/berth/hostile:latest","Cmd":["/probe","hello"],"Labels":{"berth.nonce":"%s","x":"' "$nonce"
+        head -c 5000000 /dev/zero | tr '\0' x
+        printf '"}}'
+    } >"$BATS_TEST_TMPDIR/request"
+    id=$(api POST "/containers/create?name=berth-9932.0-$nonce" -d @"$BATS_TEST_TMPDIR/request" |
+        sed -n 's/.*"Id":"\([0-9a-f]*\)".*/\1/p')
+    [[ ${#id} == 64 ]] || fail "no container"
+    install -d -m 711 "$STATE/n1" "$dir"
+    printf '{"engine":"%s","container":"berth-9932.0-%s","nonce":"%s"}' \
+        "${DOCKER_HOST#unix://}" "$nonce" "$nonce" >"$dir/record"
+    printf %s "$id" >"$dir/created"
+    run "$PREFIX/sbin/berth-epilog" --sweep
+    api DELETE "/containers/$id?force=1" >"$BATS_TEST_TMPDIR/reply"
+    rm -rf "$dir"
+    equal "$status" 0
+    contains "$(<"$BATS_TEST_TMPDIR/reply")" "o such container"
+}
+
 # slow_start COUNT SECONDS: a step of so many tasks on one node, whose container
 # takes that long to come up. Each task ends well, and says so.
 slow_start() {

@@ -143,7 +143,8 @@ as_slurmd() {
     "$EPILOG" --sweep >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
     local sweep=$!
     # Half a second later the engine has got to it.
-    poll 2 false || container "berth-9905.0-$NONCE" "berth.nonce=$NONCE"
+    sleep 0.5
+    container "berth-9905.0-$NONCE" "berth.nonce=$NONCE"
     wait "$sweep"
     gone_whole 9905.0 || fail "left: $(traces) $(cat "$BATS_TEST_TMPDIR/out")"
 }
@@ -242,6 +243,27 @@ END
     run "$EPILOG" --sweep
     equal "$status" 0
     gone_whole 9923.0
+}
+
+@test "a sweep says of each step that it leaves something of it, also where there was no time for it" {
+    local i start=$SECONDS
+    perl -MIO::Socket::UNIX -e '
+        my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die;
+        my @kept;
+        push @kept, $_ while $_ = $s->accept;' "$BATS_TEST_TMPDIR/hangs" </dev/null >/dev/null 2>&1 3>&- &
+    FAKE=$!
+    poll 5 test -S "$BATS_TEST_TMPDIR/hangs"
+    for i in 0 1 2; do
+        install -d -m 711 "$STATE/n1" "$STATE/n1/9924.$i"
+        printf '{"engine":"%s","container":"berth-x","nonce":"%s"}' \
+            "$BATS_TEST_TMPDIR/hangs" "$NONCE" >"$STATE/n1/9924.$i/record"
+    done
+    run "$EPILOG" --sweep
+    equal "$status" 1
+    ((SECONDS - start <= 50)) || fail "it took $((SECONDS - start)) s"
+    for i in 0 1 2; do
+        contains "$output" "berth: what is left of step 9924.$i on node n1 cannot be removed: "
+    done
 }
 
 @test "the prolog records the job, root's only, and the epilog removes the record" {

@@ -187,6 +187,38 @@ static void a_site_s_own_names_do_not_mislead(void **state)
     }
 }
 
+static void a_container_s_cgroups_are_known_by_its_id(void **state)
+{
+#define ID                                                                   \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    static const char *const its[] = {
+        "/docker/" ID,
+        "/system.slice/docker-" ID ".scope",
+        "/system.slice/docker-" ID ".scope/init.scope",
+        "/libpod_parent/libpod-" ID,
+        "/machine.slice/libpod-" ID ".scope/container",
+        "/../../berth-quickstart/" ID,
+        "/machine.slice/libpod-conmon-" ID ".scope/libpod-" ID,
+    };
+    static const char *const others[] = {
+        "/",
+        "/docker",
+        "/docker/1" "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "/machine.slice/libpod-conmon-" ID ".scope",
+        "/libpod_parent/libpod-conmon-" ID,
+        "/slurm/uid_1/job_2/step_0/task_0",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(its) / sizeof(*its); i++)
+        if (!cgroup_is_of(its[i], ID))
+            fail_msg("not the container's: %s", its[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (cgroup_is_of(others[i], ID))
+            fail_msg("taken for the container's: %s", others[i]);
+#undef ID
+}
+
 static void mounts_are_read_with_and_without_tags(void **state)
 {
     struct mountinfo m;
@@ -217,6 +249,7 @@ int main(void)
         cmocka_unit_test(recorded_files_are_read_whole),
         cmocka_unit_test(the_cgroup_of_all_tasks_of_a_step_is_found),
         cmocka_unit_test(a_site_s_own_names_do_not_mislead),
+        cmocka_unit_test(a_container_s_cgroups_are_known_by_its_id),
         cmocka_unit_test(mounts_are_read_with_and_without_tags),
     };
 
