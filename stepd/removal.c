@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/procfs.h"
@@ -194,7 +195,7 @@ static int remove_entries(const struct store_step *step,
     }
     closedir(d);
     unlinkat(step->dir, "record", 0);
-    if (rmdir(step->path) < 0)
+    if (rmdir(step->path) < 0 && errno != ENOENT)
         return err_set(err, BERTH_ESYS, "%s cannot be removed: %m",
                        step->path);
     return 0;
@@ -202,11 +203,16 @@ static int remove_entries(const struct store_step *step,
 
 int removal_run(struct store_step *step, long ms, struct berth_err *err)
 {
+    struct stat st;
+
     journal_end_for(step->dir);
     if (remove_container(step, ms, err) < 0)
         return -1;
     remove_cgroups(step);
-    if (unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0)
+    // Where the lock is nobody's, another may have been at it, and what is at
+    // the path by now may be another step's.
+    if (fstat(step->dir, &st) == 0 && st.st_nlink > 0 &&
+        (unmount_all(step->path, err) < 0 || remove_entries(step, err) < 0))
         return -1;
     store_step_close(step);
     return 0;

@@ -17,7 +17,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,9 +42,98 @@ static int make_dir(const char *path, mode_t mode, struct berth_err *err)
     return 0;
 }
 
+// Says whether descriptor FD of process PID has a lock (flock) that PID itself
+// took.
+static bool took_lock(pid_t pid, const char *fd)
+{
+    char path[64], *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+    int taker;
+
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, fd);
+    FILE *f = fopen(path, "re");
+    while (f && !found && getline(&line, &cap, f) > 0)
+        found = sscanf(line, "lock: %*d: FLOCK %*s %*s %d", &taker) == 1 &&
+                taker == pid;
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// Says whether process PID has the directory open that /proc calls PATH, and
+// has locked it. Nothing of what else it has open is looked at: that may be
+// where no file server answers.
+static bool has_locked(pid_t pid, const char *path)
+{
+    char name[64], link[4096];
+    bool found = false;
+
+    snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(name);
+    for (struct dirent *e; d && !found && (e = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+        link[n > 0 ? n : 0] = 0;
+        found = strcmp(link, path) == 0 && took_lock(pid, e->d_name);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+// The process that took the lock of the directory DIR, if it has it still; or
+// 0: a process that has inherited it does not count. The kernel's list names
+// the inode, of which some file systems tell stat another number: what it is
+// not said of is looked at last.
+static pid_t find_holder(int dir)
+{
+    char self[64], path[4096], *line = NULL;
+    unsigned long inode;
+    size_t cap = 0;
+    struct stat st;
+    pid_t holder = 0;
+    int pid;
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+    ssize_t n = readlink(self, path, sizeof(path) - 1);
+    FILE *f = n < 0 || fstat(dir, &st) < 0 ? NULL : fopen("/proc/locks", "re");
+    path[n > 0 ? n : 0] = 0;
+    for (int others = 0; f && !holder && others < 2; others++) {
+        rewind(f);
+        while (!holder && getline(&line, &cap, f) > 0)
+            if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid,
+                       &inode) == 2 &&
+                (inode != st.st_ino) == others && has_locked(pid, path))
+                holder = pid;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return holder;
+}
+
+// Locks the directory FD. Returns 0, or -1 with ERR set. What has the lock may
+// let go of it as it is looked for: only who finds it locked, and by nobody,
+// time and again has found one that was inherited. Then that is 1.
+static int lock(int fd, const char *path, struct berth_err *err)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return err_set(err, BERTH_ESYS, "%s cannot be locked: %m", path);
+        if (find_holder(fd))
+            return err_set(err, BERTH_ETIMEOUT,
+                           "%s is in use by its berth-stepd", path);
+    }
+    return 1;
+}
+
 // Opens and locks PATH. The directory may have been removed by the holder
-// of the lock before we got it: then BERTH_ENOTFOUND.
-static int open_locked(const char *path, struct store_step *out,
+// of the lock before we got it: then BERTH_ENOTFOUND. A new one (FRESH) that
+// another program looks into as it is made counts as in use.
+static int open_locked(const char *path, bool fresh, struct store_step *out,
                        struct berth_err *err)
 {
     struct stat st;
@@ -58,13 +146,12 @@ static int open_locked(const char *path, struct store_step *out,
                        errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS,
                        "%s: %m",
                        path);
-    if (flock(step.dir, LOCK_EX | LOCK_NB) < 0) {
-        int rc = err_set(err,
-                         errno == EWOULDBLOCK ? BERTH_ETIMEOUT : BERTH_ESYS,
-                         "%s is in use by its berth-stepd",
-                         path);
+    int locked = lock(step.dir, path, err);
+    if (locked > 0 && fresh)
+        locked = err_set(err, BERTH_ETIMEOUT, "%s is in use", path);
+    if (locked < 0) {
         close(step.dir);
-        return rc;
+        return -1;
     }
     if (fstat(step.dir, &st) < 0 || st.st_nlink == 0) {
         close(step.dir);
@@ -290,13 +377,13 @@ int store_step_create(const char *state, const struct step *step,
     // ours.
     for (int tries = 0; tries < 10; tries++) {
         if (mkdir(path, 0711) == 0) {
-            if (open_locked(path, out, err) == 0)
+            if (open_locked(path, true, out, err) == 0)
                 return 0;
             continue;
         }
         if (errno != EEXIST)
             return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
-        if (open_locked(path, &old, err) < 0) {
+        if (open_locked(path, false, &old, err) < 0) {
             if (err && err->code == BERTH_ENOTFOUND)
                 continue;
             return -1;
@@ -317,32 +404,21 @@ int store_step_open(const char *state, const char *node, const char *name,
     if ((size_t)snprintf(path, sizeof(path), "%s/%s/%s", state, node, name) >=
         sizeof(path))
         return err_set(err, BERTH_EINVAL, "a name is too long");
-    return open_locked(path, out, err);
+    return open_locked(path, false, out, err);
 }
 
 pid_t store_step_holder(const char *state, const char *node,
                         const char *name)
 {
-    char path[4096], *line = NULL;
-    size_t cap = 0;
-    struct stat st;
+    char path[4096];
     pid_t holder = 0;
 
     snprintf(path, sizeof(path), "%s/%s/%s", state, node, name);
-    FILE *f = lstat(path, &st) < 0 ? NULL : fopen("/proc/locks", "re");
-    while (f && !holder && getline(&line, &cap, f) > 0) {
-        unsigned major_number, minor_number;
-        unsigned long inode;
-        int pid;
-        if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid,
-                   &major_number, &minor_number, &inode) == 4 &&
-            inode == st.st_ino && major_number == major(st.st_dev) &&
-            minor_number == minor(st.st_dev))
-            holder = pid;
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir >= 0) {
+        holder = find_holder(dir);
+        close(dir);
     }
-    free(line);
-    if (f)
-        fclose(f);
     return holder;
 }
 

@@ -90,12 +90,14 @@ int store_step_create(const char *state, const struct step *step,
                       struct store_step *out, struct berth_err *err);
 
 // Opens and locks the existing directory STATE/NODE/NAME. BERTH_ETIMEOUT:
-// its berth-stepd is alive. BERTH_ENOTFOUND: there is none.
+// its berth-stepd is alive, or another program of berth's is at it.
+// BERTH_ENOTFOUND: there is none. A lock that outlives who took it, as another
+// process has inherited it, is none: then OUT is open without one.
 int store_step_open(const char *state, const char *node, const char *name,
                     struct store_step *out, struct berth_err *err);
 
-// The process that holds the lock of STATE/NODE/NAME, by the kernel's list of
-// locks, or 0.
+// The process that has taken the lock of STATE/NODE/NAME and has it still, by
+// the kernel's word, or 0.
 pid_t store_step_holder(const char *state, const char *node,
                         const char *name);
 

@@ -266,6 +266,31 @@ END
     done
 }
 
+@test "a lock that outlives who took it, in a child that hangs, protects nothing (threat 75)" {
+    local holder
+    leftover 9925.0
+    leftover 9926.0
+    # The process that has taken this one lives.
+    flock -n "$STATE/n1/9925.0" sleep 1000 3>&- 4>&- &
+    holder=$!
+    # This one's taker has ended, and the sleep has inherited it.
+    # shellcheck disable=SC2094  # nothing is written
+    (
+        flock -n 9
+        exec sleep 1000
+    ) 9<"$STATE/n1/9926.0" 3>&- 4>&- &
+    FAKE=$!
+    poll 5 sh -c "! flock -n '$STATE/n1/9925.0' true && ! flock -n '$STATE/n1/9926.0' true"
+    run "$EPILOG" --sweep
+    equal "$status" 0
+    equal "$output" "removed what was left of step 9926.0 on node n1"
+    left 9925.0 || fail "one that is in use is gone"
+    gone_whole 9926.0 || fail "$(traces)"
+    pkill -P "$holder"
+    wait "$holder" || true
+    "$EPILOG" --sweep
+}
+
 @test "the prolog records the job, root's only, and the epilog removes the record" {
     local record
     start_step -w n1 --container=debian sh -c "$(waiter)"
