@@ -8,11 +8,13 @@
 // job without a container has no use for that. A job with one then gets no
 // GPU, or a refusal with the reason.
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "gpu/table.h"
@@ -103,14 +105,16 @@ static int is_left(void *arg, const char *name, uint32_t job, uint32_t step)
     return true;
 }
 
-// Has berth-epilog do it, if there is anything: what talks to the engine takes
-// longer to load than all that this program does.
+// Has berth-epilog do it, if there is anything, and does not wait for that: it
+// is other jobs' and may take its time. In a session of its own, since slurmd
+// kills the process group of a prolog that has ended.
 static void sweep(const struct job_env *env)
 {
     static const char program[] = BERTH_SBINDIR "/berth-epilog";
     char node[80];
     char *const argv[] = {(char *)"berth-epilog", (char *)"--sweep", node,
                           NULL};
+    char *const none[] = {NULL};
     struct berth_err err;
 
     int rc = store_each_step(BERTH_STATEDIR, env->node, is_left,
@@ -120,10 +124,20 @@ static void sweep(const struct job_env *env)
     if (rc <= 0)
         return;
     snprintf(node, sizeof(node), "--node=%s", env->node);
-    rc = run(program, argv);
-    if (rc != 0 && rc != 1) // it has said itself what it could not remove
-        complain("%s did not remove what is left on node %s", program,
-                 env->node);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setsid() < 0 || (pid = fork()) != 0)
+            _exit(pid < 0);
+        int null = open("/dev/null", O_RDWR);
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+            dup2(null, 2) < 0)
+            _exit(1);
+        execve(program, argv, none);
+        syslog(LOG_ERR, "%s: %m", program);
+        _exit(1);
+    }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
 }
 
 // Has berth-gpus ask that slurmd: no other knows for certain what a GRES

@@ -579,6 +579,26 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     gone "$STOPPED" || fail "it is left"
 }
 
+@test "what a prolog cannot remove of others holds up no job (threat 73)" {
+    local start dir=$STATE/n1/9931.0 fake
+    perl -MIO::Socket::UNIX -e '
+        my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die;
+        my @kept;
+        push @kept, $_ while $_ = $s->accept;' "$BATS_TEST_TMPDIR/hangs" </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    fake=$!
+    poll 5 test -S "$BATS_TEST_TMPDIR/hangs"
+    install -d -m 711 "$STATE/n1" "$dir"
+    printf '{"engine":"%s","container":"berth-x","nonce":"%032d"}' "$BATS_TEST_TMPDIR/hangs" 0 >"$dir/record"
+    start=$SECONDS
+    as_user srun -w n1 true
+    as_other srun -w n1 true
+    as_user srun -w n1 --container=debian true
+    kill "$fake"
+    start=$((SECONDS - start))
+    rm -r "$dir"
+    ((start <= 12)) || fail "three jobs took $start s"
+}
+
 @test "a container that the engine describes in more than 4 MiB is removed (threat 74)" {
     local dir=$STATE/n1/9932.0 nonce id
     nonce=$(printf '%032d' 9)

@@ -161,8 +161,9 @@ as_slurmd() {
     leftover 9907.0
     leftover 9907.1
     as_user srun -w n1 true
-    gone_whole 9907.0 || fail "$(traces)"
-    gone_whole 9907.1
+    # The job did not wait for that.
+    poll "$SOON" gone_whole 9907.0 || fail "$(traces)"
+    poll "$SOON" gone_whole 9907.1 || fail "$(traces)"
     nothing_left
 }
 
