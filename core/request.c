@@ -289,7 +289,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
     json_t *host = json_pack(
         "{s:b, s:s, s:o, s:[s], s:o, s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
         " s:o, s:{s:s}, s:{s:s}, s:o, s:o, s:o}",
-        "AutoRemove", 1,
+        "AutoRemove", 0,
         "CgroupnsMode", "private",
         "GroupAdd", groups,
         "CapDrop", "ALL",

@@ -34,6 +34,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+// How long berth-stepd may take to say that the container is gone.
+enum { AFTERWORD_MS = 100 };
+
 // The program's image in the making: strings, gathered for few writes.
 struct image {
     int fd;
@@ -403,7 +406,9 @@ static void stand_in(int link, int signals)
             continue;
         if (wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE)
             end_as(in.msg.value);
-        // The container is gone, and the program with it.
+        // The container is gone, and the program with it. berth-stepd sees
+        // that as well, and what it says must reach Slurm before this ends.
+        usleep(AFTERWORD_MS * 1000);
         die_by(SIGKILL);
     }
 }

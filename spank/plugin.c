@@ -183,6 +183,17 @@ EXPORT int slurm_spank_task_post_fork(spank_t sp, int argc, char **argv)
     return ESPANK_SUCCESS;
 }
 
+// slurmstepd: root.
+EXPORT int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
+{
+    (void)sp;
+    (void)argc;
+    (void)argv;
+    if (plugin.remote)
+        remote_task_end(plugin.remote);
+    return ESPANK_SUCCESS;
+}
+
 // The task's own process: the user. A plugin that fails before this one has
 // its turn can have kept it from being called until here.
 EXPORT int slurm_spank_task_init(spank_t sp, int argc, char **argv)

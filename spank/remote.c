@@ -473,6 +473,19 @@ void remote_task(struct remote *remote, pid_t pid)
         send(remote->link, packet, (size_t)n, MSG_NOSIGNAL);
 }
 
+void remote_task_end(const struct remote *remote)
+{
+    size_t ended = strlen(LINK_ENDED);
+    char packet[4097];
+
+    ssize_t n = remote->link < 0 ? -1
+                                 : recv(remote->link, packet,
+                                        sizeof(packet) - 1, MSG_DONTWAIT);
+    packet[n > 0 ? n : 0] = 0;
+    if (strncmp(packet, LINK_ENDED, ended) == 0)
+        slurm_error("berth: %s", packet + ended);
+}
+
 int remote_start_task(const struct remote *remote, spank_t sp)
 {
 #if PREPEND
@@ -525,10 +538,12 @@ void remote_end(struct remote *remote)
 
     remote->argv[0] = remote->argv0;
     if (remote->link >= 0) {
-        bool dead = recv(remote->link, packet, sizeof(packet),
-                         MSG_DONTWAIT) == 0;
+        ssize_t n;
+        do
+            n = recv(remote->link, packet, sizeof(packet), MSG_DONTWAIT);
+        while (n > 0);
         close(remote->link);
-        if (dead)
+        if (n == 0)
             sweep(remote);
     }
     free(remote->program);

@@ -37,6 +37,10 @@ int remote_wrap(int argc, char **argv, char **saved);
 // Root. Tells berth-stepd of a task that slurmstepd has forked.
 void remote_task(struct remote *remote, pid_t pid);
 
+// Root. A task has ended: says so on its standard error if its container ended
+// under it.
+void remote_task_end(const struct remote *remote);
+
 // The user, in the task's own process, before it execs. 0, or -1 (after an
 // error message) if this task would not become berth-task.
 int remote_start_task(const struct remote *remote, spank_t sp);

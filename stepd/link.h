@@ -9,7 +9,9 @@
 //                    before that task may exec; closing: the step is over
 //   stepd -> plugin: "ready=PATH", the socket for the step's tasks (the
 //                    container is then still on its way), or
-//                    "failed=SENTENCE"
+//                    "failed=SENTENCE"; later perhaps
+//                    "ended=SENTENCE": the container did, before the step,
+//                    and the tasks in it
 //
 // berth-stepd has the link as its standard input.
 #ifndef BERTH_LINK_H
@@ -19,5 +21,6 @@
 #define LINK_TASK "task="
 #define LINK_READY "ready="
 #define LINK_FAILED "failed="
+#define LINK_ENDED "ended="
 
 #endif

@@ -366,6 +366,7 @@ static void serve(struct stepd *d, char *buf)
             err_set(&d->reason, BERTH_EENGINE,
                     "the container has ended, stopped by its engine or for "
                     "want of memory");
+            tell_plugin(LINK_ENDED, d->reason.text);
         }
         if (p[1].revents)
             hear_task(d, buf);

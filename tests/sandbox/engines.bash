@@ -26,7 +26,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 address = "$RUN/containerd.sock"
 END
     # Docker 25 to 28.1 has CDI where it is asked to; before, this says nothing.
-    echo '{"features": {"cdi": true}}' >"$ETC/docker.json"
+    echo "{\"features\": {\"cdi\": true}, \"live-restore\": $LIVE_RESTORE}" >"$ETC/docker.json"
     alive containerd || spawn containerd containerd -c "$ETC/containerd.toml"
     must_start containerd 10 test -S "$RUN/containerd.sock"
     # One that was killed has left it.

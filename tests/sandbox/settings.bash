@@ -17,6 +17,7 @@ GPUS=/dev/berth-quickstart
 OWN_GROUPS=("${USERS[@]}" berthgrp1 berthgrp2)
 CTLD_PORT=26817
 NODE_PORT=26900      # node nI listens on NODE_PORT + I
+LIVE_RESTORE=false   # Docker's containers outlive it
 INSTALLED_PATH=$PREFIX/bin:$PREFIX/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 say() { printf '==> %s\n' "$*"; }
