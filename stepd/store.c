@@ -46,7 +46,7 @@ static int make_dir(const char *path, mode_t mode, struct berth_err *err)
 // took.
 static bool took_lock(pid_t pid, const char *fd)
 {
-    char path[64], *line = NULL;
+    char path[320], *line = NULL;
     bool found = false;
     size_t cap = 0;
     int taker;
