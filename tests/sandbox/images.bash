@@ -12,7 +12,7 @@ PACKAGES=(
     libcurl4-openssl-dev libjansson-dev libhwloc-dev
     libcmocka-dev
     mpich libmpich-dev openmpi-bin libopenmpi-dev libpmix-dev
-    bats tmux xauth xvfb x11-utils slurmdbd mariadb-server-core nftables
+    bats iproute2 tmux xauth xvfb x11-utils slurmdbd mariadb-server-core nftables
 )
 
 remove_policy() {

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The berth developers
 #
 # For every file here: `load lib`. What they need of the sandbox comes from
-# the environment that `quickstart admin` and `quickstart check` set.
+# the environment that `quickstart admin` sets, through which tests/run runs them.
 #
 # "As bare", in the name of a test: the same step is run without a container
 # and with one, and what Slurm and the user see of it is compared.
@@ -12,7 +12,7 @@
 
 bats_require_minimum_version 1.5.0
 
-: "${QUICKSTART:?run these by: quickstart check, or quickstart admin -- bats FILE}"
+: "${QUICKSTART:?run these by: tests/run FILE}"
 
 PLUGIN=$(sed -n 's/^required \([^ ]*spank_berth.so\).*/\1/p' "$PLUGSTACK_CONF")
 PLUGIN=${PLUGIN%%$'\n'*}

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 The berth developers
 #
-# Makes the images that the tests need, most of one static program.
+# Makes the images that the tests need, most of one static program, once in a
+# sandbox.
 # shellcheck shell=bash
 
 setup_suite() {
-    local dir=$BATS_SUITE_TMPDIR root
-    # Images are told apart by who made them, as well as by their names.
+    local dir=$BATS_SUITE_TMPDIR here root made
+    here=$(dirname "${BASH_SOURCE[0]}")
     root=$dir/probe
     mkdir -p "$root"
-    cc -static -O1 -o "$root/probe" "$(dirname "${BASH_SOURCE[0]}")/probe.c"
+    cc -static -O1 -o "$root/probe" "$here/probe.c"
+    # The engine's socket goes with the sandbox.
+    made=$(dirname "${DOCKER_HOST#unix://}")/test-images
+    if ! cksum "$here"/{setup_suite.bash,probe.c} | cmp -s - "$made"; then
+        rm -f "$made"
+        make_images
+        cksum "$here"/{setup_suite.bash,probe.c} >"$made"
+    fi
+}
 
+# Images are told apart by who made them, as well as by their names.
+make_images() {
     image() { "$QUICKSTART" image "$@"; }
     # No shell, no libc, no /etc.
     image berth/probe "$root"
