@@ -89,14 +89,16 @@ END
 }
 
 @test "never: the node's own, though a rule allows everything (threats 20, 66)" {
-    local m
+    local m socket=${DOCKER_HOST#unix://}
     conf <<<'mounts_allowed = {"/**:rw"}'
     for m in / /etc /etc/slurm /proc /proc/self /sys /dev /dev/shm /boot /root /run /var/run /var \
-        /var/lib /usr /usr/share /bin /var/log "$STATE" "${DOCKER_HOST#unix://}" "$LIBEXEC"; do
+        /var/lib /usr /usr/share /bin /var/log "$STATE" "${socket%/*}" "$LIBEXEC"; do
         [[ -e $m ]] || continue
         run --separate-stderr with "$m:/mnt" true
         refused "$m cannot be mounted" "which no container gets" || fail "$m"
     done
+    run --separate-stderr with "$socket:/mnt" true
+    refused "$socket is neither a directory nor a file"
     with "$DATA/a:/mnt" cat /mnt/file
     nothing_left
 }
