@@ -40,6 +40,7 @@ static struct plugin {
     // slurmstepd: whether the step asked for a container.
     enum { STEP_UNKNOWN = 0, STEP_BARE = 1, STEP_CONTAINED = 2 } step;
     struct remote *remote;
+    bool task_starts; // in a task's own process: it will be berth-task
     // srun: where a multi-prog configuration stands, and what stood there.
     char **multiprog;
     char *saved;
@@ -172,18 +173,6 @@ EXPORT int slurm_spank_user_init(spank_t sp, int argc, char **argv)
 }
 
 // slurmstepd: root.
-EXPORT int slurm_spank_task_post_fork(spank_t sp, int argc, char **argv)
-{
-    pid_t pid;
-
-    (void)argc;
-    (void)argv;
-    if (plugin.remote && spank_get_item(sp, S_TASK_PID, &pid) == ESPANK_SUCCESS)
-        remote_task(plugin.remote, pid);
-    return ESPANK_SUCCESS;
-}
-
-// slurmstepd: root.
 EXPORT int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
 {
     (void)sp;
@@ -194,20 +183,39 @@ EXPORT int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
     return ESPANK_SUCCESS;
 }
 
-// The task's own process: the user. A plugin that fails before this one has
-// its turn can have kept it from being called until here.
-EXPORT int slurm_spank_task_init(spank_t sp, int argc, char **argv)
+// The task's own process. Sees to it, once, that it becomes berth-task, or ends.
+// A plugin that fails before this one has its turn can have kept it from being
+// called until here, in either hook.
+static int start_task(spank_t sp)
 {
-    (void)argc;
-    (void)argv;
-    if (!is_contained(sp))
+    if (!is_contained(sp) || plugin.task_starts)
+        return ESPANK_SUCCESS;
+    plugin.task_starts = plugin.remote &&
+                         remote_start_task(plugin.remote, sp) == 0;
+    if (plugin.task_starts)
         return ESPANK_SUCCESS;
     if (!plugin.remote)
         slurm_error("berth: this task cannot start in its container, which "
                     "this node could not prepare: tell your administrator");
-    else if (remote_start_task(plugin.remote, sp) == 0)
-        return ESPANK_SUCCESS;
     _exit(WIRE_EXIT_BERTH);
+}
+
+// The task's own process: root, in the job's mount namespace if it has one.
+EXPORT int slurm_spank_task_init_privileged(spank_t sp, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    if (plugin.remote)
+        remote_task(plugin.remote);
+    return start_task(sp);
+}
+
+// The task's own process: the user.
+EXPORT int slurm_spank_task_init(spank_t sp, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return start_task(sp);
 }
 
 // All contexts; in slurmstepd as root.

@@ -41,6 +41,10 @@ static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
 
 static const char pmix_env[] = "PMIX_SERVER_TMPDIR";
 
+#ifndef SYS_pidfd_open // Linux 5.3, the same number everywhere
+#define SYS_pidfd_open 434
+#endif
+
 // How long berth-stepd may take to say that it is there, and a clean-up
 // after one that died: both are a matter of milliseconds.
 enum {
@@ -463,14 +467,38 @@ int remote_wrap(int argc, char **argv, char **saved)
     return 0;
 }
 
-void remote_task(struct remote *remote, pid_t pid)
+// This process cannot have another's number before it has ended, and it is in
+// the namespace that Slurm has chosen: nothing of the user's has run in it.
+void remote_task(struct remote *remote)
 {
     char packet[32];
-    int n = snprintf(packet, sizeof(packet), LINK_TASK "%d", (int)pid);
+    int fds[LINK_TASK_FDS] = {
+        (int)syscall(SYS_pidfd_open, getpid(), 0),
+        open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+    };
+    union {
+        struct cmsghdr h;
+        char buf[CMSG_SPACE(sizeof(fds))];
+    } control = {0};
+    struct iovec iov = {packet, (size_t)snprintf(packet, sizeof(packet),
+                                                 LINK_TASK "%d",
+                                                 (int)getpid())};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(fds));
+    memcpy(CMSG_DATA(c), fds, sizeof(fds));
     // Should this fail, berth-stepd will not know the task and refuse it.
     if (remote->link >= 0)
-        send(remote->link, packet, (size_t)n, MSG_NOSIGNAL);
+        sendmsg(remote->link, &msg, MSG_NOSIGNAL);
+    for (int i = 0; i < LINK_TASK_FDS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
 }
 
 void remote_task_end(const struct remote *remote)

@@ -34,15 +34,16 @@ void remote_ask(struct remote *remote, spank_t sp,
 // argv[1], or stays as it is. 0, or -1 when memory is out.
 int remote_wrap(int argc, char **argv, char **saved);
 
-// Root. Tells berth-stepd of a task that slurmstepd has forked.
-void remote_task(struct remote *remote, pid_t pid);
+// Root, in the task's own process, where Slurm has put that: tells berth-stepd
+// of it.
+void remote_task(struct remote *remote);
 
 // Root. A task has ended: says so on its standard error if its container ended
 // under it.
 void remote_task_end(const struct remote *remote);
 
-// The user, in the task's own process, before it execs. 0, or -1 (after an
-// error message) if this task would not become berth-task.
+// In the task's own process, before it execs. 0, or -1 (after an error
+// message) if this task would not become berth-task.
 int remote_start_task(const struct remote *remote, spank_t sp);
 
 // Root. The step is over: berth-stepd hears so, ends the container and

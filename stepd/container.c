@@ -3,9 +3,9 @@
 #include "stepd/container.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/image.h"
@@ -22,6 +22,7 @@
 #include "stepd/observe.h"
 #include "stepd/outfit.h"
 #include "stepd/peer.h"
+#include "stepd/process.h"
 #include "stepd/ruling.h"
 #include "stepd/supply.h"
 #include "stepd/verify.h"
@@ -42,6 +43,7 @@ struct making {
     struct store_record record;
     char id[65];
     struct engine_container seen;
+    struct process init; // by the engine's word, until check_init has said so
     pid_t prime; // a child (stepd/place.h), or -1
 };
 
@@ -113,14 +115,15 @@ static int await_init(struct making *m, struct berth_err *err)
         struct peer peer;
         if (peer_accept(m->supply.listener, &peer) < 0)
             continue;
-        if (peer.pid == m->seen.pid && listen_timeout(peer.conn) == 0 &&
+        if (peer.pid == m->init.pid && process_lives(&m->init) &&
+            listen_timeout(peer.conn) == 0 &&
             watch_wait(m->watch, peer.conn, LISTEN_MS) > 0 &&
             wire_recv(peer.conn, &in, 0) == 1) {
             wire_close(&in);
             if (in.msg.type == WIRE_HELLO) {
                 if (in.msg.value == 1 || m->request->seccomp)
-                    return peer_take(&peer);
-                peer_close(&peer);
+                    return peer.conn;
+                close(peer.conn);
                 return err_set(err, BERTH_EENGINE,
                                "the container's seccomp filter on node %s "
                                "lets through what engines refuse (the "
@@ -130,7 +133,7 @@ static int await_init(struct making *m, struct berth_err *err)
                                m->step->node);
             }
         }
-        peer_close(&peer);
+        close(peer.conn);
     }
     return err_set(err, BERTH_ETIMEOUT,
                    "the container did not come up within %d seconds",
@@ -183,6 +186,16 @@ static int create(struct making *m, const json_t *body, struct berth_err *err)
     return rc;
 }
 
+// From here on what the engine calls the container's first process is that
+// process, and no other that gets its number.
+static int hold(struct making *m, struct berth_err *err)
+{
+    return m->seen.pid > 1 && process_hold(m->seen.pid, -1, &m->init) == 0
+               ? 0
+               : err_set(err, BERTH_EENGINE,
+                         "the container ended before its tasks began");
+}
+
 static int start(struct making *m, struct strv *overlay,
                  struct berth_err *err)
 {
@@ -207,14 +220,36 @@ static int start(struct making *m, struct strv *overlay,
         (m->prime = place_prime(m->place)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
-        rc = 0;
+        rc = hold(m, err);
     else
         explain(m, err);
     json_decref(body);
     return rc;
 }
 
-// Notes the container's own cgroups: an engine may leave one behind.
+// Says whether the process that is held is the container's first, by the
+// kernel's word: process 1 of another pid namespace, which runs the berth-init
+// that was staged. In which cgroup it is, note_cgroups looks.
+static bool is_init(const struct making *m)
+{
+    struct stat want, have;
+
+    return process_is_first(&m->init) &&
+           fstatat(m->store->dir, SUPPLY_INIT, &want, 0) == 0 &&
+           fstatat(m->init.proc, "exe", &have, 0) == 0 &&
+           have.st_dev == want.st_dev && have.st_ino == want.st_ino;
+}
+
+static int check_init(const struct making *m, struct berth_err *err)
+{
+    return is_init(m) ? 0
+                      : err_set(err, BERTH_EENGINE,
+                                "process %d, by which %s runs the container, "
+                                "is not berth-init: tell your administrator",
+                                (int)m->init.pid, engine_name(m->engine));
+}
+
+// Notes the container's own cgroups, whose names have its ID: an engine may leave one behind.
 static int note_cgroups(struct making *m, struct berth_err *err)
 {
     int fd = openat(m->store->dir,
@@ -224,9 +259,12 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
-    int rc = place_list(m->place, m->seen.pid, m->id, fd, err);
+    int n = place_list(m->place, &m->init, m->id, fd, err);
     close(fd);
-    return rc;
+    return n != 0 ? n
+                  : err_set(err, BERTH_EENGINE,
+                            "the container has no cgroup of its own: tell "
+                            "your administrator");
 }
 
 // The check after the start: nothing of the user's has run yet.
@@ -234,16 +272,14 @@ static int verify(const struct making *m, struct berth_err *err)
 {
     const struct attach *attach = &m->supply.attach;
     struct seen kernel = {0};
-    char path[64];
     int rc = -1;
 
     if (verify_engine(m->request, &m->seen, err) < 0)
         return -1;
-    snprintf(path, sizeof(path), "/proc/%d/root", (int)m->seen.pid);
-    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int root = process_open(&m->init, "root", O_PATH | O_DIRECTORY);
     if (root < 0)
-        return err_set(err, BERTH_ESYS, "%s: %m", path);
-    if (observe(m->request, attach, m->seen.pid, root, &kernel, err) == 0 &&
+        return err_set(err, BERTH_ESYS, "opening the container's root: %m");
+    if (observe(m->request, attach, &m->init, root, &kernel, err) == 0 &&
         verify_kernel(m->request, &kernel, err) == 0)
         rc = gpus_verify(&m->outfit.gpus, m->request->devices,
                          m->request->ndevices, root, err);
@@ -263,35 +299,38 @@ int container_create(const struct step *step, const struct place *place,
                        .place = place,
                        .watch = watch,
                        .supply = {.listener = -1},
+                       .init = PROCESS_NONE,
                        .prime = -1};
     const struct rules *rules = &m.ruling.rules;
     const struct child_user user = {step->uid, step->gid, step->gids,
                                     step->ngids};
     int control = -1, rc = -1;
 
-    *out = (struct container){.control = -1, .inside = INSIDE_NONE};
+    *out = (struct container){
+        .init = PROCESS_NONE, .control = -1, .inside = INSIDE_NONE};
     m.request = &m.outfit.plan.request;
     if (ruling_make(step, journal, &m.ruling, err) < 0 ||
         find_image(&m, err) < 0 ||
         supply_stage(step, &m.ruling, store, &m.supply, err) < 0 ||
         start(&m, &out->overlay, err) < 0 ||
         outfit_overlay(&m.outfit, &out->overlay, err) < 0 ||
-        (control = await_init(&m, err)) < 0 ||
+        (control = await_init(&m, err)) < 0 || check_init(&m, err) < 0 ||
+        note_cgroups(&m, err) < 0 ||
         (m.request->gpus_by == REQUEST_GPUS_CDI &&
-         gpus_inherit(m.seen.pid, m.image.env, m.image.nenv, &out->overlay,
+         gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->overlay,
                       err) < 0) ||
-        inside_prepare(m.seen.pid, m.request, &m.supply.attach,
+        inside_prepare(&m.init, m.request, &m.supply.attach,
                        &m.ruling.identity, store->dir, &out->inside,
                        err) < 0 ||
         verify(&m, err) < 0 ||
-        inside_lay(m.seen.pid, &m.supply.attach, &user, rules->probe_seconds,
-                   err) < 0 ||
-        note_cgroups(&m, err) < 0)
+        inside_lay(&out->inside, &m.supply.attach, &user, rules->probe_seconds,
+                   err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
     if (rules->mode == RULE_MODE_WARN)
         memcpy(out->warning, m.ruling.decision.warning, sizeof(out->warning));
-    out->pid = m.seen.pid;
+    out->init = m.init;
+    m.init = (struct process)PROCESS_NONE;
     out->control = control;
     out->gpus = m.outfit.gpus;
     m.outfit.gpus = (struct gpus){0};
@@ -307,6 +346,7 @@ out:
         close(control);
     if (m.prime > 0)
         child_end(m.prime);
+    process_close(&m.init);
     engine_container_clear(&m.seen);
     outfit_clear(&m.outfit);
     supply_clear(&m.supply);
@@ -322,6 +362,7 @@ void container_close(struct container *container)
         close(container->control);
     container->control = -1;
     inside_clear(&container->inside);
+    process_close(&container->init);
     strv_clear(&container->overlay);
     gpus_clear(&container->gpus);
 }

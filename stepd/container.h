@@ -15,10 +15,11 @@
 #include "stepd/inside.h"
 #include "stepd/journal.h"
 #include "stepd/place.h"
+#include "stepd/process.h"
 #include "stepd/store.h"
 
 struct container {
-    pid_t pid;           // of berth-init
+    struct process init; // berth-init
     int control;         // link to it: closing it ends the container
     struct inside inside;
     struct strv overlay; // of the tasks' environment (handover/wire.h)

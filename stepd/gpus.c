@@ -265,20 +265,19 @@ static bool is_emptied(const char *variable)
            variable[strlen(variable) - 1] == '=';
 }
 
-int gpus_inherit(pid_t pid, char *const *image_env, size_t nimage_env,
+int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
                  struct strv *overlay, struct berth_err *err)
 {
     static const size_t size = BERTH_REQUEST_MAX;
     struct strv env = {0};
-    char path[64];
     int rc = -1;
 
-    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
     char *text = calloc(1, size);
-    FILE *f = fopen(path, "re");
+    int fd = openat(proc, "environ", O_RDONLY | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     size_t n = text && f ? fread(text, 1, size - 1, f) : 0;
     if (n == 0) {
-        err_set(err, BERTH_ESYS, "%s: %m", path);
+        err_set(err, BERTH_ESYS, "reading the container's environment: %m");
         goto out;
     }
     for (size_t i = 0; i < n; i += strlen(text + i) + 1)
@@ -292,6 +291,8 @@ int gpus_inherit(pid_t pid, char *const *image_env, size_t nimage_env,
 out:
     if (f)
         fclose(f);
+    else if (fd >= 0)
+        close(fd);
     free(text);
     strv_clear(&env);
     return rc;

@@ -44,10 +44,10 @@ int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
                  struct berth_err *err);
 
 // Appends to OVERLAY what a CDI specification has put into the environment of
-// the container, whose first process is PID: what is neither the image's
-// (IMAGE_ENV) nor the engine's own, and a task may have. 0, or -1 with ERR
-// set.
-int gpus_inherit(pid_t pid, char *const *image_env, size_t nimage_env,
+// the container, to whose first process the directory PROC in /proc belongs:
+// what is neither the image's (IMAGE_ENV) nor the engine's own, and a task may
+// have. 0, or -1 with ERR set.
+int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
                  struct strv *overlay, struct berth_err *err);
 
 // Appends to OVERLAY what the tasks' environment says of GPUs. Slurm's own

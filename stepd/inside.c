@@ -2,8 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // Input: files of an image, hostile: they are copied, never parsed. And a
-// task's descriptor 0 and mount namespace, which may be any that its user
-// can have.
+// task's descriptor 0, which may be any that its user can have.
 
 #include "stepd/inside.h"
 
@@ -12,12 +11,10 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
-#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -209,51 +206,44 @@ static int finish(pid_t child, int ms, const struct berth_err *why,
                : err_set(err, why->code, "%s", why->text);
 }
 
-static int open_proc(pid_t pid, const char *what, int flags)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-    return open(path, flags | O_CLOEXEC);
-}
-
-static int hold(pid_t pid, struct inside *out, struct berth_err *err)
+static int hold(const struct process *init, struct inside *out,
+                struct berth_err *err)
 {
     int flags = O_PATH | O_DIRECTORY;
     struct statfs fs;
 
     *out = INSIDE_NONE;
-    int root = open_proc(pid, "root", flags);
+    out->ns = process_open(init, "ns/mnt", O_RDONLY);
+    int root = process_open(init, "root", flags);
     if (root >= 0) {
         out->dev = inside_open(root, "/dev", flags);
         for (int i = 0; i < INSIDE_DIRS; i++)
             out->dirs[i] = inside_open(root, private_dirs[i], flags);
         close(root);
     }
-    return out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
+    return out->ns >= 0 && out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
                    fs.f_type == TMPFS_MAGIC
                ? 0
                : err_set(err, BERTH_ESYS, "the container has no /dev");
 }
 
-int inside_prepare(pid_t pid, const struct request *request,
-                   const struct attach *mounts,
+int inside_prepare(const struct process *init,
+                   const struct request *request, const struct attach *mounts,
                    const struct identity *identity, int dir,
                    struct inside *out, struct berth_err *err)
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
     pid_t parent = getpid();
 
-    if (hold(pid, out, err) < 0)
+    if (hold(init, out, err) < 0)
         return -1;
     struct berth_err *why = share_err(err);
     if (!why)
         return -1;
-    int ns = open_proc(pid, "ns/mnt", O_RDONLY);
     int passwd = openat(dir, "passwd", flags);
     int group = openat(dir, "group", flags);
-    int keep[] = {ns, passwd, group};
-    if (ns < 0 || passwd < 0 || group < 0 ||
+    int keep[] = {out->ns, passwd, group};
+    if (passwd < 0 || group < 0 ||
         write_all(passwd, identity->passwd, strlen(identity->passwd)) < 0 ||
         write_all(group, identity->group, strlen(identity->group)) < 0) {
         err_set(err, BERTH_ESYS, "writing passwd and group: %m");
@@ -262,12 +252,10 @@ int inside_prepare(pid_t pid, const struct request *request,
     pid_t child = fork();
     if (child == 0)
         _exit(child_begin(parent, keep, 3) < 0 ||
-              prepare(ns, request, mounts, passwd, group, why) < 0);
+              prepare(out->ns, request, mounts, passwd, group, why) < 0);
     rc = finish(child, CHILD_MS, why, err);
 out:
     munmap(why, sizeof(*why));
-    if (ns >= 0)
-        close(ns);
     if (passwd >= 0)
         close(passwd);
     if (group >= 0)
@@ -332,7 +320,7 @@ static int lay(int ns, const struct attach *mounts,
     return rc;
 }
 
-int inside_lay(pid_t pid, const struct attach *mounts,
+int inside_lay(const struct inside *inside, const struct attach *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err)
 {
@@ -344,17 +332,15 @@ int inside_lay(pid_t pid, const struct attach *mounts,
     struct berth_err *why = share_err(err);
     if (!why)
         return -1;
-    int ns = keep[mounts->n] = open_proc(pid, "ns/mnt", O_RDONLY);
+    keep[mounts->n] = inside->ns;
     for (size_t i = 0; i < mounts->n; i++)
         keep[i] = mounts->v[i].tree;
-    pid_t child = ns < 0 ? -1 : fork();
+    pid_t child = fork();
     if (child == 0)
         _exit(child_begin(parent, keep, mounts->n + 1) < 0 ||
-              lay(ns, mounts, user, seconds, why) < 0);
+              lay(inside->ns, mounts, user, seconds, why) < 0);
     rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
     munmap(why, sizeof(*why));
-    if (ns >= 0)
-        close(ns);
     return rc;
 }
 
@@ -367,21 +353,20 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 // Says whether TASK's descriptor 0 may be the terminal of a pty, by what the
 // kernel calls it: no file system is asked.
-static bool may_have_terminal(pid_t task)
+static bool may_have_terminal(const struct process *task)
 {
-    char path[64], name[64];
+    char name[64];
 
-    snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)task);
-    ssize_t n = readlink(path, name, sizeof(name) - 1);
+    ssize_t n = readlinkat(task->proc, "fd/0", name, sizeof(name) - 1);
     name[n > 0 ? n : 0] = 0;
     return strstr(name, "/pts/");
 }
 
 // The terminal of a pty that is UID's: a descriptor of it that can't be read
 // or written, or -1.
-static int open_terminal(pid_t task, uid_t uid)
+static int open_terminal(const struct process *task, uid_t uid)
 {
-    int fd = open_proc(task, "fd/0", O_PATH);
+    int fd = process_open(task, "fd/0", O_PATH);
     struct statfs fs;
     struct stat st;
 
@@ -394,30 +379,13 @@ static int open_terminal(pid_t task, uid_t uid)
     return -1;
 }
 
-// The task's mount namespace if that is another than this process's, made by
-// root: in one that a user has made, with a user namespace, /tmp may be
-// anything. Else -1.
-static int open_namespace(pid_t task)
+// Says whether NS is the mount namespace of this process.
+static bool is_own(int ns)
 {
-    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    int ns = open_proc(task, "ns/mnt", O_RDONLY);
-    int owner = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
-    struct stat a, b, user, initial;
-    bool good = own >= 0 && owner >= 0 && fstat(own, &a) == 0 &&
-                fstat(ns, &b) == 0 && !same_file(&a, &b) &&
-                fstat(owner, &user) == 0 &&
-                stat("/proc/self/ns/user", &initial) == 0 &&
-                same_file(&user, &initial);
+    struct stat own, other;
 
-    if (own >= 0)
-        close(own);
-    if (owner >= 0)
-        close(owner);
-    if (ns >= 0 && !good) {
-        close(ns);
-        ns = -1;
-    }
-    return ns;
+    return stat("/proc/self/ns/mnt", &own) == 0 && fstat(ns, &other) == 0 &&
+           same_file(&own, &other);
 }
 
 // A copy of the mount at PATH, or at the descriptor FROM itself where that is
@@ -452,14 +420,12 @@ static int attach_dir(int tree, int dir)
                         MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-// The child, of which the same holds as of prepare. THEIRS is the task's
-// mount namespace, or -1.
-static _Noreturn void attach(const struct peer *task, int theirs,
-                             int container, const struct inside *inside)
+// The child, of which the same holds as of prepare. THEIRS is the job's
+// own mount namespace, or -1.
+static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
+                             const struct inside *inside)
 {
-    int terminal = may_have_terminal(task->pid)
-                       ? open_terminal(task->pid, task->uid)
-                       : -1;
+    int terminal = may_have_terminal(task) ? open_terminal(task, uid) : -1;
     int console = -1, trees[INSIDE_DIRS];
     struct stat own[INSIDE_DIRS], st;
     bool have[INSIDE_DIRS];
@@ -479,7 +445,7 @@ static _Noreturn void attach(const struct peer *task, int theirs,
                                     MOUNT_ATTR_NODEV)) < 0)
             _exit(1);
     }
-    if (setns(container, CLONE_NEWNS) < 0 ||
+    if (setns(inside->ns, CLONE_NEWNS) < 0 ||
         (console >= 0 && attach_console(console, inside->dev) < 0))
         _exit(1);
     for (int i = 0; i < INSIDE_DIRS; i++)
@@ -488,25 +454,26 @@ static _Noreturn void attach(const struct peer *task, int theirs,
     _exit(0);
 }
 
-int inside_attach(pid_t pid, const struct inside *inside,
-                  const struct peer *task, bool *done, struct berth_err *err)
+int inside_attach(const struct inside *inside, const struct process *task,
+                  uid_t uid, int theirs, bool *done, struct berth_err *err)
 {
-    bool terminal = may_have_terminal(task->pid);
-    int theirs = *done ? -1 : open_namespace(task->pid);
-    int container = -1, rc = 0;
+    bool terminal = may_have_terminal(task);
     pid_t parent = getpid();
+    int rc = 0;
 
-    if (!peer_lives(task)) {
+    if (*done || is_own(theirs))
+        theirs = -1;
+    if (!process_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
     } else if (terminal || theirs >= 0) {
-        container = open_proc(pid, "ns/mnt", O_RDONLY);
-        int keep[] = {theirs, container, inside->dev, inside->dirs[0],
-                      inside->dirs[1], inside->dirs[2]};
-        pid_t child = container < 0 ? -1 : fork();
+        int keep[] = {task->proc,      theirs,          inside->ns,
+                      inside->dev,     inside->dirs[0], inside->dirs[1],
+                      inside->dirs[2]};
+        pid_t child = fork();
         if (child == 0) {
             if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
                 _exit(1);
-            attach(task, theirs, container, inside);
+            attach(task, uid, theirs, inside);
         }
         if (child < 0 || !child_wait(child, CHILD_MS))
             rc = err_set(err, BERTH_ESYS,
@@ -514,15 +481,13 @@ int inside_attach(pid_t pid, const struct inside *inside,
                          "or the job's own /tmp");
     }
     *done = rc == 0;
-    if (theirs >= 0)
-        close(theirs);
-    if (container >= 0)
-        close(container);
     return rc;
 }
 
 void inside_clear(struct inside *inside)
 {
+    if (inside->ns >= 0)
+        close(inside->ns);
     if (inside->dev >= 0)
         close(inside->dev);
     for (int i = 0; i < INSIDE_DIRS; i++)

@@ -2,11 +2,13 @@
 // Copyright (c) 2026 The berth developers
 //
 // What the plugin (in slurmstepd) and berth-stepd say to each other, on a
-// SOCK_SEQPACKET pair between two processes of root, one packet each:
+// SOCK_SEQPACKET pair between processes of root, one packet each:
 //
 //   plugin -> stepd: the facts, "key=value" (core/step.h), then "begin";
-//                    later "task=PID" for each task that slurmstepd forked,
-//                    before that task may exec; closing: the step is over
+//                    later "task=PID" from each task's own process, while
+//                    it is root's still, with two descriptors: a pidfd of it,
+//                    and the mount namespace in which Slurm has put it;
+//                    closing: the step is over
 //   stepd -> plugin: "ready=PATH", the socket for the step's tasks (the
 //                    container is then still on its way), or
 //                    "failed=SENTENCE"; later perhaps
@@ -19,6 +21,7 @@
 
 #define LINK_BEGIN "begin"
 #define LINK_TASK "task="
+enum { LINK_TASK_FDS = 2 };
 #define LINK_READY "ready="
 #define LINK_FAILED "failed="
 #define LINK_ENDED "ended="

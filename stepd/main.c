@@ -38,8 +38,10 @@
 #include "stepd/listen.h"
 #include "stepd/peer.h"
 #include "stepd/place.h"
+#include "stepd/process.h"
 #include "stepd/removal.h"
 #include "stepd/store.h"
+#include "stepd/ulimits.h"
 
 enum {
     PLUGIN = 0, // the link to the plugin is standard input
@@ -49,11 +51,19 @@ enum {
     // How long to try to clean up: less than the epilog waits for it.
     CLEAN_MS = 15000,
     CLEAN_STEP_MS = 250,
+    // Descriptors beside those of the tasks: some dozens, and the mounts.
+    FILES = 256,
+};
+
+// A task, forked by slurmstepd and not yet served.
+struct waiting {
+    pid_t pid;
+    int pidfd;
 };
 
 struct stepd {
-    char *buf;          // for the plugin's packets: of BERTH_FACT_MAX + 2 bytes
     struct watch watch; // whether the step goes on
+    bool over;          // it does not: the plugin has gone
     struct step step;
     struct store_step store;
     struct place place;
@@ -65,9 +75,10 @@ struct stepd {
     bool attached;           // with what the job has of its own
     struct berth_err reason; // why it is not: for the first task
     int overlay;             // descriptor of it (handover/wire.h)
-    ino_t pidns;             // the container's pid namespace
+    int theirs; // the mount namespace of the tasks, once one has told of it
     size_t ntasks;
-    pid_t tasks[BERTH_TASKS_MAX]; // forked by slurmstepd, not yet served
+    struct waiting tasks[BERTH_TASKS_MAX];
+    char packet[BERTH_FACT_MAX + 2]; // from the plugin
 };
 
 // Trusts nothing that it was started with: the plugin gives it an empty
@@ -97,33 +108,59 @@ static void tell_plugin(const char *key, const char *text)
     send(PLUGIN, packet, (size_t)n, MSG_NOSIGNAL);
 }
 
-// Receives one packet into BUF, which has room for BERTH_FACT_MAX bytes and
-// a NUL. Returns its length, 0 at the end of the link, or -1.
-static ssize_t receive(char *buf, int flags)
+// Receives one packet into D->packet, with a NUL behind it, and into FDS the
+// descriptors with it, or -1. Returns its length, 0 at the end of the link, or
+// -1.
+static ssize_t receive(struct stepd *d, int fds[LINK_TASK_FDS], int flags)
 {
+    struct iovec iov = {d->packet, BERTH_FACT_MAX + 1};
+    union {
+        struct cmsghdr h;
+        char buf[CMSG_SPACE(LINK_TASK_FDS * sizeof(int))];
+    } control;
+    struct msghdr msg;
     ssize_t n;
 
-    do
-        n = recv(PLUGIN, buf, BERTH_FACT_MAX + 1, flags | MSG_TRUNC);
-    while (n < 0 && errno == EINTR);
+    do {
+        msg = (struct msghdr){.msg_iov = &iov,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof(control)};
+        n = recvmsg(PLUGIN, &msg, flags | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    for (int i = 0; i < LINK_TASK_FDS; i++)
+        fds[i] = -1;
+    struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len <= CMSG_LEN(LINK_TASK_FDS * sizeof(int)))
+        memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
     if (n > BERTH_FACT_MAX) {
         errno = EMSGSIZE;
-        return -1;
+        n = -1;
     }
     if (n >= 0)
-        buf[n] = 0;
+        d->packet[n] = 0;
     return n;
 }
 
-static int receive_facts(struct step *step, char *buf, struct berth_err *err)
+static void close_all(int fds[LINK_TASK_FDS])
+{
+    for (int i = 0; i < LINK_TASK_FDS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static int receive_facts(struct stepd *d, struct berth_err *err)
 {
     for (;;) {
-        ssize_t n = receive(buf, 0);
+        int fds[LINK_TASK_FDS];
+        ssize_t n = receive(d, fds, 0);
+        close_all(fds);
         if (n <= 0)
             return err_set(err, BERTH_EINVAL, "the plugin went away");
-        if (strcmp(buf, LINK_BEGIN) == 0)
-            return step_check(step, err);
-        if (step_add_fact(step, buf, (size_t)n, err) < 0)
+        if (strcmp(d->packet, LINK_BEGIN) == 0)
+            return step_check(&d->step, err);
+        if (step_add_fact(&d->step, d->packet, (size_t)n, err) < 0)
             return -1;
     }
 }
@@ -151,51 +188,55 @@ static int seal_overlay(const struct strv *overlay, struct berth_err *err)
     return fd;
 }
 
-static bool pid_namespace(pid_t pid, ino_t *out)
-{
-    char path[64];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
-    if (stat(path, &st) < 0)
-        return false;
-    *out = st.st_ino;
-    return true;
-}
-
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
     if (container_create(&d->step, &d->place, &d->store, &d->journal,
                          &d->watch, &d->container, err) < 0)
         return -1;
     d->overlay = seal_overlay(&d->container.overlay, err);
-    if (d->overlay < 0 || !pid_namespace(d->container.pid, &d->pidns)) {
-        container_close(&d->container);
-        return err->code ? -1 : err_set(err, BERTH_ESYS, "the container died");
-    }
+    if (d->overlay < 0)
+        return -1;
     d->up = true;
     journal_start(&d->journal, d->store.dir);
     return 0;
 }
 
-// Takes in what the plugin has sent. False: the step is over.
-static bool hear_plugin(struct stepd *d, char *buf)
+// Takes in that there is a task, of which the packet that came with FDS says
+// the number.
+static void add_task(struct stepd *d, int fds[LINK_TASK_FDS])
 {
-    for (;;) {
-        ssize_t n = receive(buf, MSG_DONTWAIT);
-        if (n < 0 && errno == EAGAIN)
-            return true;
-        if (n <= 0)
-            return false;
-        char *end;
-        size_t key = strlen(LINK_TASK);
-        long pid = strncmp(buf, LINK_TASK, key) == 0
-                       ? strtol(buf + key, &end, 10)
-                       : 0;
-        if (pid > 1 && pid <= INT32_MAX && *end == 0 &&
-            d->ntasks < BERTH_TASKS_MAX)
-            d->tasks[d->ntasks++] = (pid_t)pid;
+    size_t key = strlen(LINK_TASK);
+    char *end = d->packet;
+    long pid = strncmp(d->packet, LINK_TASK, key) == 0
+                   ? strtol(d->packet + key, &end, 10)
+                   : 0;
+
+    if (pid > 1 && pid <= INT32_MAX && *end == 0 && fds[0] >= 0 &&
+        fds[1] >= 0 && d->ntasks < BERTH_TASKS_MAX) {
+        d->tasks[d->ntasks++] = (struct waiting){(pid_t)pid, fds[0]};
+        fds[0] = -1;
+        // Slurm puts all tasks of a step into one.
+        if (d->theirs < 0) {
+            d->theirs = fds[1];
+            fds[1] = -1;
+        }
     }
+    close_all(fds);
+}
+
+// Takes in what the plugin has sent. False: the step is over.
+static bool hear_plugin(struct stepd *d)
+{
+    int fds[LINK_TASK_FDS];
+
+    while (!d->over) {
+        ssize_t n = receive(d, fds, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            break;
+        d->over = n <= 0;
+        add_task(d, fds);
+    }
+    return !d->over;
 }
 
 // Whatever is waited for, the tasks that are told of meanwhile are noted, and
@@ -204,53 +245,75 @@ static bool step_goes_on(void *arg)
 {
     struct stepd *d = arg;
 
-    return hear_plugin(d, d->buf);
+    return hear_plugin(d);
 }
 
-// Says whether PEER is a task of the step that has not been here yet: its
-// pid may be another process's later.
-static bool is_task(struct stepd *d, const struct peer *peer)
+// Takes the task that PEER is, and holds it: one that has not been here yet,
+// and that lives, since its number may be another process's later. False: PEER
+// is none.
+static bool take_task(struct stepd *d, const struct peer *peer,
+                      struct process *task)
 {
     for (size_t i = 0; i < d->ntasks; i++)
-        if (d->tasks[i] == peer->pid && peer->uid == d->step.uid) {
+        if (d->tasks[i].pid == peer->pid && peer->uid == d->step.uid) {
+            int pidfd = d->tasks[i].pidfd;
             d->tasks[i] = d->tasks[--d->ntasks];
-            return true;
+            return process_hold(peer->pid, pidfd, task) == 0;
         }
     return false;
+}
+
+// The container is none any more, for the reason WHY.
+static void give_up(struct stepd *d, const char *why)
+{
+    container_close(&d->container);
+    d->up = false;
+    journal_end(&d->journal, "container");
+    err_set(&d->reason, BERTH_EENGINE, "%s", why);
+    tell_plugin(LINK_ENDED, why);
 }
 
 // Has berth-init fork a process, sees to it that it is one of the container
 // and the user's, and puts it where the Slurm task TASK is. Returns the
 // task link's other end.
-static int fork_inside(struct stepd *d, pid_t task, struct berth_err *err)
+static int fork_inside(struct stepd *d, const struct process *task,
+                       struct berth_err *err)
 {
+    struct process born = PROCESS_NONE;
     int pair[2], one = 1, rc = -1;
     struct wire_in in = {0};
-    ino_t pidns;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_set(err, BERTH_ESYS, "socketpair: %m");
     if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ||
-        listen_timeout(pair[0]) < 0 ||
         wire_send(d->container.control, WIRE_FORK, 0, NULL, 0, &pair[1], 1,
-                  0) < 0) {
+                  MSG_DONTWAIT) < 0) {
         err_set(err, BERTH_EENGINE, "the container has ended");
         goto out;
     }
     close(pair[1]);
     pair[1] = -1;
-    if (watch_wait(&d->watch, pair[0], LISTEN_MS) <= 0 ||
-        wire_recv(pair[0], &in, 0) != 1 || in.msg.type != WIRE_BORN ||
-        in.uid != d->step.uid || in.pid <= 1 ||
-        !pid_namespace(in.pid, &pidns) || pidns != d->pidns) {
+    // Its user can have stopped it by a signal: once is enough to wait for it.
+    int came = watch_wait(&d->watch, pair[0], LISTEN_MS);
+    if (came <= 0) {
+        if (came == 0)
+            give_up(d, "the container does not answer: its first process may "
+                       "have been stopped by a signal");
+        goto out;
+    }
+    if (wire_recv(pair[0], &in, MSG_DONTWAIT) != 1 ||
+        in.msg.type != WIRE_BORN || in.uid != d->step.uid || in.pid <= 1 ||
+        process_hold(in.pid, -1, &born) < 0 ||
+        !process_is_within(&born, &d->container.init)) {
         err_set(err, BERTH_EENGINE,
                 "the container could not start the task: it may have ended, "
                 "or have no room for another process");
         goto out;
     }
-    rc = place_like(&d->place, in.pid, task, d->container.pids_limit, err);
+    rc = place_like(&d->place, &born, task, d->container.pids_limit, err);
 out:
     wire_close(&in);
+    process_close(&born);
     if (pair[1] >= 0)
         close(pair[1]);
     if (rc < 0) {
@@ -283,7 +346,7 @@ static void warn(int conn, const char *text)
 
 // Tells the first task here if the step's GPUs are far from its CPUs. TASK is
 // in its cgroups by now.
-static void advise(struct stepd *d, int conn, pid_t task)
+static void advise(struct stepd *d, int conn, const struct process *task)
 {
     char cpus[1024], text[1024];
 
@@ -297,9 +360,8 @@ static void advise(struct stepd *d, int conn, pid_t task)
     warn(conn, text);
 }
 
-static void hand_over(struct stepd *d, const struct peer *task)
+static void hand_over(struct stepd *d, int conn, const struct process *task)
 {
-    int conn = task->conn;
     struct berth_err err = {0};
     int zero = 0;
 
@@ -307,21 +369,15 @@ static void hand_over(struct stepd *d, const struct peer *task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = inside_attach(d->container.pid, &d->container.inside, task,
-                             &d->attached, &err) < 0
+    int link = inside_attach(&d->container.inside, task, d->step.uid,
+                             d->theirs, &d->attached, &err) < 0
                    ? -1
-                   : fork_inside(d, task->pid, &err);
-    // If the task has died, its pid may be another process's by now, and
-    // what was placed like it must not run.
-    if (link >= 0 && !peer_lives(task)) {
-        close(link);
-        return;
-    }
+                   : fork_inside(d, task, &err);
     if (link < 0) {
-        refuse(d, conn, &err);
+        refuse(d, conn, d->up ? &err : &d->reason);
         return;
     }
-    advise(d, conn, task->pid);
+    advise(d, conn, task);
     // What a rule would have refused, once for the step on this node.
     if (d->container.warning[0])
         warn(conn, d->container.warning);
@@ -333,22 +389,24 @@ static void hand_over(struct stepd *d, const struct peer *task)
     close(link);
 }
 
-static void hear_task(struct stepd *d, char *buf)
+static void hear_task(struct stepd *d)
 {
+    struct process task = PROCESS_NONE;
     struct peer peer;
 
     if (peer_accept(d->listener, &peer) < 0)
         return;
-    // The plugin told of this task before it let it run.
-    if (hear_plugin(d, buf) && is_task(d, &peer))
-        hand_over(d, &peer);
-    peer_close(&peer);
+    // The task has told of itself before it was berth-task.
+    if (hear_plugin(d) && take_task(d, &peer, &task))
+        hand_over(d, peer.conn, &task);
+    process_close(&task);
+    close(peer.conn);
 }
 
 // Until the step is over.
-static void serve(struct stepd *d, char *buf)
+static void serve(struct stepd *d)
 {
-    for (;;) {
+    while (!d->over) {
         struct pollfd p[] = {
             {.fd = PLUGIN, .events = POLLIN},
             {.fd = d->listener, .events = POLLIN},
@@ -356,20 +414,14 @@ static void serve(struct stepd *d, char *buf)
         };
         if (poll(p, 3, -1) < 0 && errno != EINTR)
             return;
-        if (p[0].revents && !hear_plugin(d, buf))
+        if (p[0].revents && !hear_plugin(d))
             return;
-        if (p[2].revents) {
-            // berth-init says nothing on this link but by its end.
-            container_close(&d->container);
-            d->up = false;
-            journal_end(&d->journal, "container");
-            err_set(&d->reason, BERTH_EENGINE,
-                    "the container has ended, stopped by its engine or for "
-                    "want of memory");
-            tell_plugin(LINK_ENDED, d->reason.text);
-        }
+        // berth-init says nothing on this link but by its end.
+        if (p[2].revents)
+            give_up(d, "the container has ended, stopped by its engine or for "
+                       "want of memory");
         if (p[1].revents)
-            hear_task(d, buf);
+            hear_task(d);
     }
 }
 
@@ -406,20 +458,21 @@ static void open_journal(struct stepd *d)
 
 int main(void)
 {
-    static char buf[BERTH_FACT_MAX + 2];
     static struct stepd d = {
-        .buf = buf,
         .watch = {.fd = PLUGIN, .go_on = step_goes_on, .arg = &d},
         .listener = -1,
-        .container = {.control = -1, .inside = INSIDE_NONE},
+        .container = {.init = PROCESS_NONE, .control = -1,
+                      .inside = INSIDE_NONE},
         .overlay = -1,
+        .theirs = -1,
     };
     struct berth_err err = {0};
 
     harden();
+    ulimits_raise_files(BERTH_TASKS_MAX + FILES);
     if (place_init(&d.place, &err) < 0 ||
         place_leave_step(&d.place, &err) < 0 ||
-        receive_facts(&d.step, buf, &err) < 0 ||
+        receive_facts(&d, &err) < 0 ||
         store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store,
                           &err) < 0) {
         err_scrub(err.text);
@@ -442,7 +495,7 @@ int main(void)
             container_close(&d.container);
             journal_fail(&d.journal, &d.reason);
         }
-        serve(&d, buf);
+        serve(&d);
         clock_sleep(YIELD_MS);
     }
     container_close(&d.container);

@@ -18,14 +18,14 @@
 
 #include "stepd/inside.h"
 
-// The text of /proc/PID/NAME, of which less than SIZE bytes are taken.
-static int read_proc(pid_t pid, const char *name, char *out, size_t size)
+// The text of NAME in PROCESS's directory, of which less than SIZE bytes are
+// taken.
+static int read_proc(const struct process *process, const char *name,
+                     char *out, size_t size)
 {
-    char path[64];
     ssize_t n = -1;
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = process_open(process, name, O_RDONLY);
     if (fd >= 0) {
         n = read(fd, out, size - 1);
         int saved = errno;
@@ -36,7 +36,8 @@ static int read_proc(pid_t pid, const char *name, char *out, size_t size)
     return n > 0 ? 0 : -1;
 }
 
-static int see_status(pid_t pid, struct seen *out, struct berth_err *err)
+static int see_status(const struct process *init, struct seen *out,
+                      struct berth_err *err)
 {
     // All is there: a status has some 60 lines, of which only "Groups:" is
     // long.
@@ -45,12 +46,13 @@ static int see_status(pid_t pid, struct seen *out, struct berth_err *err)
     out->status = malloc(size);
     if (!out->status)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-    if (read_proc(pid, "status", out->status, size) < 0)
-        return err_set(err, BERTH_ESYS, "/proc/%d/status: %m", (int)pid);
+    if (read_proc(init, "status", out->status, size) < 0)
+        return err_set(err, BERTH_ESYS, "reading the container's state: %m");
     return 0;
 }
 
-static int see_namespaces(const char *dir, struct seen_ns *out,
+// Those of the process whose directory in /proc is open on PROC.
+static int see_namespaces(int proc, struct seen_ns *out,
                           struct berth_err *err)
 {
     static const char *const names[SEEN_NS] = {
@@ -63,24 +65,26 @@ static int see_namespaces(const char *dir, struct seen_ns *out,
     struct stat st;
 
     for (size_t i = 0; i < SEEN_NS; i++) {
-        snprintf(path, sizeof(path), "%s/ns/%s", dir, names[i]);
-        if (stat(path, &st) < 0)
-            return err_set(err, BERTH_ESYS, "%s: %m", path);
+        snprintf(path, sizeof(path), "ns/%s", names[i]);
+        if (fstatat(proc, path, &st, 0) < 0)
+            return err_set(err, BERTH_ESYS, "looking at a process's %s: %m",
+                           path);
         out[i] = (struct seen_ns){.dev = st.st_dev, .ino = st.st_ino};
     }
     return 0;
 }
 
-static void see_label(pid_t pid, const char *name, char *out, size_t size)
+static void see_label(const struct process *init, const char *name, char *out,
+                      size_t size)
 {
-    read_proc(pid, name, out, size);
+    read_proc(init, name, out, size);
     out[strcspn(out, "\n")] = 0;
 }
 
-static void see_labels(pid_t pid, struct seen *out)
+static void see_labels(const struct process *init, struct seen *out)
 {
-    see_label(pid, "attr/current", out->selinux, sizeof(out->selinux));
-    see_label(pid, "attr/apparmor/current", out->apparmor,
+    see_label(init, "attr/current", out->selinux, sizeof(out->selinux));
+    see_label(init, "attr/apparmor/current", out->apparmor,
               sizeof(out->apparmor));
     // Before Linux 5.1 security modules have no files of their own.
     if (!out->apparmor[0])
@@ -142,17 +146,22 @@ static int see_files(const struct request *request,
 }
 
 int observe(const struct request *request, const struct attach *attach,
-            pid_t pid, int root, struct seen *out, struct berth_err *err)
+            const struct process *init, int root, struct seen *out,
+            struct berth_err *err)
 {
-    char dir[32];
-
     *out = (struct seen){0};
-    snprintf(dir, sizeof(dir), "/proc/%d", (int)pid);
-    if (see_status(pid, out, err) < 0 ||
-        see_namespaces(dir, out->ns, err) < 0 ||
-        see_namespaces("/proc/self", out->node, err) < 0)
+    int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int rc = see_status(init, out, err) < 0 ||
+                     see_namespaces(init->proc, out->ns, err) < 0 ||
+                     see_namespaces(self, out->node, err) < 0
+                 ? -1
+                 : 0;
+
+    if (self >= 0)
+        close(self);
+    if (rc < 0)
         return -1;
-    see_labels(pid, out);
+    see_labels(init, out);
     return see_files(request, attach, root, out, err);
 }
 

@@ -6,20 +6,20 @@
 #ifndef BERTH_OBSERVE_H
 #define BERTH_OBSERVE_H
 
-#include <sys/types.h>
-
 #include "core/err.h"
 #include "core/request.h"
 #include "stepd/attach.h"
+#include "stepd/process.h"
 #include "stepd/verify.h"
 
-// Fills OUT with what there is of the container whose first process is PID
+// Fills OUT with what there is of the container whose first process is INIT
 // and whose root is open on ROOT, at the places that REQUEST names; ATTACH
 // has been laid over some of them. What is not there is zeroed in OUT. 0, or
 // -1 with ERR set: the process itself cannot be looked at. observe_clear in
 // either case. As root, in the init pid namespace.
 int observe(const struct request *request, const struct attach *attach,
-            pid_t pid, int root, struct seen *out, struct berth_err *err);
+            const struct process *init, int root, struct seen *out,
+            struct berth_err *err);
 
 void observe_clear(struct seen *seen); // keeps errno
 

@@ -126,17 +126,33 @@ static int write_pid(const char *dir, const char *path, pid_t pid)
     return rc;
 }
 
-// The line of /proc/PID/cgroup for CONTROLLERS, taken apart in OUT: to be
-// freed. NULL: there is none.
-static char *read_line(pid_t pid, const char *controllers,
+// The file that says in which cgroups PROCESS is, or (NULL) this one.
+static FILE *open_cgroups(const struct process *process)
+{
+    int fd = process ? process_open(process, "cgroup", O_RDONLY)
+                     : open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
+static int no_cgroups(struct berth_err *err)
+{
+    return err_set(err, BERTH_ESYS, "reading the cgroups of a process: %m");
+}
+
+// PROCESS's line in that for CONTROLLERS, taken apart in OUT: to be freed.
+// NULL: there is none.
+static char *read_line(const struct process *process, const char *controllers,
                        struct cgroup_line *out)
 {
-    char file[64], *line = NULL;
+    char *line = NULL;
     bool found = false;
     size_t cap = 0;
 
-    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-    FILE *f = fopen(file, "re");
+    FILE *f = open_cgroups(process);
     while (f && !found && getline(&line, &cap, f) > 0)
         found = cgroup_line_parse(line, out) &&
                 strcmp(out->controllers, controllers) == 0;
@@ -148,42 +164,46 @@ static char *read_line(pid_t pid, const char *controllers,
     return NULL;
 }
 
-// Where a hierarchy is not mounted, no process can be moved: PID must be in
-// WANTED already.
-static bool is_there(pid_t pid, const struct cgroup_line *wanted)
+// Where a hierarchy is not mounted, no process can be moved: PROCESS must be
+// in WANTED already.
+static bool is_there(const struct process *process,
+                     const struct cgroup_line *wanted)
 {
     struct cgroup_line c;
-    char *line = read_line(pid, wanted->controllers, &c);
+    char *line = read_line(process, wanted->controllers, &c);
     bool there = line && strcmp(c.path, wanted->path) == 0;
 
     free(line);
     return there;
 }
 
-// Moves PID in every hierarchy that LIKE (as in /proc) is in: to where LIKE
-// is, or (ROOT) to the top; but not (STAY) in that of the number of processes,
-// where it has one of its own.
-static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
-                        bool root, bool stay, struct berth_err *err)
+// Moves PROCESS in every hierarchy that LIKE is in to where LIKE is; but not
+// (STAY) in that of the number of processes, where it has one of its own. Or
+// both are NULL: moves this process to the top.
+static int join_cgroups(const struct place *place,
+                        const struct process *process,
+                        const struct process *like, bool stay,
+                        struct berth_err *err)
 {
-    char file[64], *line = NULL;
+    pid_t pid = process ? process->pid : getpid();
+    char *line = NULL;
     size_t cap = 0;
     int rc = -1;
 
-    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)like);
-    FILE *f = fopen(file, "re");
+    FILE *f = open_cgroups(like);
     if (!f)
-        return err_set(err, BERTH_ESYS, "%s: %m", file);
+        return no_cgroups(err);
     while (getline(&line, &cap, f) > 0) {
         struct cgroup_line c;
         if (!cgroup_line_parse(line, &c)) {
-            err_set(err, BERTH_ESYS, "%s has a line of no known form", file);
+            err_set(err, BERTH_ESYS,
+                    "/proc/%d/cgroup has a line of no known form", (int)pid);
             goto out;
         }
         const char *dir = hierarchy_dir(place, c.controllers);
-        if ((root && (!dir || strcmp(c.path, "/") == 0)) ||
+        if ((!like && (!dir || strcmp(c.path, "/") == 0)) ||
             (stay && strcmp(c.controllers, "pids") == 0) ||
-            (!dir && is_there(pid, &c)))
+            (!dir && is_there(process, &c)))
             continue;
         if (!dir) {
             err_set(err, BERTH_ESYS,
@@ -192,13 +212,13 @@ static int join_cgroups(const struct place *place, pid_t pid, pid_t like,
                     (int)pid, c.path, c.controllers);
             goto out;
         }
-        if (write_pid(dir, root ? "" : c.path, pid) < 0) {
+        if (write_pid(dir, like ? c.path : "", pid) < 0) {
             err_set(err,
                     BERTH_ESYS,
                     "process %d cannot be moved into the cgroup %s%s: %m",
                     (int)pid,
                     dir,
-                    root ? "" : c.path);
+                    like ? c.path : "");
             goto out;
         }
     }
@@ -211,7 +231,7 @@ out:
 
 int place_leave_step(const struct place *place, struct berth_err *err)
 {
-    return join_cgroups(place, getpid(), getpid(), true, false, err);
+    return join_cgroups(place, NULL, NULL, false, err);
 }
 
 // Reads the CPUs of the step of which TASK, in the hierarchy at DIR, is a
@@ -238,15 +258,14 @@ static bool read_cpus(const char *dir, const struct cgroup_line *task,
     return ok;
 }
 
-bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
-                     size_t size)
+bool place_step_cpus(const struct place *place, const struct process *task,
+                     char *cpus, size_t size)
 {
-    char file[64], *line = NULL;
+    char *line = NULL;
     bool found = false;
     size_t cap = 0;
 
-    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-    FILE *f = fopen(file, "re");
+    FILE *f = open_cgroups(task);
     while (f && !found && getline(&line, &cap, f) > 0) {
         struct cgroup_line c;
         if (!cgroup_line_parse(line, &c) ||
@@ -261,29 +280,30 @@ bool place_step_cpus(const struct place *place, pid_t pid, char *cpus,
     return found;
 }
 
-int place_list(const struct place *place, pid_t pid, const char *word, int fd,
-               struct berth_err *err)
+int place_list(const struct place *place, const struct process *process,
+               const char *word, int fd, struct berth_err *err)
 {
-    char file[64], *line = NULL;
+    char *line = NULL;
     size_t cap = 0;
-    int rc = 0;
+    int n = 0;
 
-    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-    FILE *f = fopen(file, "re");
+    FILE *f = open_cgroups(process);
     if (!f)
-        return err_set(err, BERTH_ESYS, "%s: %m", file);
-    while (rc == 0 && getline(&line, &cap, f) > 0) {
+        return no_cgroups(err);
+    while (n >= 0 && getline(&line, &cap, f) > 0) {
         struct cgroup_line c;
         const char *dir = cgroup_line_parse(line, &c)
                               ? hierarchy_dir(place, c.controllers)
                               : NULL;
-        if (dir && strstr(c.path, word) &&
-            dprintf(fd, "%s%s\n", dir, c.path) < 0)
-            rc = err_set(err, BERTH_ESYS, "noting a container's cgroups: %m");
+        if (!dir || !strstr(c.path, word))
+            continue;
+        n++;
+        if (dprintf(fd, "%s%s\n", dir, c.path) < 0)
+            n = err_set(err, BERTH_ESYS, "noting a container's cgroups: %m");
     }
     free(line);
     fclose(f);
-    return rc;
+    return n;
 }
 
 pid_t place_prime(const struct place *place)
@@ -304,15 +324,15 @@ pid_t place_prime(const struct place *place)
     _exit(0);
 }
 
-static int copy_oom_score(pid_t pid, pid_t like)
+static int copy_oom_score(const struct process *process,
+                          const struct process *like)
 {
-    char file[64], text[32];
+    static const char file[] = "oom_score_adj";
+    char text[32];
     int rc = -1;
 
-    snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)like);
-    int from = open(file, O_RDONLY | O_CLOEXEC);
-    snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)pid);
-    int to = open(file, O_WRONLY | O_CLOEXEC);
+    int from = process_open(like, file, O_RDONLY);
+    int to = process_open(process, file, O_WRONLY);
     ssize_t n = from < 0 ? -1 : read(from, text, sizeof(text));
     if (to >= 0 && n > 0 && write(to, text, (size_t)n) == n)
         rc = 0;
@@ -327,15 +347,16 @@ static int copy_oom_score(pid_t pid, pid_t like)
     return rc;
 }
 
-// The directory of PID's cgroup in the hierarchy of CONTROLLERS, or (STEP)
-// that of the step of which PID is a task; false: it has none.
-static bool find_cgroup(const struct place *place, pid_t pid,
+// The directory of PROCESS's cgroup in the hierarchy of CONTROLLERS, or (STEP)
+// that of the step of which it is a task; false: it has none.
+static bool find_cgroup(const struct place *place,
+                        const struct process *process,
                         const char *controllers, bool step, char *out,
                         size_t size)
 {
     const char *dir = hierarchy_dir(place, controllers);
     struct cgroup_line c;
-    char *line = dir ? read_line(pid, controllers, &c) : NULL;
+    char *line = dir ? read_line(process, controllers, &c) : NULL;
     size_t n = !line ? 0 : step ? cgroup_step_length(&c) : strlen(c.path);
     bool found = n > 0 && (size_t)snprintf(out, size, "%s%.*s", dir, (int)n,
                                            c.path) < size;
@@ -359,7 +380,7 @@ static bool write_file(const char *dir, size_t len, const char *name,
 
 // cgroup v2: in what all tasks of LIKE's step are in, which Slurm calls
 // "user". Slurm itself does not use this controller, and has not enabled it.
-static bool bound_step(const struct place *place, pid_t like,
+static bool bound_step(const struct place *place, const struct process *like,
                        const char *limit)
 {
     const char *top = hierarchy_dir(place, "");
@@ -372,12 +393,13 @@ static bool bound_step(const struct place *place, pid_t like,
     return write_file(dir, strlen(dir), "pids.max", limit);
 }
 
-// cgroup v1: PID's own has the limit.
-static bool is_bounded(const struct place *place, pid_t pid, const char *limit)
+// cgroup v1: PROCESS's own has the limit.
+static bool is_bounded(const struct place *place,
+                       const struct process *process, const char *limit)
 {
     char dir[8000], file[8192], text[32] = "";
 
-    if (!find_cgroup(place, pid, "pids", false, dir, sizeof(dir)))
+    if (!find_cgroup(place, process, "pids", false, dir, sizeof(dir)))
         return false;
     snprintf(file, sizeof(file), "%s/pids.max", dir);
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -389,13 +411,15 @@ static bool is_bounded(const struct place *place, pid_t pid, const char *limit)
     return strcmp(text, limit) == 0;
 }
 
-static int bound_processes(const struct place *place, pid_t pid, pid_t like,
-                           uint64_t limit, struct berth_err *err)
+static int bound_processes(const struct place *place,
+                           const struct process *process,
+                           const struct process *like, uint64_t limit,
+                           struct berth_err *err)
 {
     char text[32];
 
     snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
-    return (hierarchy_dir(place, "pids") ? is_bounded(place, pid, text)
+    return (hierarchy_dir(place, "pids") ? is_bounded(place, process, text)
                                          : bound_step(place, like, text))
                ? 0
                : err_set(err, BERTH_ESYS,
@@ -404,43 +428,52 @@ static int bound_processes(const struct place *place, pid_t pid, pid_t like,
                          text);
 }
 
-int place_like(const struct place *place, pid_t pid, pid_t like,
-               uint64_t pids_limit, struct berth_err *err)
+int place_like(const struct place *place, const struct process *process,
+               const struct process *like, uint64_t pids_limit,
+               struct berth_err *err)
 {
     struct sched_param param;
     cpu_set_t *cpus = NULL;
     int rc = -1, n = 1024;
 
-    if (pids_limit && bound_processes(place, pid, like, pids_limit, err) < 0)
+    if (pids_limit &&
+        bound_processes(place, process, like, pids_limit, err) < 0)
         return -1;
-    if (join_cgroups(place, pid, like, false, pids_limit != 0, err) < 0)
+    if (!process_lives(process))
+        return err_set(err, BERTH_ESYS, "a task's process has ended");
+    if (join_cgroups(place, process, like, pids_limit != 0, err) < 0)
         return -1;
     // After the cgroups: a move into another cpuset resets the affinity.
     do {
         CPU_FREE(cpus);
         cpus = CPU_ALLOC((size_t)n);
-        if (cpus && sched_getaffinity(like, CPU_ALLOC_SIZE(n), cpus) == 0)
+        if (cpus && sched_getaffinity(like->pid, CPU_ALLOC_SIZE(n), cpus) == 0)
             break;
         n *= 2;
     } while (cpus && errno == EINVAL && n <= 1 << 20);
-    if (!cpus || sched_setaffinity(pid, CPU_ALLOC_SIZE(n), cpus) < 0) {
+    if (!cpus || sched_setaffinity(process->pid, CPU_ALLOC_SIZE(n), cpus) < 0) {
         err_set(err, BERTH_ESYS, "setting a task's CPU affinity: %m");
         goto out;
     }
-    int policy = sched_getscheduler(like);
-    if (policy < 0 || sched_getparam(like, &param) < 0 ||
-        sched_setscheduler(pid, policy, &param) < 0) {
+    int policy = sched_getscheduler(like->pid);
+    if (policy < 0 || sched_getparam(like->pid, &param) < 0 ||
+        sched_setscheduler(process->pid, policy, &param) < 0) {
         err_set(err, BERTH_ESYS, "setting a task's scheduling policy: %m");
         goto out;
     }
     errno = 0;
-    int nice = getpriority(PRIO_PROCESS, (id_t)like);
-    if (errno != 0 || setpriority(PRIO_PROCESS, (id_t)pid, nice) < 0) {
+    int nice = getpriority(PRIO_PROCESS, (id_t)like->pid);
+    if (errno != 0 || setpriority(PRIO_PROCESS, (id_t)process->pid, nice) < 0) {
         err_set(err, BERTH_ESYS, "setting a task's nice value: %m");
         goto out;
     }
-    if (copy_oom_score(pid, like) < 0) {
+    if (copy_oom_score(process, like) < 0) {
         err_set(err, BERTH_ESYS, "setting a task's OOM score: %m");
+        goto out;
+    }
+    // What was read by the number of a process that has ended was another's.
+    if (!process_lives(like) || !process_lives(process)) {
+        err_set(err, BERTH_ESYS, "a task has ended while it was started");
         goto out;
     }
     rc = 0;

@@ -139,7 +139,7 @@ static int stage_init(struct supply *s, const char *node,
                 path,
                 node);
     else
-        rc = stage(s, fd, "init", WIRE_INIT_PATH, err);
+        rc = stage(s, fd, SUPPLY_INIT, WIRE_INIT_PATH, err);
     if (fd >= 0)
         close(fd);
     return rc;

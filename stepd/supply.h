@@ -18,6 +18,9 @@
 #include "stepd/ruling.h"
 #include "stepd/store.h"
 
+// berth-init, in the directory of the step.
+#define SUPPLY_INIT "init"
+
 struct supply {
     const struct store_step *store; // borrowed
     size_t n;

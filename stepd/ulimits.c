@@ -5,10 +5,41 @@
 
 #include "stepd/ulimits.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
 #include "core/overlay.h"
+
+// What there was of descriptors before ulimits_raise_files.
+static struct rlimit files;
+static bool raised;
+
+void ulimits_raise_files(size_t n)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= n)
+        return;
+    files = r;
+    raised = true;
+    r.rlim_cur = n;
+    if (r.rlim_max < n)
+        r.rlim_max = n;
+    if (setrlimit(RLIMIT_NOFILE, &r) == 0)
+        return;
+    r = files;
+    r.rlim_cur = r.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static bool started_with(int resource, struct rlimit *out)
+{
+    if (resource != RLIMIT_NOFILE || !raised)
+        return getrlimit(resource, out) == 0;
+    *out = files;
+    return true;
+}
 
 // The kernel's bound on processes, or infinity where that is unknown.
 static rlim_t max_processes(void)
@@ -39,7 +70,7 @@ size_t ulimits_choose(struct request_ulimit out[RLIMITS])
     size_t n = 0;
 
     for (size_t i = 0; i < RLIMITS; i++)
-        if (getrlimit(rlimit_names[i].resource, &r) == 0)
+        if (started_with(rlimit_names[i].resource, &r))
             out[n++] = (struct request_ulimit){
                 rlimit_names[i].name,
                 engine_limit(rlimit_names[i].resource, r.rlim_cur),

@@ -13,9 +13,12 @@
 #include "core/rules.h"
 #include "core/strv.h"
 
-// The limits of this process, which in berth-stepd are slurmd's and bound
-// those of every task: the tasks' own come with them (handover/wire.h).
-// Returns their number.
+// Lets this process have N descriptors, as far as it may.
+void ulimits_raise_files(size_t n);
+
+// The limits with which this process was started: those of berth-stepd are
+// slurmd's and bound those of every task, whose own come with them
+// (handover/wire.h). Returns their number.
 size_t ulimits_choose(struct request_ulimit out[RLIMITS]);
 
 // Puts the administrator's RULES in the place of those of the same names in OUT

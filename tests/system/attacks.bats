@@ -644,3 +644,72 @@ slow_start() {
     # 277 fit into a socket's buffer, and the 278th may wait for 20 seconds.
     slow_start "${BERTH_TASKS:-300}" 24
 }
+
+# outside: builds outside.c where a user can run it.
+outside() {
+    OUTSIDE=$HOME1/outside-inside/outside
+    install -d "${OUTSIDE%/*}"
+    cc -std=gnu11 -D_GNU_SOURCE -O1 -static -I"$BATS_TEST_DIRNAME/../.." "$@" \
+        -o "$OUTSIDE" "$BATS_TEST_DIRNAME/outside.c"
+}
+
+@test "a task's connection is nobody's when the task has ended, though its number is another's (threat 71)" {
+    local stepd task heir next out=$BATS_TEST_TMPDIR/heir
+    [[ -w /proc/sys/kernel/ns_last_pid ]] || skip_without CONFIG_CHECKPOINT_RESTORE
+    outside
+    # Two things that are beyond the user make the attack one of a moment: that
+    # berth-task can be opened, and that berth-stepd takes its time.
+    chmod 755 "$LIBEXEC/berth-task"
+    as_user srun -w n1 -n2 -O --container=debian sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    poll "$SOON" has_socket
+    stepd=$(pids berth-stepd)
+    kill -STOP "$stepd"
+    poll "$SOON" two_tasks
+    chmod 711 "$LIBEXEC/berth-task"
+    # Of the first the number is that of the tasks' process group as well.
+    task=$(pids berth-task | sort -n | tail -n 1)
+    sleep 0.5
+    as_user "$OUTSIDE" heir "$task" >"$out" </dev/null 3>&- 4>&- &
+    heir=$!
+    poll "$SOON" grep -q have "$out"
+    kill -KILL "$task"
+    poll "$SOON" vanished "$task"
+    "$OUTSIDE" again "$task" >"$out.again" </dev/null 3>&- 4>&- &
+    next=$!
+    poll "$SOON" grep -q again "$out.again"
+    kill -CONT "$stepd"
+    poll "$SOON" gone "$heir"
+    kill "$next"
+    equal "$(cat "$out")" $'have\nend'
+    scancel -n bats
+    nothing_left
+}
+has_socket() { [[ -n $(find "$STATE/n1" -name task -type s) ]]; }
+two_tasks() { [[ $(pids berth-task | wc -l) == 2 ]]; }
+vanished() { [[ ! -e /proc/$1 ]]; }
+
+@test "the job's own /tmp is what Slurm has made, and not what a task is shown (threat 14)" {
+    local dir=$HOME1/outside-inside
+    outside -DELSEWHERE="\"$dir/mine\"" -DELSEWHERE_PROGRAM="\"$LIBEXEC/berth-task.real\""
+    install -d "$dir/mine"
+    touch "$dir/mine/of-another-place"
+    # Where berth-task is, a set-user-ID program of the site that enters a
+    # namespace of its own and goes on as the user: he cannot have one there.
+    mv "$LIBEXEC/berth-task" "$LIBEXEC/berth-task.real"
+    install -m 4711 "$OUTSIDE" "$LIBEXEC/berth-task"
+    run --separate-stderr in_container ls /tmp
+    mv "$LIBEXEC/berth-task.real" "$LIBEXEC/berth-task"
+    ((status == 0)) || fail "it did not run"
+    equal "$output" ""
+    nothing_left
+}
+
+@test "a container that is stopped costs its step some seconds, and not some for each task (threat 73)" {
+    local start=$SECONDS
+    outside
+    as_user "$OUTSIDE" stop init </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    run --separate-stderr as_user srun -w n1 -n8 -O --container=debian echo ran
+    refused "does not answer"
+    ((SECONDS - start < 40)) || fail "it took $((SECONDS - start)) seconds"
+    nothing_left 60
+}

@@ -126,13 +126,25 @@ static int take_down(void **state)
     return system(command);
 }
 
+static int place_as(pid_t pid, pid_t like, uint64_t limit)
+{
+    struct process a = PROCESS_NONE, b = PROCESS_NONE;
+
+    assert_int_equal(process_hold(pid, -1, &a), 0);
+    assert_int_equal(process_hold(like, -1, &b), 0);
+    int rc = place_like(&place, &a, &b, limit, &err);
+    process_close(&a);
+    process_close(&b);
+    return rc;
+}
+
 static void a_process_joins_every_cgroup_of_the_task(void **state)
 {
     char pid[16];
 
     (void)state;
     snprintf(pid, sizeof(pid), "%d", (int)child);
-    if (place_like(&place, child, getpid(), 0, &err) < 0)
+    if (place_as(child, getpid(), 0) < 0)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < place.n; i++)
         reads(file_of(i, "cgroup.procs"), pid);
@@ -142,7 +154,7 @@ static void a_cgroup_that_is_gone_is_an_error(void **state)
 {
     (void)state;
     unlink(file_of(place.n - 1, "cgroup.procs"));
-    assert_int_equal(place_like(&place, child, getpid(), 0, &err), -1);
+    assert_int_equal(place_as(child, getpid(), 0), -1);
     assert_int_equal(err.code, BERTH_ESYS);
     assert_non_null(strstr(err.text, "cannot be moved into the cgroup"));
 }
@@ -157,7 +169,7 @@ static void a_link_in_the_place_of_a_cgroups_file_is_none(void **state)
     const char *file = file_of(0, "cgroup.procs");
     unlink(file);
     assert_int_equal(symlink(other, file), 0);
-    assert_int_equal(place_like(&place, child, getpid(), 0, &err), -1);
+    assert_int_equal(place_as(child, getpid(), 0), -1);
     reads(other, "");
 }
 
@@ -166,7 +178,7 @@ static void what_is_mounted_nowhere_must_be_right_already(void **state)
 {
     (void)state;
     place.n--;
-    int rc = place_like(&place, child, getpid(), 0, &err);
+    int rc = place_as(child, getpid(), 0);
     place.n++;
     assert_int_equal(rc, 0);
     reads(file_of(place.n - 1, "cgroup.procs"), "");
@@ -192,7 +204,7 @@ static void cpus_priority_and_score_are_the_tasks(void **state)
     char file[64];
     snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)like);
     put(file, "321");
-    int rc = place_like(&place, child, like, 0, &err);
+    int rc = place_as(child, like, 0);
     kill(like, SIGKILL);
     waitpid(like, NULL, 0);
     if (rc < 0)
@@ -204,15 +216,25 @@ static void cpus_priority_and_score_are_the_tasks(void **state)
     reads(file, "321\n");
 }
 
+// (threat 71)
 static void a_process_that_is_gone_is_placed_nowhere(void **state)
 {
+    struct process there = PROCESS_NONE, gone = PROCESS_NONE;
+
     (void)state;
-    pid_t gone = fork();
-    if (gone == 0)
-        _exit(0);
-    waitpid(gone, NULL, 0);
-    assert_int_equal(place_like(&place, child, gone, 0, &err), -1);
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;)
+            pause();
+    assert_int_equal(process_hold(pid, -1, &gone), 0);
+    assert_int_equal(process_hold(child, -1, &there), 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(place_like(&place, &there, &gone, 0, &err), -1);
     assert_int_equal(err.code, BERTH_ESYS);
+    assert_int_equal(place_like(&place, &gone, &there, 0, &err), -1);
+    process_close(&gone);
+    process_close(&there);
     for (size_t i = 0; i < place.n; i++)
         reads(file_of(i, "cgroup.procs"), "");
 }
@@ -228,34 +250,37 @@ static void a_limit_on_processes_is_looked_for(void **state)
         pids++;
     if (pids == place.n) {
         // With v2 it is the step's, and this is none.
-        assert_int_equal(place_like(&place, child, getpid(), 100, &err), -1);
+        assert_int_equal(place_as(child, getpid(), 100), -1);
         assert_non_null(strstr(err.text, "cannot be kept to 100 processes"));
         skip();
     }
     put(file_of(pids, "pids.max"), "max\n");
-    assert_int_equal(place_like(&place, child, getpid(), 100, &err), -1);
+    assert_int_equal(place_as(child, getpid(), 100), -1);
     assert_non_null(strstr(err.text, "cannot be kept to 100 processes"));
     put(file_of(pids, "pids.max"), "100\n");
-    assert_int_equal(place_like(&place, child, getpid(), 100, &err), 0);
+    assert_int_equal(place_as(child, getpid(), 100), 0);
     reads(file_of(pids, "cgroup.procs"), "");
 }
 
 static void the_cgroups_that_have_a_word_are_listed(void **state)
 {
+    struct process self = PROCESS_NONE;
     char file[PATH_MAX], want[PATH_MAX];
 
     (void)state;
+    assert_int_equal(process_hold(getpid(), -1, &self), 0);
     snprintf(file, sizeof(file), "%s/list", top);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(place_list(&place, getpid(), "no such word", fd, &err), 0);
+    assert_int_equal(place_list(&place, &self, "no such word", fd, &err), 0);
     reads(file, "");
     while (place.n > 1) { // one is enough, and has a known length
         free(place.hierarchy[place.n - 1].controllers);
         free(place.hierarchy[--place.n].dir);
     }
-    assert_int_equal(place_list(&place, getpid(), "/", fd, &err), 0);
+    assert_int_equal(place_list(&place, &self, "/", fd, &err), 1);
     close(fd);
+    process_close(&self);
     snprintf(want, sizeof(want), "%s", file_of(0, ""));
     want[strlen(want) - 1] = '\n';
     reads(file, want);
@@ -263,12 +288,15 @@ static void the_cgroups_that_have_a_word_are_listed(void **state)
 
 static void a_task_that_is_none_of_slurms_has_no_cpus_of_a_step(void **state)
 {
+    struct process self = PROCESS_NONE;
     char cpus[64] = "as before";
 
     (void)state;
+    assert_int_equal(process_hold(getpid(), -1, &self), 0);
     for (size_t i = 0; i < place.n; i++)
         put(file_of(i, "cpuset.cpus"), "0-63\n");
-    assert_false(place_step_cpus(&place, getpid(), cpus, sizeof(cpus)));
+    assert_false(place_step_cpus(&place, &self, cpus, sizeof(cpus)));
+    process_close(&self);
 }
 
 static void this_machines_hierarchies_are_found(void **state)
