@@ -475,7 +475,8 @@ int main(int argc, char **argv)
     int control;
     int signals;
 
-    // Tasks have the same uid, and must not trace this or open what it has.
+    // Tasks have the same uid, and must not trace this or open what it has. By
+    // then the kernel has seen to it, as its user cannot read this program.
     prctl(PR_SET_DUMPABLE, 0);
     signals_block(SIGNALS_ALL);
     if (getpid() != 1) {

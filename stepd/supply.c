@@ -121,6 +121,34 @@ out:
     return rc;
 }
 
+// What can be read can be dumped by whoever runs it: then berth-init could be
+// traced, and the container's root entered, from its exec until it has said
+// that it cannot. fs.suid_dumpable is what the kernel makes of a program that
+// cannot be read, and of a process that has changed its user.
+static int check_hidden(const char *path, const struct stat *st,
+                        const char *node, struct berth_err *err)
+{
+    int fd = open("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+    char value = 0;
+    bool told = fd >= 0 && read(fd, &value, 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    if (!told || (value != '0' && value != '2'))
+        return err_set(err, BERTH_ESYS,
+                       "the sysctl fs.suid_dumpable of node %s is not 0 or 2, "
+                       "which lets users into what their containers keep from "
+                       "them: ask your administrator to set it so",
+                       node);
+    if (st->st_mode & (S_IRGRP | S_IROTH))
+        return err_set(err, BERTH_ESYS,
+                       "%s on node %s can be read by others than root, which "
+                       "lets users into what their containers keep from them: "
+                       "ask your administrator for chmod 0711",
+                       path, node);
+    return 0;
+}
+
 // berth-init comes from where berth is installed, which root chose.
 static int stage_init(struct supply *s, const char *node,
                       struct berth_err *err)
@@ -138,7 +166,7 @@ static int stage_init(struct supply *s, const char *node,
                 "administrator to install berth there",
                 path,
                 node);
-    else
+    else if (check_hidden(path, &st, node, err) == 0)
         rc = stage(s, fd, SUPPLY_INIT, WIRE_INIT_PATH, err);
     if (fd >= 0)
         close(fd);
@@ -185,8 +213,8 @@ int supply_stage(const struct step *step, const struct ruling *ruling,
                  struct berth_err *err)
 {
     *out = (struct supply){.store = store, .listener = -1};
-    return stage_decided(out, step, ruling, err) < 0 ||
-                   stage_init(out, step->node, err) < 0 ||
+    return stage_init(out, step->node, err) < 0 ||
+                   stage_decided(out, step, ruling, err) < 0 ||
                    stage_control(out, step->uid, err) < 0 ||
                    stage_empty(out, "passwd", "/etc/passwd", err) < 0 ||
                    stage_empty(out, "group", "/etc/group", err) < 0

@@ -653,6 +653,49 @@ outside() {
         -o "$OUTSIDE" "$BATS_TEST_DIRNAME/outside.c"
 }
 
+@test "berth-init cannot be entered from outside between its exec and the seal (threat 70)" {
+    local stop=$HOME1/stop-inside round racer racers=()
+    outside
+    # A device node of the image that a bare process could open: /dev/zero's.
+    mkdir -p "$BATS_TEST_TMPDIR/evil"
+    cp "$BATS_FILE_TMPDIR/hostile/probe" "$BATS_TEST_TMPDIR/evil"
+    mknod -m 666 "$BATS_TEST_TMPDIR/evil/evil" c 1 5 || skip_without mknod
+    image berth/evil "$BATS_TEST_TMPDIR/evil"
+    for racer in $(seq "$(nproc)"); do
+        as_user "$OUTSIDE" gap /evil "$stop" >>"$BATS_TEST_TMPDIR/gap" </dev/null 3>&- 4>&- &
+        racers+=($!)
+    done
+    for round in {1..20}; do
+        as_user srun -Q -w n1 --container=berth/evil /probe exit 0
+    done
+    touch "$stop"
+    for racer in "${racers[@]}"; do
+        poll "$SOON" gone "$racer"
+    done
+    rm "$stop"
+    equal "$(cat "$BATS_TEST_TMPDIR/gap")" ""
+    [[ $round == 20 ]]
+    nothing_left
+}
+
+@test "a berth-init that others can read is refused, and so is fs.suid_dumpable = 1 (threat 70)" {
+    local mode
+    [[ $(stat -c %a "$LIBEXEC/berth-init") == 711 && $(stat -c %a "$LIBEXEC/berth-task") == 711 ]]
+    for mode in 755 751 715; do
+        chmod "$mode" "$LIBEXEC/berth-init"
+        run --separate-stderr in_container echo ran
+        chmod 711 "$LIBEXEC/berth-init"
+        refused "$LIBEXEC/berth-init" "chmod 0711"
+    done
+    echo 1 >"$BATS_TEST_TMPDIR/one"
+    mount --bind "$BATS_TEST_TMPDIR/one" /proc/sys/fs/suid_dumpable
+    run --separate-stderr in_container echo ran
+    umount /proc/sys/fs/suid_dumpable
+    refused fs.suid_dumpable
+    equal "$(in_container echo ran)" ran
+    nothing_left
+}
+
 @test "a task's connection is nobody's when the task has ended, though its number is another's (threat 71)" {
     local stepd task heir next out=$BATS_TEST_TMPDIR/heir
     [[ -w /proc/sys/kernel/ns_last_pid ]] || skip_without CONFIG_CHECKPOINT_RESTORE
