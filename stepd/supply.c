@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -149,7 +151,35 @@ static int check_hidden(const char *path, const struct stat *st,
     return 0;
 }
 
-// berth-init comes from where berth is installed, which root chose.
+// A copy of what FROM is open on, in memory: the kernel mounts no file that
+// has been removed or replaced, as an upgrade does it. Returns a descriptor of
+// the copy, or -1.
+static int copy_init(const struct supply *s, int from)
+{
+    char path[64];
+    ssize_t n = -1;
+
+    // Where the state is, nothing may be executed.
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/program", s->store->dir);
+    if (mkdir(path, 0700) < 0 ||
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV,
+              "mode=0711,size=16m,nr_inodes=8") < 0)
+        return -1;
+    int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int to = openat(dir, SUPPLY_INIT, O_WRONLY | O_CREAT | O_CLOEXEC, 0711);
+    while (to >= 0 && (n = sendfile(to, from, NULL, 1 << 20)) > 0)
+        ;
+    // What is open for writing cannot be executed.
+    int fd = to >= 0 && close(to) == 0 && n == 0
+                 ? openat(dir, SUPPLY_INIT, O_PATH | O_CLOEXEC)
+                 : -1;
+    if (dir >= 0)
+        close(dir);
+    return fd;
+}
+
+// berth-init comes from where berth is installed, which root chose. What is
+// opened is looked at, and copied.
 static int stage_init(struct supply *s, const char *node,
                       struct berth_err *err)
 {
@@ -157,7 +187,7 @@ static int stage_init(struct supply *s, const char *node,
     struct stat st;
     int rc = -1;
 
-    int fd = open(path, O_PATH | O_CLOEXEC);
+    int copy = -1, fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
         !(st.st_mode & S_IXOTH))
         err_set(err,
@@ -166,8 +196,13 @@ static int stage_init(struct supply *s, const char *node,
                 "administrator to install berth there",
                 path,
                 node);
-    else if (check_hidden(path, &st, node, err) == 0)
-        rc = stage(s, fd, SUPPLY_INIT, WIRE_INIT_PATH, err);
+    else if (check_hidden(path, &st, node, err) == 0 &&
+             (copy = copy_init(s, fd)) < 0)
+        err_set(err, BERTH_ESYS, "copying %s on node %s: %m", path, node);
+    else if (copy >= 0)
+        rc = stage(s, copy, SUPPLY_INIT, WIRE_INIT_PATH, err);
+    if (copy >= 0)
+        close(copy);
     if (fd >= 0)
         close(fd);
     return rc;

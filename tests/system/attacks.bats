@@ -756,3 +756,21 @@ vanished() { [[ ! -e /proc/$1 ]]; }
     ((SECONDS - start < 40)) || fail "it took $((SECONDS - start)) seconds"
     nothing_left 60
 }
+
+@test "forty steps during ten reinstalls run, all of them" {
+    local build=${PREFIX%/*}/build i out=$BATS_TEST_TMPDIR/ran
+    [[ -e $build/Makefile ]] || skip_without 'the build that is installed'
+    (
+        for i in {1..10}; do
+            make -s -C "$build" install || echo "install failed"
+        done
+        touch "$BATS_TEST_TMPDIR/installed"
+    ) >"$BATS_TEST_TMPDIR/make" 2>&1 </dev/null 3>&- 4>&- &
+    for i in {1..40}; do
+        in_container echo ran >>"$out" 2>&1 || echo "srun: $?" >>"$out"
+    done
+    poll 120 test -e "$BATS_TEST_TMPDIR/installed"
+    lacks "$(cat "$BATS_TEST_TMPDIR/make")" "install failed"
+    equal "$(sort "$out" | uniq -c | xargs)" "40 ran"
+    nothing_left
+}
