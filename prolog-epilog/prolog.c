@@ -116,6 +116,7 @@ static void sweep(const struct job_env *env)
                           NULL};
     char *const none[] = {NULL};
     struct berth_err err;
+    int status = -1;
 
     int rc = store_each_step(BERTH_STATEDIR, env->node, is_left,
                              (void *)env->node, &err);
@@ -136,8 +137,8 @@ static void sweep(const struct job_env *env)
         syslog(LOG_ERR, "%s: %m", program);
         _exit(1);
     }
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        complain("%s cannot be started", program);
 }
 
 // Has berth-gpus ask that slurmd: no other knows for certain what a GRES
