@@ -6,6 +6,7 @@
 # it to run; Docker's outlive it where live-restore is on.
 
 # shellcheck disable=SC2154  # output and stderr are bats's
+# shellcheck disable=SC2016  # the task's shell expands it
 load lib
 
 ENGINE_LOG=${STATE%/var/lib/berth}/log/engine.log
