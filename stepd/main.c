@@ -429,9 +429,8 @@ static void serve(struct stepd *d)
 // be removed by then stays on record for the epilog.
 static void clean_up(struct store_step *store)
 {
-    struct berth_err err = {0};
-
     long long end = clock_ms() + CLEAN_MS;
+    struct berth_err err = {0};
 
     while (removal_run(store, (long)(end - clock_ms()), &err) < 0) {
         if (clock_ms() >= end) {
