@@ -260,15 +260,16 @@ static int parse_place(struct parser *p, const struct conffile_place *place);
 
 static int parse_section(struct parser *p, const struct conffile_place *place)
 {
+    char shown[ERR_QUOTE_MAX];
     struct token title;
 
     if (!is_value(&p->next))
         return unexpected(p, "the title of %s, in double quotes,", place->kind);
     if (take(p, &title) < 0)
         return -1;
+    err_quote(title.text, shown, sizeof(shown));
     if (p->next.type != '{')
-        return unexpected(p, "the \"{\" of %s \"%s\"", place->kind,
-                          title.text);
+        return unexpected(p, "the \"{\" of %s \"%s\"", place->kind, shown);
     if (++p->nsections > BERTH_SECTIONS_MAX)
         return bad(p, p->next.line, "there are more than %d sections: write "
                                     "some for groups", BERTH_SECTIONS_MAX);

@@ -95,6 +95,8 @@ static const struct {
      " line 1: the file ends where the \"{\" of user \"a\" was expected"},
     {"user \"a\" \"b\" {}",
      " line 1: \"b\" stands where the \"{\" of user \"a\" was expected"},
+    {"user \"a\tb\" c",
+     " line 1: \"c\" stands where the \"{\" of user \"a?b\" was expected"},
     {"user \"a\" = {}",
      " line 1: \"=\" stands where the \"{\" of user \"a\" was expected"},
     {"user \"a\" { group \"b\" { } }", " line 1: \"group\": there is no such "
