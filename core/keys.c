@@ -19,6 +19,7 @@
 #include "core/options.h"
 #include "core/overlay.h"
 #include "core/rlimits.h"
+#include "core/selinux.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -330,16 +331,13 @@ static int parse_apparmor(struct value *value, struct berth_err *err)
 
 static int parse_selinux(struct value *value, struct berth_err *err)
 {
-    static const char *const parts[] = {"user:", "role:", "type:", "level:"};
-    const char *text = value->rule.text;
+    unsigned part;
+    const char *text = selinux_value(value->rule.text, &part);
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-        size_t n = strlen(parts[i]);
-        if (!strncmp(text, parts[i], n) && text[n] &&
-            !text[n + strspn(text + n, LETTERS DIGITS "_.:,-")])
-            return 0;
-    }
-    return expected(err, "one part of a label, such as type:container_t,");
+    return text && !text[strspn(text, LETTERS DIGITS "_.:,-")]
+               ? 0
+               : expected(err, "one part of a label, such as "
+                               "type:container_t,");
 }
 
 static int parse_runtime(struct value *value, struct berth_err *err)

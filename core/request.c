@@ -10,6 +10,7 @@
 #include "core/gpu.h"
 #include "core/limits.h"
 #include "core/mounts.h"
+#include "core/selinux.h"
 #include "core/utf8.h"
 #include "handover/wire.h"
 #include "handover/within.h"
@@ -113,19 +114,10 @@ static bool network_ok(const char *network)
     return network[0] && !strpbrk(network, ":/, ");
 }
 
-// "disable" would switch the labels off.
-static bool selinux_ok(const char *selinux)
-{
-    static const char *const parts[] = {"user:", "role:", "type:", "level:"};
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        if (strncmp(selinux, parts[i], strlen(parts[i])) == 0)
-            return selinux[strlen(parts[i])] != 0;
-    return false;
-}
-
 static int check_words(const struct request *r, struct berth_err *err)
 {
+    unsigned part;
+
     if (r->network && !network_ok(r->network))
         return err_set(err,
                        BERTH_EINVAL,
@@ -149,7 +141,7 @@ static int check_words(const struct request *r, struct berth_err *err)
         return err_set(err,
                        BERTH_EINVAL,
                        "seccomp: the profile is not a JSON object");
-    if (r->selinux && !selinux_ok(r->selinux))
+    if (r->selinux && !selinux_value(r->selinux, &part))
         return err_set(err,
                        BERTH_EINVAL,
                        "selinux: \"%s\" is no part of a label: user:, role:, "

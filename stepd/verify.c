@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "core/selinux.h"
+
 static int differs(struct berth_err *err, const char *what)
 {
     return err_set(err,
@@ -216,22 +218,21 @@ static bool apparmor_is(const char *label, const char *profile)
            strcmp(label + n, " (enforce)") == 0;
 }
 
-// "user:role:type:level", of which PART is one with its name in front; a
-// level has colons of its own.
-static bool selinux_is(const char *label, const char *part)
+// "user:role:type:level", of which TEXT is one part; a level has colons of its
+// own.
+static bool selinux_is(const char *label, const char *text)
 {
-    static const char *const names[] = {"user:", "role:", "type:", "level:"};
+    unsigned part;
+    const char *value = selinux_value(text, &part);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        size_t n = strlen(names[i]);
-        const char *value = part + n;
-        if (strncmp(part, names[i], n) == 0)
-            return strncmp(label, value, strlen(value)) == 0 &&
-                   strchr(i < 3 ? ":" : "", label[strlen(value)]);
+    if (!value)
+        return false;
+    for (unsigned i = 0; i < part; i++) {
         label += strcspn(label, ":");
         label += *label == ':';
     }
-    return false;
+    return strncmp(label, value, strlen(value)) == 0 &&
+           strchr(part < 3 ? ":" : "", label[strlen(value)]);
 }
 
 static int verify_labels(const struct request *r, const struct seen *seen,
