@@ -1,4 +1,8 @@
-
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the facts of a step, of which options and cwd are the user's, an
+// image, and the word of an engine on what it has made of them.
 
 #include "stepd/container.h"
 
