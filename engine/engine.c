@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
+#include "logic/limits.h"
 #include "engine/clock.h"
 #include "engine/http.h"
 #include "engine/parse.h"

@@ -4,7 +4,7 @@
 // The verbs of the Docker Engine API that berth uses, one function each,
 // over a Unix socket. The same calls work with Podman's compatible API.
 // All need the credentials that the socket asks for (root). All block, with
-// a limit from core/limits.h. Those that return int return 0, or -1 with ERR
+// a limit from logic/limits.h. Those that return int return 0, or -1 with ERR
 // set as follows and their out-parameters untouched: BERTH_EENGINE (the
 // engine cannot be reached, does not speak the protocol, or answered with
 // an error: its own message is in the text, scrubbed), BERTH_ETIMEOUT,
@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 #include "engine/watch.h"
 
 struct engine;
@@ -87,7 +87,7 @@ int engine_container_create(struct engine *engine,
                             char id[65],
                             struct berth_err *err);
 
-// The same, from TEXT: a request in Podman's own words (core/libpod.h), which
+// The same, from TEXT: a request in Podman's own words (logic/libpod.h), which
 // has the container's name in it. For Podman only.
 int engine_container_create_libpod(struct engine *engine,
                                    const char *text,

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/limits.h"
+#include "logic/limits.h"
 #include "engine/clock.h"
 
 // All headers of one answer: an engine sends some 300 bytes of them.

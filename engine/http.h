@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 #include "engine/watch.h"
 
 struct http;

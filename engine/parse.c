@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
+#include "logic/limits.h"
 
 static int fail_memory(struct berth_err *err)
 {

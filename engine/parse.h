@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 #include "engine/engine.h"
 
 // GET /images/NAME/json, or Podman's own /libpod/images/NAME/json

@@ -5,8 +5,8 @@
 #ifndef BERTH_DISCOVER_H
 #define BERTH_DISCOVER_H
 
-#include "core/err.h"
-#include "core/gpu.h"
+#include "logic/err.h"
+#include "logic/gpu.h"
 
 // Where to look: "" for the machine itself, or a recorded tree.
 struct discover_roots {

@@ -19,10 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/gpu.h"
+#include "logic/gpu.h"
 #include "gpu/discover.h"
-#include "gpu/table.h"
-#include "stepd/store.h"
+#include "node/gpu_table.h"
+#include "node/store.h"
 
 static const char usage[] =
     "Usage: berth-gpus [--node=NAME]\n"

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 
 struct nvml;
 

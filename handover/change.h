@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // What berth-task was started with, and what berth-stepd makes of it: the
-// overlay (handover/wire.h) applied to arguments, environment, working
+// overlay (protocol/wire.h) applied to arguments, environment, working
 // directory and limits. Pure.
 #ifndef BERTH_CHANGE_H
 #define BERTH_CHANGE_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 // How a program is started. The strings are borrowed; the two arrays have
 // room for as many more as the overlay has strings, and for a NULL.

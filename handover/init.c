@@ -17,9 +17,10 @@
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
 #include "handover/filter.h"
+#include "handover/say.h"
 #include "handover/signals.h"
 #include "handover/tree.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,7 +65,7 @@ static void fail(const char *what) __attribute__((noreturn));
 
 static void fail(const char *what)
 {
-    wire_say(2, "%s: %s", what, strerror(errno));
+    say(2, "%s: %s", what, strerror(errno));
     _exit(1);
 }
 
@@ -98,7 +99,7 @@ static void raise_nofile(void)
 #define give_up(status, ...)                                                   \
     do {                                                                       \
         signals_block(SIGNALS_ALL);                                            \
-        wire_say(2, __VA_ARGS__);                                              \
+        say(2, __VA_ARGS__);                                              \
         _exit(status);                                                         \
     } while (0)
 
@@ -480,7 +481,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0);
     signals_block(SIGNALS_ALL);
     if (getpid() != 1) {
-        wire_say(2,
+        say(2,
                  "berth-init is process 1 of a step's container, and "
                  "nothing to start by hand");
         return 1;

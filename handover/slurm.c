@@ -8,8 +8,9 @@
 // It runs as the user, in the container, and is no boundary of any kind.
 // When it cannot run the command it says why in one sentence, and exits with
 // 127.
-#include "handover/within.h"
-#include "handover/wire.h"
+#include "handover/say.h"
+#include "protocol/inside_paths.h"
+#include "protocol/wire.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 static _Noreturn void fail(const char *name, const char *why)
 {
-    wire_say(2, "%s cannot be run in this container: %s", name, why);
+    say(2, "%s cannot be run in this container: %s", name, why);
     _exit(WIRE_EXIT_NOENT);
 }
 

@@ -12,8 +12,9 @@
 // one sentence on stderr and exits with 125. When the container goes away
 // under the program, it dies by SIGKILL, as the program did.
 #include "handover/change.h"
+#include "handover/say.h"
 #include "handover/signals.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ static void no_container(const char *why) __attribute__((noreturn));
 
 static void no_container(const char *why)
 {
-    wire_say(2,
+    say(2,
              "the container of this task could not be started: %s; tell your "
              "administrator",
              why);
@@ -134,7 +135,7 @@ static int await_container(int step, int *overlay, bool *batch)
             break;
         case WIRE_REFUSE:
             if (in.u.text[0])
-                wire_say(2, "%s", in.u.text);
+                say(2, "%s", in.u.text);
             _exit(in.msg.value > 0 && in.msg.value < 256 ? in.msg.value
                                                          : WIRE_EXIT_BERTH);
         case WIRE_ACCEPT:

@@ -15,8 +15,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "core/limits.h"
-#include "core/step.h"
+#include "logic/limits.h"
+#include "logic/step.h"
 
 static int status_when_late;
 

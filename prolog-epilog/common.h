@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 
 // The job that slurmd runs this program for. Only variables that slurmd
 // itself sets are read: never SPANK_*, which is the user's. False: slurmd

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/step.h"
+#include "logic/step.h"
 #include "prolog-epilog/common.h"
 #include "prolog-epilog/sweep.h"
-#include "stepd/store.h"
+#include "node/store.h"
 
 static const char usage[] =
     "Usage: berth-epilog                 as slurm.conf's Epilog=: remove what\n"

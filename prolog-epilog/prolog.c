@@ -17,9 +17,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "gpu/table.h"
+#include "node/gpu_table.h"
 #include "prolog-epilog/common.h"
-#include "stepd/store.h"
+#include "node/store.h"
 
 static bool table_is_current(const struct job_env *env)
 {

@@ -20,13 +20,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/decide.h"
-#include "core/help.h"
-#include "core/limits.h"
-#include "core/policy.h"
-#include "core/rules.h"
-#include "spank/carry.h"
-#include "spank/conf.h"
+#include "logic/decide.h"
+#include "logic/help.h"
+#include "logic/limits.h"
+#include "logic/policy.h"
+#include "logic/rules.h"
+#include "spank/option_env.h"
+#include "node/plugstack_find.h"
 
 enum {
     PARTITIONS_MAX = 1024,

@@ -10,8 +10,8 @@
 
 #include <slurm/spank.h>
 
-#include "core/err.h"
-#include "core/options.h"
+#include "logic/err.h"
+#include "logic/options.h"
 
 struct client {
     struct options surrounding; // what salloc was given, if this is its step

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/limits.h"
-#include "core/options.h"
-#include "core/step.h"
-#include "handover/wire.h"
-#include "spank/carry.h"
+#include "logic/limits.h"
+#include "logic/options.h"
+#include "logic/step.h"
+#include "protocol/wire.h"
+#include "spank/option_env.h"
 #include "spank/client.h"
 #include "spank/remote.h"
 

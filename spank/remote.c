@@ -27,13 +27,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/limits.h"
-#include "core/multiprog.h"
-#include "core/step.h"
-#include "handover/wire.h"
-#include "spank/conf.h"
-#include "spank/where.h"
-#include "stepd/link.h"
+#include "logic/limits.h"
+#include "logic/multiprog.h"
+#include "logic/step.h"
+#include "protocol/wire.h"
+#include "node/plugstack_find.h"
+#include "spank/slurm_paths.h"
+#include "protocol/plugin.h"
 
 static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
 static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";
@@ -66,7 +66,7 @@ struct remote {
     char *argv0;       // what stood in its first place, and will again
     char *program;     // that, with the name that --bcast gives it
     bool prepared;     // each task's argv[1] is its program
-    bool stray;        // tasks have arrays of their own (core/multiprog.h),
+    bool stray;        // tasks have arrays of their own (logic/multiprog.h),
                        // and the client has not prepared them
     char node[65];
     char name[STEP_NAME_MAX];

@@ -12,23 +12,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/image.h"
-#include "core/imgref.h"
-#include "core/libpod.h"
-#include "core/limits.h"
-#include "core/request.h"
+#include "logic/image.h"
+#include "logic/imgref.h"
+#include "logic/libpod.h"
+#include "logic/limits.h"
+#include "logic/request.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 #include "stepd/child.h"
-#include "stepd/inside.h"
+#include "stepd/mountns.h"
 #include "stepd/listen.h"
 #include "stepd/observe.h"
-#include "stepd/outfit.h"
+#include "stepd/request_node.h"
 #include "stepd/peer.h"
 #include "stepd/process.h"
-#include "stepd/ruling.h"
-#include "stepd/supply.h"
+#include "stepd/admission.h"
+#include "stepd/mounts.h"
 #include "stepd/verify.h"
 
 // What is needed to make one container, and gone when it is made.
@@ -48,7 +48,7 @@ struct making {
     char id[65];
     struct engine_container seen;
     struct process init; // by the engine's word, until check_init has said so
-    pid_t prime; // a child (stepd/place.h), or -1
+    pid_t prime; // a child (stepd/cgroup.h), or -1
 };
 
 // Podman before 4.6 makes the image's annotations the container's, and its

@@ -7,23 +7,23 @@
 
 #include <sys/types.h>
 
-#include "core/err.h"
-#include "core/step.h"
-#include "core/strv.h"
+#include "logic/err.h"
+#include "logic/step.h"
+#include "logic/strv.h"
 #include "engine/watch.h"
 #include "stepd/gpus.h"
-#include "stepd/inside.h"
-#include "stepd/journal.h"
-#include "stepd/place.h"
+#include "stepd/mountns.h"
+#include "node/audit_log.h"
+#include "stepd/cgroup.h"
 #include "stepd/process.h"
-#include "stepd/store.h"
+#include "node/store.h"
 
 struct container {
     struct process init; // berth-init
     int control;         // link to it: closing it ends the container
     struct inside inside;
-    struct strv overlay; // of the tasks' environment (handover/wire.h)
-    uint64_t pids_limit; // stepd/place.h
+    struct strv overlay; // of the tasks' environment (protocol/wire.h)
+    uint64_t pids_limit; // stepd/cgroup.h
     char warning[1024];  // for the user, or empty
     struct gpus gpus;    // that are in it
 };

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/gpu.h"
-#include "core/limits.h"
+#include "logic/gpu.h"
+#include "logic/limits.h"
 
 static bool is_device(const char *path)
 {

@@ -6,10 +6,10 @@
 #ifndef BERTH_DEVICES_H
 #define BERTH_DEVICES_H
 
-#include "core/err.h"
-#include "core/request.h"
-#include "core/rules.h"
-#include "core/strv.h"
+#include "logic/err.h"
+#include "logic/request.h"
+#include "logic/rules.h"
+#include "logic/strv.h"
 
 // Finds the device files of this node that PATTERNS ("/dev/infiniband/\*")
 // match, and asks for them in REQUEST, which borrows from OUT, but for those

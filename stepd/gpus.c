@@ -21,9 +21,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "core/limits.h"
-#include "core/overlay.h"
-#include "gpu/table.h"
+#include "logic/limits.h"
+#include "logic/changes.h"
+#include "node/gpu_table.h"
 
 enum {
     DEVPTS_MAGIC = 0x1cd1,
@@ -258,7 +258,7 @@ static bool is_engines(const char *variable)
     return false;
 }
 
-// core/request.c empties what an image has of these.
+// logic/request.c empties what an image has of these.
 static bool is_emptied(const char *variable)
 {
     return strncmp(variable, "LD_", 3) == 0 &&

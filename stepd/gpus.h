@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "core/err.h"
-#include "core/gpu.h"
-#include "core/request.h"
-#include "core/step.h"
-#include "core/strv.h"
-#include "stepd/store.h"
+#include "logic/err.h"
+#include "logic/gpu.h"
+#include "logic/request.h"
+#include "logic/step.h"
+#include "logic/strv.h"
+#include "node/store.h"
 
 struct gpus {
     struct gpu_table *table; // NULL if there are none

@@ -8,8 +8,8 @@
 
 #include <sys/types.h>
 
-#include "core/err.h"
-#include "core/step.h"
+#include "logic/err.h"
+#include "logic/step.h"
 
 struct identity {
     char *user;   // as the node knows them: NULL if it does not

@@ -7,8 +7,8 @@
 
 #include <sys/types.h>
 
-#include "core/err.h"
-#include "stepd/store.h"
+#include "logic/err.h"
+#include "node/store.h"
 
 // Listens (SOCK_SEQPACKET) at NAME in the directory of STORE; only OWNER
 // and root can connect. Returns a descriptor, or -1 with ERR set.

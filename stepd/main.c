@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The berth developers
 //
 // berth-stepd: one per job step and node, root, beside slurmstepd. Its
-// input: facts from the plugin (stepd/link.h), connections from the step's
-// tasks and from berth-init (handover/wire.h). What fails is told to the
+// input: facts from the plugin (protocol/plugin.h), connections from the step's
+// tasks and from berth-init (protocol/wire.h). What fails is told to the
 // tasks, which end with the reason; nothing that happens here makes Slurm's
 // own hooks fail. When the link to slurmstepd closes, for whatever reason,
 // the step is over and its container with it.
@@ -24,23 +24,23 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "core/err.h"
-#include "core/gpu.h"
-#include "core/limits.h"
-#include "core/step.h"
+#include "logic/err.h"
+#include "logic/gpu.h"
+#include "logic/limits.h"
+#include "logic/step.h"
 #include "engine/clock.h"
 #include "engine/watch.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 #include "stepd/container.h"
-#include "stepd/inside.h"
-#include "stepd/journal.h"
-#include "stepd/link.h"
+#include "stepd/mountns.h"
+#include "node/audit_log.h"
+#include "protocol/plugin.h"
 #include "stepd/listen.h"
 #include "stepd/peer.h"
-#include "stepd/place.h"
+#include "stepd/cgroup.h"
 #include "stepd/process.h"
-#include "stepd/removal.h"
-#include "stepd/store.h"
+#include "node/removal.h"
+#include "node/store.h"
 #include "stepd/ulimits.h"
 
 enum {
@@ -74,7 +74,7 @@ struct stepd {
     bool advised;            // the first task has heard where its GPUs are
     bool attached;           // with what the job has of its own
     struct berth_err reason; // why it is not: for the first task
-    int overlay;             // descriptor of it (handover/wire.h)
+    int overlay;             // descriptor of it (protocol/wire.h)
     int theirs; // the mount namespace of the tasks, once one has told of it
     size_t ntasks;
     struct waiting tasks[BERTH_TASKS_MAX];

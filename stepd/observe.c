@@ -16,7 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "stepd/inside.h"
+#include "stepd/mountns.h"
 
 // The text of NAME in PROCESS's directory, of which less than SIZE bytes are
 // taken.

@@ -6,9 +6,9 @@
 #ifndef BERTH_OBSERVE_H
 #define BERTH_OBSERVE_H
 
-#include "core/err.h"
-#include "core/request.h"
-#include "stepd/attach.h"
+#include "logic/err.h"
+#include "logic/request.h"
+#include "stepd/mount_copies.h"
 #include "stepd/process.h"
 #include "stepd/verify.h"
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "core/overlay.h"
+#include "logic/changes.h"
 
 // What there was of descriptors before ulimits_raise_files.
 static struct rlimit files;

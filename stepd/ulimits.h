@@ -7,18 +7,18 @@
 
 #include <stddef.h>
 
-#include "core/err.h"
-#include "core/request.h"
-#include "core/rlimits.h"
-#include "core/rules.h"
-#include "core/strv.h"
+#include "logic/err.h"
+#include "logic/request.h"
+#include "logic/rlimits.h"
+#include "logic/rules.h"
+#include "logic/strv.h"
 
 // Lets this process have N descriptors, as far as it may.
 void ulimits_raise_files(size_t n);
 
 // The limits with which this process was started: those of berth-stepd are
 // slurmd's and bound those of every task, whose own come with them
-// (handover/wire.h). Returns their number.
+// (protocol/wire.h). Returns their number.
 size_t ulimits_choose(struct request_ulimit out[RLIMITS]);
 
 // Puts the administrator's RULES in the place of those of the same names in OUT

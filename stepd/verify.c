@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "core/selinux.h"
+#include "logic/selinux.h"
 
 static int differs(struct berth_err *err, const char *what)
 {

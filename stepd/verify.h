@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/err.h"
-#include "core/request.h"
+#include "logic/err.h"
+#include "logic/request.h"
 #include "engine/engine.h"
 
 // A file, and the file system that it is on. Zeroed: there is none.

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/decide.h"
-#include "core/limits.h"
-#include "core/options.h"
-#include "core/policy.h"
-#include "core/strv.h"
-#include "spank/conf.h"
-#include "stepd/trusted.h"
+#include "logic/decide.h"
+#include "logic/limits.h"
+#include "logic/options.h"
+#include "logic/policy.h"
+#include "logic/strv.h"
+#include "node/plugstack_find.h"
+#include "node/trusted.h"
 #include "tools/report.h"
 #include "tools/who.h"
 
@@ -60,7 +60,7 @@ struct text_option {
 };
 
 // Of getopt_long: the options with a text, --json, --help and those of
-// core/options.h, which start at OPTION_BASE, "container" first.
+// logic/options.h, which start at OPTION_BASE, "container" first.
 static struct option *make_long(const struct text_option *texts)
 {
     size_t n = 0, known = 0;

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/limits.h"
-#include "core/mounts.h"
-#include "core/plan.h"
-#include "handover/wire.h"
+#include "logic/limits.h"
+#include "logic/mount_syntax.h"
+#include "logic/request_decided.h"
+#include "protocol/wire.h"
 
 // --- parts, each with its rule -----------------------------------------------
 
@@ -222,7 +222,7 @@ static json_t *build_request(const struct decision *decision,
     r->image_id = id;
     for (size_t i = 0; i < decision->nmounts && i < BERTH_MOUNTS_MAX; i++) {
         const struct decision_mount *m = &decision->mounts[i];
-        // berth-stepd lays the source over it (stepd/attach.h).
+        // berth-stepd lays the source over it (stepd/mount_copies.h).
         json_t *name = m->source && !is_nested(decision, i)
                            ? json_sprintf("<empty, to be %s>", m->source)
                            : NULL;

@@ -8,8 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "core/decide.h"
-#include "core/err.h"
+#include "logic/decide.h"
+#include "logic/err.h"
 
 // The verdict on one request. Each part of what the container would be
 // stands with the rule behind it, and the create request, in which what only

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/limits.h"
+#include "logic/limits.h"
 
 // Keeps a copy of TEXT. NULL: TEXT is, or memory is out.
 static const char *keep(struct who *who, const char *text)

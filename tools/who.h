@@ -6,9 +6,9 @@
 #ifndef BERTH_WHO_H
 #define BERTH_WHO_H
 
-#include "core/decide.h"
-#include "core/err.h"
-#include "core/strv.h"
+#include "logic/decide.h"
+#include "logic/err.h"
+#include "logic/strv.h"
 
 // What was written on the command line; NULL where nothing was.
 struct who_words {

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/decide.h"
-#include "core/policy.h"
+#include "logic/decide.h"
+#include "logic/policy.h"
 
 enum { PATTERNS = 10000, SECTIONS = 1000, ROUNDS = 51, READS = 15 };
 

@@ -23,14 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/err.h"
-#include "core/limits.h"
-#include "core/request.h"
+#include "logic/err.h"
+#include "logic/limits.h"
+#include "logic/request.h"
 #include "engine/engine.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 #include "stepd/listen.h"
-#include "stepd/stage.h"
-#include "stepd/store.h"
+#include "stepd/mount_source.h"
+#include "node/store.h"
 #include "stepd/ulimits.h"
 
 enum { NMOUNTS = 5 };

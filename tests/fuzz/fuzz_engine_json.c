@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
-#include "core/utf8.h"
+#include "logic/limits.h"
+#include "logic/utf8.h"
 #include "engine/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/imgref.h"
+#include "logic/imgref.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/decide.h"
-#include "core/limits.h"
-#include "core/mounts.h"
+#include "logic/decide.h"
+#include "logic/limits.h"
+#include "logic/mount_syntax.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

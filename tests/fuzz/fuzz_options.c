@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/decide.h"
-#include "core/mounts.h"
-#include "core/policy.h"
-#include "core/utf8.h"
+#include "logic/decide.h"
+#include "logic/mount_syntax.h"
+#include "logic/policy.h"
+#include "logic/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

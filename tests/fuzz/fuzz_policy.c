@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/plugstack.h"
-#include "core/policy.h"
-#include "core/utf8.h"
+#include "logic/plugstack.h"
+#include "logic/policy.h"
+#include "logic/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

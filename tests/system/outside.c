@@ -33,7 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 #ifndef ELSEWHERE
 #define ELSEWHERE "/nowhere"

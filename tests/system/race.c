@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stepd/stage.h"
+#include "stepd/mount_source.h"
 
 static _Noreturn void swap(uid_t uid)
 {

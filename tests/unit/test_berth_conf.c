@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "core/gpu.h"
-#include "core/imgref.h"
-#include "core/limits.h"
-#include "core/mounts.h"
-#include "core/policy.h"
-#include "core/rlimits.h"
+#include "logic/gpu.h"
+#include "logic/imgref.h"
+#include "logic/limits.h"
+#include "logic/mount_syntax.h"
+#include "logic/policy.h"
+#include "logic/rlimits.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -20,7 +20,7 @@
 
 #include <slurm/spank.h>
 
-#include "spank/carry.h"
+#include "spank/option_env.h"
 #include "spank/client.h"
 
 #define OPTION(name) "SLURM_SPANK__SLURM_SPANK_OPTION_berth_container" name

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/decide.h"
-#include "core/limits.h"
-#include "core/policy.h"
+#include "logic/decide.h"
+#include "logic/limits.h"
+#include "logic/policy.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "core/limits.h"
+#include "logic/limits.h"
 #include "engine/engine.h"
 #include "engine/http.h"
 #include "engine/parse.h"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/err.h"
+#include "logic/err.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/decide.h"
-#include "core/limits.h"
-#include "core/policy.h"
+#include "logic/decide.h"
+#include "logic/limits.h"
+#include "logic/policy.h"
 #include "tools/who.h"
 
 enum { TEXT_MAX = 256 * 1024, WORDS_MAX = 16 };

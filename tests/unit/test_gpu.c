@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/gpu.h"
-#include "core/rules.h"
+#include "logic/gpu.h"
+#include "logic/rules.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "gpu/discover.h"
-#include "gpu/table.h"
+#include "node/gpu_table.h"
 #include "stepd/gpus.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))

@@ -6,7 +6,7 @@
 // run the same probe (this program again) once bare and once through the
 // handover, and compare what it saw.
 #include "handover/signals.h"
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 #include <dirent.h>
 #include <errno.h>

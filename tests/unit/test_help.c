@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "core/help.h"
-#include "core/policy.h"
+#include "logic/help.h"
+#include "logic/policy.h"
 
 static const struct subject alice = {
     .uid = 1000,

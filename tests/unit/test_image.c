@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/image.h"
+#include "logic/image.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/glob.h"
-#include "core/imgref.h"
-#include "core/limits.h"
-#include "core/utf8.h"
+#include "logic/glob.h"
+#include "logic/imgref.h"
+#include "logic/limits.h"
+#include "logic/utf8.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/multiprog.h"
+#include "logic/multiprog.h"
 
 static void other_arguments_are_none(void **state)
 {

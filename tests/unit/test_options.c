@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
-#include "core/options.h"
+#include "logic/limits.h"
+#include "logic/options.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

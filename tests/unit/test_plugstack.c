@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "core/plugstack.h"
+#include "logic/plugstack.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define PLUGIN "spank_berth.so"

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
-#include "core/policy.h"
+#include "logic/limits.h"
+#include "logic/policy.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define FILE_NAME "/etc/slurm/plugstack.conf"

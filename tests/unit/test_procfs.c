@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/procfs.h"
+#include "logic/procfs.h"
 
 static void lines_of_other_forms_are_refused(void **state)
 {

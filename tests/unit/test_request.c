@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "core/libpod.h"
-#include "core/limits.h"
-#include "core/request.h"
+#include "logic/libpod.h"
+#include "logic/limits.h"
+#include "logic/request.h"
 
 static const gid_t gids[] = {100, 27};
 static const struct request_mount mounts[] = {

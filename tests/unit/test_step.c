@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "core/limits.h"
-#include "core/step.h"
+#include "logic/limits.h"
+#include "logic/step.h"
 
 static int add(struct step *step, const char *packet)
 {

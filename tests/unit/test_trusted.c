@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "core/limits.h"
-#include "stepd/trusted.h"
+#include "logic/limits.h"
+#include "node/trusted.h"
 
 static char top_path[] = "/tmp/berth-trusted-XXXXXX";
 static int top;

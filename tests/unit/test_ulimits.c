@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "core/overlay.h"
+#include "logic/changes.h"
 #include "stepd/ulimits.h"
 
 static const struct request_ulimit *find(const struct request_ulimit *limits,

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/utf8.h"
+#include "logic/utf8.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 

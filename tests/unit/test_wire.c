@@ -3,7 +3,7 @@
 //
 // The messages of the handover: what is not exactly right is refused, and
 // no descriptor that came with it stays open.
-#include "handover/wire.h"
+#include "protocol/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -330,23 +330,6 @@ static void an_image_that_does_not_fit_is_refused(void **state)
     assert_int_equal(parse(1, 0, "a\0", 3), -1);     // empty
 }
 
-// Such as the words of an image's entry point.
-static void what_is_said_speaks_to_no_terminal(void **state)
-{
-    char text[128];
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    wire_say(ends[1], "a\033[2J\xc2\x9b" "b\n\xe2\x80\xae" "c\xc3\xa9");
-    ssize_t n = read(ends[0], text, sizeof(text) - 1);
-    assert_true(n > 0);
-    text[n] = 0;
-    assert_string_equal(text, "berth: a?[2J??b\n???c\xc3\xa9\n");
-    close(ends[0]);
-    close(ends[1]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,7 +341,6 @@ int main(void)
         LINK_TEST(the_end_of_a_link_is_0),
         LINK_TEST(what_came_before_a_reset_is_read),
         LINK_TEST(text_is_cut_at_its_limit),
-        cmocka_unit_test(what_is_said_speaks_to_no_terminal),
         cmocka_unit_test(a_run_that_makes_no_sense_is_invalid),
         cmocka_unit_test(an_image_is_taken_apart),
         cmocka_unit_test(an_image_that_does_not_fit_is_refused),

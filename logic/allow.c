@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The name comes from a user. Nothing here asks an engine: which image it
+// leads to, berth-stepd finds out.
+
+#include "logic/allow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "logic/deny.h"
+
+enum {
+    TAIL_MAX = 160, // what a denial says after its list
+    NEAR_MAX = 2,   // wrong characters in a typing error
+};
+
+static const struct rule *find_rule(const struct rule_list *list,
+                                    const struct imgref *ref)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (imgpat_match(list->v[i]->image, ref))
+            return list->v[i];
+    return NULL;
+}
+
+// A tag that is denied can't be had by its digest either, and which digest
+// that is nobody knows here: any may be it, whatever tag is beside it, but for
+// one that ALLOWED names itself.
+static const struct rule *find_deny(const struct rule_list *deny,
+                                    const struct imgref *ref,
+                                    const struct rule *allowed)
+{
+    const struct rule *found = find_rule(deny, ref);
+
+    if (found || !*ref->digest ||
+        (allowed && *allowed->image->digest))
+        return found;
+    for (size_t i = 0; i < deny->n && !found; i++) {
+        struct imgpat open = *deny->v[i]->image;
+        open.tag = "";
+        if (!*open.digest && imgpat_match(&open, ref))
+            found = deny->v[i];
+    }
+    return found;
+}
+
+// The number of characters to insert, leave out or change until A is B;
+// MOST + 1 where it is more than MOST.
+static unsigned distance(const char *a, const char *b, unsigned most)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    if (!*a && !*b)
+        return 0;
+    if (most == 0)
+        return 1;
+    unsigned least = most;
+    if (*a && *b)
+        least = distance(a + 1, b + 1, most - 1);
+    if (*a && least > 0) {
+        unsigned n = distance(a + 1, b, most - 1);
+        least = n < least ? n : least;
+    }
+    if (*b && least > 0) {
+        unsigned n = distance(a, b + 1, most - 1);
+        least = n < least ? n : least;
+    }
+    return least + 1;
+}
+
+// The allowed image that REF is nearest to, if that can be a typing error:
+// no more than a character in three.
+static const struct rule *nearest(const struct rule_list *allow,
+                                  const struct imgref *ref)
+{
+    const struct rule *found = NULL;
+    unsigned least = NEAR_MAX + 1;
+    size_t name = strlen(ref->path);
+
+    if (!strncmp(ref->path, "library/", 8))
+        name -= 8;
+    if (ref->digest[0])
+        return NULL; // nobody types one
+    for (size_t i = 0; i < allow->n; i++) {
+        const struct imgpat *parts = allow->v[i]->image;
+        if (parts->digest[0] || strchr(allow->v[i]->text, '*'))
+            continue;
+        unsigned n = distance(ref->path, parts->path, NEAR_MAX);
+        if (n <= NEAR_MAX)
+            n += distance(ref->domain, parts->domain, NEAR_MAX);
+        if (n <= NEAR_MAX && parts->tag[0])
+            n += distance(ref->tag, parts->tag, NEAR_MAX);
+        if (n > 0 && n < least && 3 * n <= name) {
+            least = n;
+            found = allow->v[i];
+        }
+    }
+    return found;
+}
+
+// What the user can do. A digest behind an allowed tag is worth a hint of
+// its own, since the list then seems to allow the image.
+static void advise(const struct rules *rules, const struct imgref *ref,
+                   char *buf, size_t size)
+{
+    struct imgref tagged = *ref;
+
+    tagged.digest[0] = 0;
+    if (*ref->digest && *ref->tag && find_rule(&rules->allow, &tagged)) {
+        deny_append(buf,
+                    size,
+                    "leave the digest out, since the list allows this "
+                    "image by its tag only");
+        return;
+    }
+    const struct rule *near = nearest(&rules->allow, ref);
+    if (near && deny_append(buf, size, "did you mean %s?", near->text))
+        return;
+    deny_append(buf, size, "choose one of these or ask your administrator");
+}
+
+static void explain(const struct rules *rules, const struct imgref *ref,
+                    char *buf, size_t size)
+{
+    const struct rule_list *allow = &rules->allow;
+    char image[IMGREF_TEXT_MAX];
+    size_t shown = 0;
+
+    imgref_format(ref, image);
+    err_scrub(image);
+    *buf = 0;
+    if (allow->n == 0) {
+        deny_append(buf,
+                    size,
+                    "image %s is not allowed: %s allows no image on this node, "
+                    "ask your administrator for an allow= there",
+                    image,
+                    rules->allow_where);
+        return;
+    }
+    deny_append(buf,
+                size,
+                "image %s is not allowed by %s, which allows",
+                image,
+                rules->allow_where);
+    for (; shown < allow->n && shown < DENY_SHOWN_MAX; shown++)
+        if (!deny_append(buf,
+                         size - TAIL_MAX,
+                         "%s %s",
+                         shown ? "," : "",
+                         allow->v[shown]->text))
+            break;
+    if (shown < allow->n)
+        deny_append(buf,
+                    size,
+                    shown ? " and %zu more" : " %zu patterns",
+                    allow->n - shown);
+    deny_append(buf, size, ": ");
+    advise(rules, ref, buf, size);
+}
+
+int allow_image(struct decision *out, const char *text)
+{
+    const struct rules *rules = out->rules;
+    char image[IMGREF_TEXT_MAX], why[sizeof(out->reason)], at[DENY_WHERE_MAX];
+    struct berth_err err;
+
+    if (imgref_parse(text, &out->image, &err) < 0)
+        return deny_malformed(out, "%s", err.text);
+    imgref_format(&out->image, image);
+    err_scrub(image);
+    out->rule = find_rule(&rules->allow, &out->image);
+    const struct rule *deny = find_deny(&rules->deny, &out->image, out->rule);
+    if (deny)
+        out->rule = deny;
+    if (deny)
+        return deny_enforced(
+            out,
+            "image %s is denied by %s (%s): choose another or ask "
+            "your administrator",
+            image,
+            deny_where(deny, at),
+            deny->text);
+    if (out->rule)
+        return 0;
+    explain(rules, &out->image, why, sizeof(why));
+    return deny_enforced(out, "%s", why);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include "logic/changes.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "protocol/inside_paths.h"
+
+// Names; a '*' at the end stands for any rest.
+#define GPU_NAMES                                                            \
+    "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",     \
+        "NVIDIA_*", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"
+#define STEP_NAMES "OMPI_*", "PMI*", "SLURM*"
+
+static const char *const of_gpus[] = {GPU_NAMES, NULL};
+
+// What a task always gets of its job's.
+static const char *const always_passed[] = {GPU_NAMES, STEP_NAMES, NULL};
+
+// What an image cannot set for a task.
+static const char *const not_the_images[] = {
+    GPU_NAMES, STEP_NAMES, "BERTH_*", "HOME",   "HOSTNAME",
+    "PWD",     "TMPDIR",   "USER",    NULL,
+};
+
+// Says whether the name in front of the '=' of ASSIGNMENT is one of NAMES.
+static bool is_one_of(const char *const *names, const char *assignment)
+{
+    size_t len = strcspn(assignment, "=");
+
+    for (; *names; names++) {
+        size_t n = strlen(*names);
+        bool rest = (*names)[n - 1] == '*';
+        if (rest ? len >= n - 1 && memcmp(assignment, *names, n - 1) == 0
+                 : len == n && memcmp(assignment, *names, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool overlay_is_of_gpus(const char *assignment)
+{
+    return is_one_of(of_gpus, assignment);
+}
+
+int overlay_change(struct strv *out, enum wire_change change,
+                   const char *text)
+{
+    return strv_addf(out, "%c%s", change, text);
+}
+
+static bool is_the_images(const char *value)
+{
+    return value[0] != '=' && strchr(value, '=') &&
+           !is_one_of(not_the_images, value);
+}
+
+int overlay_add(char *const *env, size_t n, struct strv *out,
+                struct berth_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_the_images(env[i]) &&
+            overlay_change(out, WIRE_SET, env[i]) < 0)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+    return 0;
+}
+
+static int add_globs(const struct overlay *o, struct strv *out)
+{
+    struct strv globs = {0};
+    int rc = overlay_change(out, WIRE_DROP, "BERTH_*");
+
+    for (size_t i = 0; rc == 0 && o->env_deny && i < o->env_deny->n; i++)
+        rc = overlay_change(out, WIRE_DROP, o->env_deny->v[i]->text);
+    if (rc < 0 || !o->env_pass || o->env_pass->n == 0)
+        return rc;
+    // One string, each longer than the one before.
+    rc = overlay_change(&globs, WIRE_KEEP, always_passed[0]);
+    for (size_t i = 1; rc == 0 && always_passed[i]; i++)
+        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
+                       always_passed[i]);
+    for (size_t i = 0; rc == 0 && i < o->env_pass->n; i++)
+        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
+                       o->env_pass->v[i]->text);
+    if (rc == 0)
+        rc = strv_add(out, globs.v[globs.n - 1]);
+    strv_clear(&globs);
+    return rc;
+}
+
+// A value of the image's or of berth's, where the user does not prefer the
+// job's.
+static int add_value(const struct overlay *o, const char *assignment,
+                     struct strv *out)
+{
+    size_t len = strcspn(assignment, "=");
+    bool jobs = false;
+
+    for (size_t i = 0; i < o->nenv; i++)
+        jobs |= strlen(o->env[i]) == len &&
+                memcmp(o->env[i], assignment, len) == 0;
+    return overlay_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
+}
+
+// Slurm's commands come first: the image's own, if it has any, may be of
+// another Slurm.
+static int add_path(const struct overlay *o, const char *path,
+                    struct strv *out)
+{
+    struct strv value = {0};
+    int rc = strv_addf(&value, "PATH=%s%s", o->slurm_conf ? WITHIN_BIN ":" : "",
+                       path);
+
+    if (rc == 0)
+        rc = add_value(o, value.v[0], out);
+    strv_clear(&value);
+    return rc;
+}
+
+static int add_image(const struct overlay *o, struct strv *out)
+{
+    const char *path = OVERLAY_PATH;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < o->nimage_env; i++) {
+        const char *value = o->image_env[i];
+        if (!is_the_images(value))
+            continue;
+        if (strncmp(value, "PATH=", 5) == 0)
+            path = value + 5;
+        else
+            rc = add_value(o, value, out);
+    }
+    return rc < 0 ? rc : add_path(o, path, out);
+}
+
+static int add_places(const struct overlay *o, struct strv *out)
+{
+    struct strv values = {0};
+    int rc = strv_addf(&values, "HOME=%s", o->home);
+
+    if (rc == 0)
+        rc = strv_addf(&values, "PWD=%s", o->cwd);
+    for (size_t i = 0; rc == 0 && i < values.n; i++)
+        rc = add_value(o, values.v[i], out);
+    strv_clear(&values);
+    return rc;
+}
+
+int overlay_build(const struct overlay *o, struct strv *out,
+                  struct berth_err *err)
+{
+    int rc = o->argv0[0] ? overlay_change(out, WIRE_ARGV0, o->argv0) : 0;
+
+    for (size_t i = 0; rc == 0 && i < o->nentry; i++)
+        rc = overlay_change(out, WIRE_ENTRY, o->entry[i]);
+    if (rc == 0)
+        rc = overlay_change(out, WIRE_CWD, o->cwd);
+    if (rc == 0)
+        rc = add_globs(o, out);
+    if (rc == 0)
+        rc = add_image(o, out);
+    if (rc == 0)
+        rc = add_places(o, out);
+    if (rc == 0 && o->slurm_conf)
+        rc = strv_addf(out, "%cSLURM_CONF=%s", WIRE_SET, o->slurm_conf);
+    for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
+        if (!is_one_of(of_gpus, o->env_set[i]))
+            rc = overlay_change(out, WIRE_SET, o->env_set[i]);
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
+}

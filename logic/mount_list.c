@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Two that want the same place, or one within the other, are settled here;
+// what the sources are on the node is judged by berth-stepd.
+
+#include "logic/mount_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "logic/deny.h"
+#include "logic/mount_rules.h"
+#include "logic/limits.h"
+#include "logic/mount_syntax.h"
+
+// Why a mount is there. The lower one wins a place that two want, but for
+// what the user asks where the administrator decides.
+enum cause {
+    BY_ALWAYS = 0,
+    BY_USER = 1,
+    BY_HOME = 2,
+    BY_WORKDIR = 3,
+    BY_DEFAULT = 4,
+};
+
+// A decision's mounts while they are collected.
+struct mounting {
+    struct decision *out;
+    const struct options *options;
+    const struct subject *subject;
+    enum cause causes[BERTH_MOUNTS_MAX];
+    bool declined; // the user wants nothing of mounts_default
+};
+
+static const char *what(const struct decision_mount *mount)
+{
+    return mount->source ? mount->source : "a tmpfs";
+}
+
+static struct decision_mount *mount_at(const struct mounting *m,
+                                       const char *target)
+{
+    for (size_t i = 0; i < m->out->nmounts; i++)
+        if (!strcmp(m->out->mounts[i].target, target))
+            return &m->out->mounts[i];
+    return NULL;
+}
+
+static enum cause cause_of(const struct mounting *m,
+                           const struct decision_mount *mount)
+{
+    return m->causes[mount - m->out->mounts];
+}
+
+void decision_mount_clear(struct decision_mount *mount)
+{
+    free(mount->source);
+    free(mount->target);
+    for (size_t i = 0; i < mount->npatterns; i++)
+        free(mount->patterns[i]);
+    free(mount->patterns);
+    *mount = (struct decision_mount){0};
+}
+
+static void drop_mount(struct mounting *m, size_t i)
+{
+    size_t rest = --m->out->nmounts - i;
+
+    decision_mount_clear(&m->out->mounts[i]);
+    memmove(&m->out->mounts[i], &m->out->mounts[i + 1],
+            rest * sizeof(*m->out->mounts));
+    memmove(&m->causes[i], &m->causes[i + 1], rest * sizeof(*m->causes));
+}
+
+// Adds MOUNT, whose strings it takes, also where it fails.
+static int add_mount(struct mounting *m, enum cause cause,
+                     struct decision_mount *mount)
+{
+    size_t n = m->out->nmounts;
+
+    if (n == BERTH_MOUNTS_MAX) {
+        decision_mount_clear(mount);
+        return deny_malformed(m->out,
+                              "more than %d mounts: leave some out of "
+                              "--container-mounts",
+                              BERTH_MOUNTS_MAX);
+    }
+    m->causes[n] = cause;
+    m->out->mounts[m->out->nmounts++] = *mount;
+    return 0;
+}
+
+// Adds a mount of PATH at the same path.
+static int add_path(struct mounting *m, enum cause cause, const char *path,
+                    bool optional, const struct rule *rule)
+{
+    struct decision_mount mount = {strdup(path), strdup(path), false,
+                                   optional, 0, NULL, rule};
+
+    if (mount.source && mount.target)
+        return add_mount(m, cause, &mount);
+    decision_mount_clear(&mount);
+    return deny_memory(m->out);
+}
+
+// Adds what RULE of the administrator's says.
+static int add_rule(struct mounting *m, enum cause cause,
+                    const struct rule *rule)
+{
+    const struct mount *written = rule->mount;
+    struct decision_mount mount = {.rule = rule,
+                                   .optional = cause == BY_DEFAULT};
+    struct berth_err err;
+    char at[DENY_WHERE_MAX];
+
+    mount.readonly = written->source && written->flag != MOUNT_RW;
+    const char *target = written->target ? written->target : written->source;
+    bool ok = (!written->source ||
+               (mount.source = variables_to_path(written->source, m->subject,
+                                                 &err))) &&
+              (mount.target = variables_to_path(target, m->subject, &err));
+    if (ok && !mount_target_ok(mount.target)) {
+        ok = false;
+        err_set(&err, BERTH_EINVAL, "nothing can be mounted at %s",
+                mount.target);
+    }
+    if (!ok) {
+        decision_mount_clear(&mount);
+        return cause == BY_DEFAULT && err.code != BERTH_ENOMEM
+                   ? 0
+                   : deny_always(
+                         m->out,
+                         "the mount %s of %s cannot be had: %s: ask your "
+                         "administrator",
+                         rule->text,
+                         deny_where(rule, at),
+                         err.text);
+    }
+    struct decision_mount *other = mount_at(m, mount.target);
+    if (other && cause_of(m, other) != cause) {
+        // the user has declined it, or it is there
+        decision_mount_clear(&mount);
+        return 0;
+    }
+    if (other) // the later of two rules
+        drop_mount(m, (size_t)(other - m->out->mounts));
+    return add_mount(m, cause, &mount);
+}
+
+static bool is_cwd(const struct mounting *m, const struct mount *wanted)
+{
+    const char *cwd = m->subject->cwd;
+
+    return m->out->rules->workdir != RULE_MOUNT_NEVER && cwd &&
+           wanted->source && !strcmp(wanted->source, cwd) &&
+           !strcmp(wanted->target, cwd);
+}
+
+static int add_wanted(struct mounting *m, const struct mount *wanted)
+{
+    struct decision_mount mount = {0};
+    char target[DENY_PATH_MAX];
+
+    err_quote(wanted->target, target, sizeof(target));
+    if (!mount_target_is_free(wanted->target))
+        return deny_malformed(m->out,
+                              "--container-mounts can put nothing at %s in a "
+                              "container: choose another place",
+                              target);
+    const struct decision_mount *other = mount_at(m, wanted->target);
+    if (other && cause_of(m, other) == BY_USER)
+        return deny_malformed(
+            m->out,
+            "--container-mounts has two mounts at %s: leave one out",
+            target);
+    if (other) {
+        char at[DENY_WHERE_MAX];
+        if (wanted->source && other->source &&
+            !strcmp(wanted->source, other->source) &&
+            (wanted->flag == MOUNT_UNSAID ||
+             (wanted->flag == MOUNT_RO) == other->readonly))
+            return 0;
+        return deny_malformed(
+            m->out,
+            "--container-mounts can put nothing at %s, where %s is mounted in "
+            "every container, by %s: choose another place",
+            target,
+            what(other),
+            deny_where(other->rule, at));
+    }
+    if (!wanted->source)
+        mount.readonly = false;
+    else if (is_cwd(m, wanted))
+        mount.readonly = wanted->flag == MOUNT_RO;
+    else if (judge_mount(m->out, m->subject, wanted, &mount) < 0)
+        return -1;
+    mount.source = wanted->source ? strdup(wanted->source) : NULL;
+    mount.target = strdup(wanted->target);
+    if (mount.target && (mount.source || !wanted->source))
+        return add_mount(m, BY_USER, &mount);
+    decision_mount_clear(&mount);
+    return deny_memory(m->out);
+}
+
+static int add_users(struct mounting *m)
+{
+    struct mounts wanted;
+    struct berth_err err;
+    int rc = 0;
+
+    if (!m->options->mounts)
+        return 0;
+    if (mounts_parse(m->options->mounts, m->subject->cwd, &wanted, &err) < 0)
+        return deny_malformed(m->out, "%s", err.text);
+    m->declined = wanted.none;
+    for (size_t i = 0; i < wanted.n && rc == 0; i++)
+        rc = add_wanted(m, &wanted.v[i]);
+    mounts_clear(&wanted);
+    return rc;
+}
+
+static int add_home(struct mounting *m)
+{
+    const struct rules *rules = m->out->rules;
+    const char *home = m->subject->home;
+    bool asked = m->options->mount_home == CHOICE_YES;
+    char at[DENY_WHERE_MAX];
+
+    if (asked && rules->home == RULE_MOUNT_NEVER &&
+        deny_enforced(
+            m->out,
+            "--container-mount-home cannot be had, by %s (home): leave it "
+            "out or ask your administrator",
+            deny_where(&rules->home_rule, at)) < 0)
+        return -1;
+    if (!asked && rules->home != RULE_MOUNT_ALWAYS &&
+        (rules->home != RULE_MOUNT_DEFAULT ||
+         m->options->mount_home == CHOICE_NO))
+        return 0;
+    if (!home || !mount_target_is_free(home))
+        return !asked && rules->home == RULE_MOUNT_DEFAULT
+                   ? 0
+                   : deny_malformed(
+                         m->out,
+                         "your home directory cannot be had in a "
+                         "container: the node knows none that can be "
+                         "mounted, ask your administrator");
+    return mount_at(m, home)
+               ? 0
+               : add_path(m, BY_HOME, home,
+                          !asked && rules->home == RULE_MOUNT_DEFAULT,
+                          rules->home_rule.file ? &rules->home_rule : NULL);
+}
+
+static int add_cwd(struct mounting *m)
+{
+    const struct rules *rules = m->out->rules;
+    const char *cwd = m->subject->cwd, *start = m->options->workdir;
+
+    if (!cwd || !strcmp(cwd, "/") || rules->workdir < RULE_MOUNT_DEFAULT ||
+        (rules->workdir == RULE_MOUNT_DEFAULT && start &&
+         !path_is_within(start, cwd)))
+        return 0;
+    if (!mount_target_ok(cwd))
+        return deny_malformed(
+            m->out,
+            "the working directory cannot be had in a container: "
+            "%s is a place which no container gets; start from "
+            "another directory, or name one with --chdir",
+            cwd);
+    const struct decision_mount *other = mount_at(m, cwd);
+    if (!other)
+        return add_path(m, BY_WORKDIR, cwd, false,
+                        rules->workdir_rule.file ? &rules->workdir_rule
+                                                 : NULL);
+    if (cause_of(m, other) != BY_USER ||
+        rules->workdir != RULE_MOUNT_ALWAYS ||
+        (other->source && !strcmp(other->source, cwd)))
+        return 0;
+    return deny_malformed(m->out,
+                          "--container-mounts can put nothing at %s, since the "
+                          "working directory is mounted there: choose another "
+                          "place",
+                          cwd);
+}
+
+// Says whether INNER is within OUTER at the very place where it is anyway.
+static bool is_in_place(const struct decision_mount *inner,
+                        const struct decision_mount *outer)
+{
+    return inner->source && path_is_within(inner->source, outer->source) &&
+           !strcmp(inner->source + strlen(outer->source),
+                   inner->target + strlen(outer->target));
+}
+
+// For a mount within another one the engine makes its place there, as root.
+// That is not done in what a user chose, nor for him in what he did not.
+static int check_nesting(struct mounting *m)
+{
+    for (size_t i = 0; i < m->out->nmounts; i++)
+        for (size_t j = 0; j < m->out->nmounts; j++) {
+            struct decision_mount *inner = &m->out->mounts[i];
+            struct decision_mount *outer = &m->out->mounts[j];
+            char a[DENY_PATH_MAX], b[DENY_PATH_MAX];
+            if (i == j || !outer->source ||
+                !path_is_within(inner->target, outer->target) ||
+                is_in_place(inner, outer))
+                continue;
+            bool set = m->causes[i] == BY_ALWAYS || m->causes[i] == BY_DEFAULT;
+            if (set &&
+                (m->causes[j] == BY_ALWAYS || m->causes[j] == BY_DEFAULT))
+                continue;
+            if (m->causes[i] == BY_DEFAULT || m->causes[j] == BY_DEFAULT) {
+                drop_mount(m, m->causes[i] == BY_DEFAULT ? i : j);
+                return check_nesting(m);
+            }
+            err_quote(inner->target, a, sizeof(a));
+            err_quote(outer->target, b, sizeof(b));
+            return deny_malformed(
+                m->out,
+                "there can be no mount at %s, which is within the mount at %s: "
+                "choose another place for one of them",
+                a,
+                b);
+        }
+    return 0;
+}
+
+static int by_target(const void *a, const void *b)
+{
+    const struct decision_mount *left = a, *right = b;
+
+    return strcmp(left->target, right->target);
+}
+
+int mounting_decide(struct decision *out, const struct options *options,
+                    const struct subject *subject)
+{
+    const struct rules *rules = out->rules;
+    struct mounting m = {.out = out, .options = options, .subject = subject};
+    int rc = 0;
+
+    out->mounts = calloc(BERTH_MOUNTS_MAX, sizeof(*out->mounts));
+    if (!out->mounts)
+        return deny_memory(out);
+    for (size_t i = 0; i < rules->mounts_always.n && rc == 0; i++)
+        rc = add_rule(&m, BY_ALWAYS, rules->mounts_always.v[i]);
+    if (rc < 0 || add_users(&m) < 0 || add_home(&m) < 0 || add_cwd(&m) < 0)
+        return -1;
+    for (size_t i = 0; !m.declined && i < rules->mounts_default.n && rc == 0;
+         i++)
+        rc = add_rule(&m, BY_DEFAULT, rules->mounts_default.v[i]);
+    if (rc < 0 || check_nesting(&m) < 0)
+        return -1;
+    qsort(out->mounts, out->nmounts, sizeof(*out->mounts), by_target);
+    return 0;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Which mounts a container gets: the administrator's, the user's, his home
+// and the working directory, each at a place of its own. Pure.
+#ifndef BERTH_MOUNTING_H
+#define BERTH_MOUNTING_H
+
+#include "logic/decide.h"
+
+// Fills the mounts of OUT, in their order. Returns 0, or -1 with the denial
+// in OUT.
+int mounting_decide(struct decision *out, const struct options *options,
+                    const struct subject *subject);
+
+// Frees what is in MOUNT.
+void decision_mount_clear(struct decision_mount *mount);
+
+#endif

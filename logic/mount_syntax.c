@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The user's text is hostile: it is only split and normalised here, and what
+// is not plain is refused. The values of variables come from the node's user
+// database and are not trusted to be plain either.
+
+#include "logic/mount_syntax.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "logic/decide.h"
+#include "logic/glob.h"
+#include "logic/limits.h"
+#include "logic/utf8.h"
+
+#define HOW "write SRC[:DST][:ro|rw]"
+
+static int no_memory(struct berth_err *err)
+{
+    return err_set(err, BERTH_ENOMEM, "out of memory");
+}
+
+// --- paths -------------------------------------------------------------------
+
+bool path_is_within(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+
+    if (n == 1)
+        return true; // "/"
+    return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+static bool is_dots(const char *component, size_t len)
+{
+    return (len == 1 && component[0] == '.') ||
+           (len == 2 && component[0] == '.' && component[1] == '.');
+}
+
+static bool is_normal(const char *path)
+{
+    if (path[0] != '/')
+        return false;
+    for (const char *p = path; path[1] && *p; p++) {
+        size_t n = *p == '/' ? strcspn(p + 1, "/") : 1;
+        if (n == 0 || (*p == '/' && is_dots(p + 1, n)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_text(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return false;
+    return utf8_valid(s);
+}
+
+bool mount_target_ok(const char *target)
+{
+    static const char *const never[] = {"/proc", "/sys", "/dev", "/run/berth"};
+
+    if (!is_normal(target) || !target[1] || strlen(target) >= BERTH_PATH_MAX ||
+        !is_text(target))
+        return false;
+    for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+        if (path_is_within(target, never[i]))
+            return false;
+    return true;
+}
+
+bool mount_target_is_free(const char *target)
+{
+    static const char *const taken[] = {"/bin",   "/boot",   "/etc",
+                                        "/lib",   "/lib32",  "/lib64",
+                                        "/libx32", "/sbin", "/usr"};
+    // Berth's own mounts are within these.
+    static const char *const above[] = {"/run", "/var", "/var/spool"};
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+        if (path_is_within(target, taken[i]))
+            return false;
+    for (size_t i = 0; i < sizeof(above) / sizeof(*above); i++)
+        if (!strcmp(target, above[i]))
+            return false;
+    return mount_target_ok(target);
+}
+
+bool mount_target_is_in_shm(const char *target)
+{
+    static const char shm[] = "/dev/shm/";
+    const char *name = target + sizeof(shm) - 1;
+
+    return !strncmp(target, shm, sizeof(shm) - 1) && !strchr(name, '/') &&
+           is_normal(target) && name[0] && strlen(target) < BERTH_PATH_MAX &&
+           is_text(target);
+}
+
+bool mount_source_matches(const char *pattern, const char *path)
+{
+    size_t n = strlen(pattern), len = strlen(path);
+    char below[BERTH_PATH_MAX + 2];
+
+    if (len >= BERTH_PATH_MAX)
+        return false;
+    if (glob_match(pattern, path, "/"))
+        return true;
+    // "/a/**" matches "/a" as it does "/a/b".
+    if (n < 3 || strcmp(pattern + n - 3, "/**") != 0)
+        return false;
+    snprintf(below, sizeof(below), "%s/-", len > 1 ? path : "");
+    return glob_match(pattern, below, "/");
+}
+
+// Makes PATH, taken from BASE unless it is absolute, one of single slashes.
+// A new string; or NULL, with ERR set, for "..", which leads elsewhere than
+// it seems where there are symbolic links.
+static char *normalise(const char *base, const char *path,
+                       struct berth_err *err)
+{
+    char *joined = NULL;
+
+    if (*path != '/' && !base) {
+        err_set(err, BERTH_EINVAL, "it is not absolute, and the working "
+                                   "directory is unknown");
+        return NULL;
+    }
+    if (asprintf(&joined, "%s/%s", *path == '/' ? "" : base, path) < 0) {
+        no_memory(err);
+        return NULL;
+    }
+    char *out = joined;
+    for (const char *p = joined; *p;) {
+        p += strspn(p, "/");
+        size_t n = strcspn(p, "/");
+        if (n == 2 && is_dots(p, n)) {
+            err_set(err, BERTH_EINVAL, "it has \"..\" in it: write the path "
+                                       "without");
+            free(joined);
+            return NULL;
+        }
+        if (n > 0 && !is_dots(p, n)) {
+            *out++ = '/';
+            memmove(out, p, n);
+            out += n;
+        }
+        p += n;
+    }
+    if (out == joined)
+        *out++ = '/';
+    *out = 0;
+    if (strlen(joined) < BERTH_PATH_MAX)
+        return joined;
+    err_set(err, BERTH_EINVAL, "it is longer than a path can be");
+    free(joined);
+    return NULL;
+}
+
+// --- what users write --------------------------------------------------------
+
+static void clear(struct mount *mount)
+{
+    free(mount->source);
+    free(mount->target);
+    *mount = (struct mount){0};
+}
+
+void mounts_clear(struct mounts *mounts)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < mounts->n; i++)
+        clear(&mounts->v[i]);
+    free(mounts->v);
+    *mounts = (struct mounts){0};
+    errno = saved;
+}
+
+// The parts of TEXT, which is cut at its colons.
+struct parts {
+    char *source;
+    char *target; // or NULL
+    enum mount_flag flag;
+};
+
+static enum mount_flag flag_of(const char *text)
+{
+    return !strcmp(text, "ro") ? MOUNT_RO : !strcmp(text, "rw") ? MOUNT_RW
+                                                                : MOUNT_UNSAID;
+}
+
+// A target has a slash, so that no flag can be taken for one.
+static int cut(char *text, struct parts *out, struct berth_err *err)
+{
+    char *flag = NULL;
+
+    *out = (struct parts){.source = text};
+    out->target = strchr(text, ':');
+    if (out->target) {
+        *out->target++ = 0;
+        flag = strchr(out->target, ':');
+    }
+    if (flag) {
+        *flag++ = 0;
+    } else if (out->target && flag_of(out->target) != MOUNT_UNSAID) {
+        flag = out->target;
+        out->target = NULL;
+    }
+    if (flag && strchr(flag, ':'))
+        return err_set(err, BERTH_EINVAL, "it has more than two ':', and a "
+                                          "path with one cannot be written: "
+                       HOW);
+    if (!*out->source || (out->target && !*out->target))
+        return err_set(err, BERTH_EINVAL, "a path in it is empty: " HOW);
+    if (!flag)
+        return 0;
+    out->flag = flag_of(flag);
+    if (out->flag == MOUNT_UNSAID)
+        return err_set(err, BERTH_EINVAL, "\"%s\" is no flag that berth "
+                                          "knows: write ro or rw", flag);
+    return 0;
+}
+
+static int parse_users(char *text, const char *cwd, struct mount *out,
+                       struct berth_err *err)
+{
+    struct parts parts;
+
+    if (cut(text, &parts, err) < 0)
+        return -1;
+    if (parts.target && *parts.target != '/')
+        return err_set(err, BERTH_EINVAL, "the place in the container, "
+                                          "\"%s\", is not absolute: " HOW,
+                       parts.target);
+    bool tmpfs = !strcmp(parts.source, "tmpfs");
+    if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
+        return err_set(err, BERTH_EINVAL, "a tmpfs is written tmpfs:DST, and "
+                                          "a directory of that name "
+                                          "./tmpfs:DST");
+    if (!tmpfs && !(out->source = normalise(cwd, parts.source, err)))
+        return -1;
+    out->target = parts.target ? normalise("", parts.target, err)
+                               : strdup(out->source);
+    out->flag = parts.flag;
+    if (out->target)
+        return 0;
+    if (!parts.target)
+        no_memory(err);
+    clear(out);
+    return -1;
+}
+
+int mounts_parse(const char *text, const char *cwd, struct mounts *out,
+                 struct berth_err *err)
+{
+    char *copy = strdup(text), *rest = copy, *entry;
+    char shown[ERR_QUOTE_MAX];
+
+    *out = (struct mounts){0};
+    if (!copy || !(out->v = calloc(BERTH_MOUNTS_MAX, sizeof(*out->v)))) {
+        free(copy);
+        return no_memory(err);
+    }
+    while ((entry = strsep(&rest, ","))) {
+        err_quote(entry, shown, sizeof(shown));
+        if (!*entry)
+            err_set(err, BERTH_EINVAL, "--container-mounts has an empty "
+                                       "mount: " HOW ", with a comma between "
+                                       "two");
+        else if (!strcmp(entry, "none") && (out->none = true))
+            continue;
+        else if (out->n == BERTH_MOUNTS_MAX)
+            err_set(err, BERTH_EINVAL, "--container-mounts has more than %d "
+                                       "mounts: leave some out",
+                    BERTH_MOUNTS_MAX);
+        else if (parse_users(entry, cwd, &out->v[out->n], err) < 0)
+            err_prefix(err, "--container-mounts=%s", shown);
+        else if (++out->n)
+            continue;
+        mounts_clear(out);
+        free(copy);
+        return -1;
+    }
+    free(copy);
+    return 0;
+}
+
+// --- what the administrator writes -------------------------------------------
+
+int variables_check(const char *text, struct berth_err *err)
+{
+    for (const char *p = text; (p = strchr(p, '%')); p += 2)
+        if (!p[1] || !strchr("uUghj%", p[1]))
+            return err_set(err, BERTH_EINVAL, "%%%.*s is no variable that "
+                                              "berth knows: %%u is the "
+                                              "user, %%U his number, %%g his "
+                                              "group, %%h his home, %%j the "
+                                              "job, and %%%% the sign itself",
+                           p[1] ? (int)utf8_char(p + 1) : 0, p + 1);
+    return 0;
+}
+
+// A path may start with a home, and have it nowhere else.
+static int check_path(const char *path, bool globs, struct berth_err *err)
+{
+    const char *p = !strncmp(path, "%h", 2) ? path + 2 : path;
+
+    if (strlen(path) >= GLOB_MAX)
+        return err_set(err, BERTH_EINVAL, "a path in it has more than %d "
+                                          "bytes", GLOB_MAX - 1);
+    if (!(p != path && !*p) && (!is_normal(p) || !p[1]))
+        return err_set(err, BERTH_EINVAL,
+                       "%s is no absolute path without empty components, "
+                       "\".\" and \"..\", and below /: write "
+                       "SOURCE[:TARGET][:ro|rw]", path);
+    for (const char *sign = strchr(p, '%'); sign; sign = strchr(sign + 2, '%'))
+        if (sign[1] == 'h')
+            return err_set(err, BERTH_EINVAL, "%%h is a whole path: write it "
+                                              "at the start");
+    if (!globs && strchr(path, '*'))
+        return err_set(err, BERTH_EINVAL, "a '*' stands only in sources of "
+                                          "mounts_allowed: name one path");
+    if (globs && strpbrk(path, "?["))
+        return err_set(err, BERTH_EINVAL, "patterns know * and ** only, and "
+                                          "neither ? nor [");
+    for (const char *star = strstr(path, "**"); star;
+         star = strstr(star + 2, "**"))
+        if (star == path || star[-1] != '/' || (star[2] && star[2] != '/'))
+            return err_set(err, BERTH_EINVAL, "** stands for whole "
+                                              "components: write it between "
+                                              "slashes");
+    return 0;
+}
+
+// COPY, of TEXT, is what OUT points into.
+static int parse_rule(const char *text, char *copy, bool globs,
+                      struct mount *out, struct berth_err *err)
+{
+    struct parts parts;
+
+    if (cut(copy, &parts, err) < 0 || variables_check(text, err) < 0)
+        return -1;
+    bool tmpfs = !strcmp(parts.source, "tmpfs");
+    if (tmpfs && globs)
+        return err_set(err, BERTH_EINVAL, "a tmpfs needs no rule");
+    if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
+        return err_set(err, BERTH_EINVAL, "a tmpfs is written tmpfs:TARGET");
+    if ((!tmpfs && check_path(parts.source, globs, err) < 0) ||
+        (parts.target && check_path(parts.target, false, err) < 0))
+        return -1;
+    *out = (struct mount){tmpfs ? NULL : parts.source, parts.target,
+                          parts.flag};
+    return 0;
+}
+
+struct mount *mount_rule_parse(const char *text, bool globs,
+                               struct berth_err *err)
+{
+    size_t size = strlen(text) + 1;
+    struct mount *mount = malloc(sizeof(*mount) + size);
+
+    if (!mount) {
+        no_memory(err);
+        return NULL;
+    }
+    if (parse_rule(text, memcpy(mount + 1, text, size), globs, mount, err) == 0)
+        return mount;
+    free(mount);
+    return NULL;
+}
+
+// The value of %LETTER, or NULL. NUMBER is room for one.
+static const char *value_of(char letter, const struct subject *subject,
+                            char number[16])
+{
+    switch (letter) {
+    case 'u':
+        return subject->user;
+    case 'U':
+        snprintf(number, 16, "%u", subject->uid);
+        return number;
+    case 'g':
+        return subject->group;
+    case 'h':
+        return subject->home;
+    case 'j':
+        snprintf(number, 16, "%u", subject->job);
+        return subject->job ? number : NULL;
+    case '%':
+        return "%";
+    default:
+        return NULL;
+    }
+}
+
+static bool fits_path(char letter, const char *value)
+{
+    if (letter == '%')
+        return true;
+    if (strpbrk(value, ":*?["))
+        return false;
+    if (letter == 'h')
+        return is_normal(value) && value[1];
+    return !strchr(value, '/') && !is_dots(value, strlen(value));
+}
+
+static char *replace(const char *text, const struct subject *subject,
+                     bool path, struct berth_err *err)
+{
+    static const char *const names[] = {"uthe user's name", "Uthe uid",
+                                        "gthe group's name",
+                                        "hthe home directory",
+                                        "jthe job's number"};
+    char *buf = NULL, number[16];
+    size_t size;
+    FILE *out = open_memstream(&buf, &size);
+
+    if (!out) {
+        no_memory(err);
+        return NULL;
+    }
+    for (const char *p = text; *p; p++) {
+        if (*p != '%') {
+            fputc(*p, out);
+            continue;
+        }
+        const char *value = value_of(*++p, subject, number);
+        if (!value || !*value || !is_text(value) ||
+            (path && !fits_path(*p, value))) {
+            const char *what = "the value";
+            for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+                if (names[i][0] == *p)
+                    what = names[i] + 1;
+            err_set(err, BERTH_ENOTFOUND, "%s (%%%c) is unknown here, or "
+                                          "cannot be part of it", what, *p);
+            fclose(out);
+            free(buf);
+            return NULL;
+        }
+        fputs(value, out);
+    }
+    if (fclose(out) != 0) {
+        no_memory(err);
+        free(buf);
+        return NULL;
+    }
+    return buf;
+}
+
+char *variables_to_path(const char *text, const struct subject *subject,
+                        struct berth_err *err)
+{
+    return replace(text, subject, true, err);
+}
+
+char *variables_to_text(const char *text, const struct subject *subject,
+                        struct berth_err *err)
+{
+    return replace(text, subject, false, err);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// How mounts are written: "SRC[:DST][:ro|rw],..." behind --container-mounts,
+// by users, and "SOURCE[:TARGET][:ro|rw]" in berth.conf(5), with globs and
+// variables, by the administrator. There is no way to write a ':' or ','
+// that is part of a path.
+#ifndef BERTH_MOUNTS_H
+#define BERTH_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "logic/err.h"
+
+struct subject; // logic/decide.h
+
+enum mount_flag { MOUNT_UNSAID = 0, MOUNT_RO = 1, MOUNT_RW = 2 };
+
+// The strings are owned, or of a rule's.
+struct mount {
+    char *source; // NULL: a tmpfs
+    char *target; // NULL, in a rule: not said
+    enum mount_flag flag;
+};
+
+struct mounts {
+    size_t n;
+    struct mount *v;
+    bool none; // "none" is among them: nothing that is there by default
+};
+
+// Parses what a user wrote. Sources that are not absolute are taken from
+// CWD, which is absolute or NULL, and no target is the source's path;
+// "tmpfs:DST" is a tmpfs, and "none" declines the defaults. Paths come out absolute and normalised. Returns 0;
+// or -1 with ERR set (BERTH_EINVAL) and OUT empty: an empty mount or path, an
+// unknown flag, a target that is not absolute, "..", more than
+// BERTH_MOUNTS_MAX. Where a target can be is not judged here.
+int mounts_parse(const char *text, const char *cwd, struct mounts *out,
+                 struct berth_err *err);
+
+void mounts_clear(struct mounts *mounts); // keeps errno
+
+// Parses the administrator's TEXT, with variables in its paths, and with
+// GLOBS also with "*" and "**" in its source. Returns a new mount, in one block
+// with its strings, to be given to free; or NULL with ERR set (BERTH_EINVAL, or
+// BERTH_ENOMEM).
+struct mount *mount_rule_parse(const char *text, bool globs,
+                               struct berth_err *err);
+
+// Says whether all "%" in TEXT are the start of a variable: %u user, %U his
+// number, %g group, %h home, %j job, and %% for the sign itself. 0, or -1
+// with ERR set (BERTH_EINVAL).
+int variables_check(const char *text, struct berth_err *err);
+
+// Puts the variables' values in, as part of a path: none that is unknown,
+// has a ':', a glob character or a control character, or a component ".."
+// or "." in it; of %u and %g none with a '/'. Returns a new string, or NULL
+// with ERR set: BERTH_ENOTFOUND where a value cannot be had.
+char *variables_to_path(const char *text, const struct subject *subject,
+                        struct berth_err *err);
+
+// The same as part of any text: none that is unknown or has a control
+// character.
+char *variables_to_text(const char *text, const struct subject *subject,
+                        struct berth_err *err);
+
+// Says whether PATH as a whole matches PATTERN, both absolute: "*" stands
+// for anything within a component, "**" for one or more components, and at
+// the end of the pattern also for none.
+bool mount_source_matches(const char *pattern, const char *path);
+
+// Says whether a mount can be at TARGET: an absolute path without empty, "."
+// or ".." components, valid UTF-8 without control characters, not "/", not
+// at or under /proc, /sys or /dev, not at or under the directory of berth's
+// own files.
+bool mount_target_ok(const char *target);
+
+// Says whether a user may choose it: besides, not at or under /bin, /boot,
+// /etc, /lib*, /sbin or /usr (threat 23), and not /run, /var or /var/spool,
+// in which berth makes mounts of its own.
+bool mount_target_is_free(const char *target);
+
+// Says whether it is directly in /dev/shm, which is a file system of its own
+// in a container as on the node: Slurm may make something for a job there, and
+// nobody else has a mount in /dev.
+bool mount_target_is_in_shm(const char *target);
+
+// Says whether PATH is DIR or below it; both are normalised.
+bool path_is_within(const char *path, const char *dir);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The values come from users and are only bounded and checked to be text
+// here.
+
+#include "logic/options.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "logic/limits.h"
+#include "logic/utf8.h"
+
+const struct option_info option_table[] = {
+    {"container-image", "image", "IMAGE",
+     "run in a container of IMAGE, as with --container",
+     "BERTH_CONTAINER_IMAGE"},
+    {"container-mounts", "mounts", "SRC:DST[:ro|rw],...",
+     "mount SRC of the node at DST in the container",
+     "BERTH_CONTAINER_MOUNTS"},
+    {"container-workdir", "workdir", "PATH",
+     "start in the directory PATH of the container",
+     "BERTH_CONTAINER_WORKDIR"},
+    {"container-env", "env", "NAME,...",
+     "take NAME from the job, not from the image",
+     "BERTH_CONTAINER_ENV"},
+    {"container-mount-home", "mount-home", NULL,
+     "mount your home directory",
+     "BERTH_CONTAINER_MOUNT_HOME"},
+    {"no-container-mount-home", "mount-home", NULL,
+     "leave your home directory out", NULL},
+    {"container-writable", "writable", NULL,
+     "let the container write to the image's files",
+     "BERTH_CONTAINER_WRITABLE"},
+    {"container-readonly", "writable", NULL,
+     "keep the image's files read-only", NULL},
+    {"container-entrypoint", "entrypoint", NULL,
+     "run the command by the image's entry point",
+     "BERTH_CONTAINER_ENTRYPOINT"},
+    {"no-container-entrypoint", "entrypoint", NULL,
+     "run the command without the entry point", NULL},
+    {"container-network", "network", "NAME",
+     "use the network NAME, such as host or none",
+     "BERTH_CONTAINER_NETWORK"},
+    {"container-slurm", "slurm", NULL,
+     "make Slurm's commands work in the container",
+     "BERTH_CONTAINER_SLURM"},
+    {"no-container-slurm", "slurm", NULL,
+     "leave Slurm's commands out", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+// Where each option's value is kept, in the table's order.
+static const struct slot {
+    size_t at;
+    enum choice choice; // of an option without an argument
+} slots[] = {
+    {offsetof(struct options, image), CHOICE_UNSAID},
+    {offsetof(struct options, mounts), CHOICE_UNSAID},
+    {offsetof(struct options, workdir), CHOICE_UNSAID},
+    {offsetof(struct options, env), CHOICE_UNSAID},
+    {offsetof(struct options, mount_home), CHOICE_YES},
+    {offsetof(struct options, mount_home), CHOICE_NO},
+    {offsetof(struct options, writable), CHOICE_YES},
+    {offsetof(struct options, writable), CHOICE_NO},
+    {offsetof(struct options, entrypoint), CHOICE_YES},
+    {offsetof(struct options, entrypoint), CHOICE_NO},
+    {offsetof(struct options, network), CHOICE_UNSAID},
+    {offsetof(struct options, slurm), CHOICE_YES},
+    {offsetof(struct options, slurm), CHOICE_NO},
+};
+
+enum { OPTIONS = sizeof(slots) / sizeof(*slots) };
+_Static_assert(OPTIONS + 1 == sizeof(option_table) / sizeof(*option_table),
+               "each option has its slot");
+
+static char **text_of(struct options *options, size_t i)
+{
+    return (char **)((char *)options + slots[i].at);
+}
+
+static enum choice *choice_of(struct options *options, size_t i)
+{
+    return (enum choice *)((char *)options + slots[i].at);
+}
+
+static bool is_text(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return false;
+    return utf8_valid(s);
+}
+
+// NAME is what the user wrote.
+static int set_text(char **kept, const struct option_info *info,
+                    const char *name, const char *value,
+                    struct berth_err *err)
+{
+    bool is_image = !strcmp(info->key, "image");
+    size_t max = is_image ? BERTH_IMAGE_MAX : BERTH_OPTION_MAX;
+    char first[ERR_QUOTE_MAX], second[ERR_QUOTE_MAX];
+
+    if (!value || !*value)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "--%s is empty: write --%s=%s",
+                       name,
+                       name,
+                       info->arg);
+    if (strlen(value) >= max)
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "--%s has %zu bytes and can have %zu: make it shorter",
+                       name,
+                       strlen(value),
+                       max - 1);
+    err_quote(value, second, sizeof(second));
+    if (!is_text(value))
+        return err_set(err,
+                       BERTH_EINVAL,
+                       "--%s=%s has a control character or is not valid "
+                       "UTF-8: write it without",
+                       name,
+                       second);
+    if (!*kept)
+        return (*kept = strdup(value))
+                   ? 0
+                   : err_set(err, BERTH_ENOMEM, "out of memory");
+    if (!strcmp(*kept, value))
+        return 0;
+    err_quote(*kept, first, sizeof(first));
+    return err_set(err,
+                   BERTH_EINVAL,
+                   is_image ? "--container and --%s name more than one image, "
+                              "\"%s\" and \"%s\": give one image"
+                            : "--%s is there twice, with \"%s\" and with "
+                              "\"%s\": give it once",
+                   info->name,
+                   first,
+                   second);
+}
+
+static int set_choice(enum choice *kept, enum choice choice,
+                      const struct option_info *info, struct berth_err *err)
+{
+    if (*kept == CHOICE_UNSAID)
+        *kept = choice;
+    if (*kept == choice)
+        return 0;
+    const struct option_info *other = option_table;
+    while (strcmp(other->key, info->key) != 0 || other == info)
+        other++;
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "--%s and --%s exclude each other: give one of them",
+                   other->name,
+                   info->name);
+}
+
+int options_set(struct options *options, const char *name, const char *value,
+                struct berth_err *err)
+{
+    // Slurm's own name for it, since 21.08.
+    const char *known =
+        strcmp(name, "container") ? name : option_table[0].name;
+    char quoted[ERR_QUOTE_MAX];
+
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct option_info *info = &option_table[i];
+        if (strcmp(info->name, known) != 0)
+            continue;
+        if (info->arg)
+            return set_text(text_of(options, i), info, name, value, err);
+        return set_choice(choice_of(options, i), slots[i].choice, info, err);
+    }
+    err_quote(name, quoted, sizeof(quoted));
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "--%s is no option of berth's: srun --help has them",
+                   quoted);
+}
+
+int options_each(const struct options *options,
+                 int (*tell)(void *arg, const char *name, const char *value),
+                 void *arg)
+{
+    struct options *o = (struct options *)options; // only read
+    int rc = 0;
+
+    for (size_t i = 0; i < OPTIONS && rc == 0; i++) {
+        if (!option_table[i].arg) {
+            if (*choice_of(o, i) == slots[i].choice)
+                rc = tell(arg, option_table[i].name, NULL);
+        } else if (*text_of(o, i)) {
+            rc = tell(arg, option_table[i].name, *text_of(o, i));
+        }
+    }
+    return rc;
+}
+
+static int first_name(void *arg, const char *name, const char *value)
+{
+    (void)value;
+    *(const char **)arg = name;
+    return 1;
+}
+
+int options_check(const struct options *options, struct berth_err *err)
+{
+    const char *name;
+
+    if (options->image || options_each(options, first_name, &name) == 0)
+        return 0;
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "--%s is given without an image: give --container=IMAGE "
+                   "as well, or leave it out",
+                   name);
+}
+
+void options_clear(struct options *options)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (option_table[i].arg)
+            free(*text_of(options, i));
+    *options = (struct options){0};
+    errno = saved;
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: facts of a step, some of them a user's words.
+
+#include "node/audit_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "logic/utf8.h"
+
+// A file in the step's directory.
+#define WILL "journal"
+
+// A string of TEXT that is safe to show: jansson escapes what is below a
+// space and, as it is asked to, what is beyond ASCII. DEL is left.
+static json_t *safe_string(const char *text)
+{
+    if (utf8_valid(text) && !strchr(text, 0x7f))
+        return json_string(text);
+    char *copy = strdup(text);
+    if (!copy)
+        return NULL;
+    err_scrub(copy);
+    json_t *string = json_string(copy);
+    free(copy);
+    return string;
+}
+
+void journal_note(struct journal *journal, const char *key, const char *text)
+{
+    if (text && *text)
+        json_object_set_new(journal->facts, key, safe_string(text));
+}
+
+static void note_number(struct journal *journal, const char *key, json_int_t n)
+{
+    json_object_set_new(journal->facts, key, json_integer(n));
+}
+
+void journal_open(struct journal *journal, const struct step *step,
+                  const char *user)
+{
+    char name[STEP_NAME_MAX];
+
+    step_name(step->job, step->step, name);
+    *journal = (struct journal){.facts = json_object()};
+    journal_note(journal, "node", step->node);
+    note_number(journal, "job", step->job);
+    journal_note(journal, "step", strchr(name, '.') + 1);
+    journal_note(journal, "user", user);
+    note_number(journal, "uid", step->uid);
+    if (step->options.image)
+        journal_note(journal, "image", step->options.image);
+}
+
+void journal_send_to(struct journal *journal, const char *to)
+{
+    char *copy = strdup(to);
+
+    if (!copy)
+        return;
+    free(journal->to);
+    journal->to = copy;
+}
+
+void journal_rule(struct journal *journal, const struct rule *rule)
+{
+    if (!rule)
+        return;
+    journal_note(journal, "rule", rule->text);
+    journal_note(journal, "file", rule->file);
+    if (rule->line > 0)
+        note_number(journal, "line", rule->line);
+}
+
+// As syslog(3) does, but that it doesn't wait where the daemon doesn't read.
+static void send_syslog(int level, const char *line)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    char head[64], when[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (localtime_r(&now, &tm))
+        strftime(when, sizeof(when), "%b %e %T", &tm);
+    int n = snprintf(head, sizeof(head), "<%d>%s berth-stepd[%d]: ",
+                     level, when, (int)getpid());
+    struct iovec iov[] = {{head, (size_t)n}, {(char *)line, strlen(line)}};
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+        (void)!sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+// One write, so that lines of several steps do not mix. Returns 0, or -1
+// with errno set.
+static int append_file(const char *path, const char *line)
+{
+    // Not blocking, lest a FIFO in its place hold the step up.
+    int fd = open(path,
+                  O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+                      O_CLOEXEC | O_NOCTTY,
+                  0600);
+    struct stat st;
+    int rc = -1;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        goto out;
+    if (!S_ISREG(st.st_mode)) {
+        errno = EINVAL;
+        goto out;
+    }
+    ssize_t n = write(fd, line, strlen(line));
+    if (n >= 0 && (size_t)n < strlen(line))
+        errno = ENOSPC;
+    rc = n >= 0 && (size_t)n == strlen(line) ? 0 : -1;
+out:
+    close(fd);
+    return rc;
+}
+
+static void send_line(const struct journal *journal, char *line)
+{
+    const char *to = journal->to ? journal->to : "syslog";
+    size_t len = strlen(line);
+
+    if (strcmp(to, "none") == 0)
+        return;
+    if (to[0] == '/') {
+        line[len] = '\n';
+        int rc = append_file(to, line);
+        line[len] = 0;
+        if (rc == 0)
+            return;
+        char why[512];
+        snprintf(why, sizeof(why),
+                 "the audit log %.300s cannot be written, and its lines come "
+                 "to authpriv instead: %m",
+                 to);
+        send_syslog(LOG_DAEMON | LOG_ERR, why);
+    }
+    send_syslog(LOG_AUTHPRIV | LOG_INFO, line);
+}
+
+// RFC 3339, in UTC.
+static json_t *now_string(void)
+{
+    struct timespec now;
+    struct tm tm;
+    char date[32];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (!gmtime_r(&now.tv_sec, &tm))
+        return NULL;
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+    return json_sprintf("%s.%03ldZ", date, now.tv_nsec / 1000000);
+}
+
+static void write_line(const struct journal *journal, const char *event,
+                       const char *exit, const char *reason, long long ms)
+{
+    json_t *line = json_pack("{s:o, s:s}", "time", now_string(), "event",
+                             event);
+
+    if (line && journal->verdict)
+        json_object_set_new(line, "verdict", json_string(journal->verdict));
+    if (line && reason && *reason)
+        json_object_set_new(line, "reason", safe_string(reason));
+    if (line && exit)
+        json_object_set_new(line, "exit", json_string(exit));
+    if (line && ms >= 0)
+        json_object_set_new(line, "seconds", json_real((double)ms / 1000));
+    json_object_update(line, journal->facts);
+    size_t size = json_dumpb(line, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII |
+                                                JSON_REAL_PRECISION(12));
+    // Room for a newline as well.
+    char *text = size > 0 ? calloc(1, size + 2) : NULL;
+    if (text) {
+        json_dumpb(line, text, size, JSON_COMPACT | JSON_ENSURE_ASCII |
+                                         JSON_REAL_PRECISION(12));
+        send_line(journal, text);
+    } else {
+        send_syslog(LOG_DAEMON | LOG_ERR,
+                    "a line of the audit log is lost: memory is out");
+    }
+    free(text);
+    json_decref(line);
+}
+
+// What there is to say at the end, if this process can't.
+static void leave_will(const struct journal *journal)
+{
+    int fd = openat(journal->dir, WILL,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    json_t *will = json_pack("{s:s, s:s, s:O}",
+                             "to", journal->to ? journal->to : "syslog",
+                             "verdict", journal->verdict,
+                             "facts", journal->facts);
+
+    if (fd >= 0 && will)
+        json_dumpfd(will, fd, JSON_COMPACT);
+    if (fd >= 0)
+        close(fd);
+    json_decref(will);
+}
+
+void journal_allow(struct journal *journal)
+{
+    journal->verdict = "allow";
+    write_line(journal, "allow", NULL, NULL, -1);
+}
+
+void journal_start(struct journal *journal, int dir)
+{
+    journal->started = true;
+    journal->dir = dir;
+    leave_will(journal);
+    clock_gettime(CLOCK_MONOTONIC, &journal->start);
+    write_line(journal, "start", NULL, NULL, -1);
+}
+
+void journal_fail(struct journal *journal, const struct berth_err *why)
+{
+    if (journal->started)
+        return;
+    if (!journal->verdict &&
+        (why->code == BERTH_EDENIED || why->code == BERTH_EINVAL)) {
+        journal->verdict = "deny";
+        write_line(journal, "deny", NULL, why->text, -1);
+        return;
+    }
+    write_line(journal, "end", "failed", why->text, -1);
+}
+
+void journal_end(struct journal *journal, const char *exit)
+{
+    struct timespec now;
+
+    if (!journal->started)
+        return;
+    journal->started = false;
+    unlinkat(journal->dir, WILL, 0);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    write_line(journal, "end", exit, NULL,
+               (now.tv_sec - journal->start.tv_sec) * 1000LL +
+                   (now.tv_nsec - journal->start.tv_nsec) / 1000000);
+}
+
+void journal_end_for(int dir)
+{
+    int fd = openat(dir, WILL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *will =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+    const char *to, *verdict;
+    json_t *facts;
+
+    if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
+                    "facts", &facts) == 0 &&
+        json_is_object(facts)) {
+        const struct journal journal = {
+            .to = (char *)to, .facts = facts, .verdict = verdict};
+        write_line(&journal, "end", "killed", NULL, -1);
+    }
+    if (fd >= 0) {
+        unlinkat(dir, WILL, 0);
+        close(fd);
+    }
+    json_decref(will);
+}
+
+void journal_close(struct journal *journal)
+{
+    json_decref(journal->facts);
+    free(journal->to);
+    *journal = (struct journal){0};
+}

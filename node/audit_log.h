@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The audit log: who asked for what, what was decided by which rule, and
+// from when to when it ran. One line each, a JSON object, as berth.conf(5)
+// has it ("AUDIT LOG"). What a step is called and asks for are the user's
+// words: they are escaped, and cannot make a line of their own. No values
+// of the environment.
+//
+// Writing never fails a step, nor does it wait: what syslog does not take at
+// once is lost, and what a file does not take goes to syslog.
+#ifndef BERTH_JOURNAL_H
+#define BERTH_JOURNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "logic/err.h"
+#include "logic/rules.h"
+#include "logic/step.h"
+
+// Zeroed, it knows nothing, and goes to syslog.
+struct journal {
+    char *to;       // "syslog", "none" or the path of a file; NULL: "syslog"
+    json_t *facts;  // what each line says
+    const char *verdict; // NULL until there is one
+    bool started;
+    struct timespec start;
+    int dir; // of the step, once it is started
+};
+
+// Notes the facts of STEP, and its user's name (NULL: unknown). Some of STEP
+// may be missing.
+void journal_open(struct journal *journal, const struct step *step,
+                  const char *user);
+
+// From now on lines go there: the key "audit_log" of berth.conf(5).
+void journal_send_to(struct journal *journal, const char *to);
+
+// Notes a fact, such as "name" or "partition"; NULL and "" are none. TEXT is
+// copied.
+void journal_note(struct journal *journal, const char *key, const char *text);
+
+// Notes the rule that decided; NULL: none did.
+void journal_rule(struct journal *journal, const struct rule *rule);
+
+// All that was asked for is allowed.
+void journal_allow(struct journal *journal);
+// The container is there, and tasks can begin. In DIR, the step's directory
+// (node/store.h), goes what journal_end_for needs, until the end.
+void journal_start(struct journal *journal, int dir);
+// There will be no container. If no verdict was given yet, and WHY says that
+// somebody's words are at fault, it is a denial; else it failed.
+void journal_fail(struct journal *journal, const struct berth_err *why);
+// The container goes. EXIT is "step", as the step is over, or "container",
+// as it ended by itself. Without a start nothing is written.
+void journal_end(struct journal *journal, const char *exit);
+// The same, with "killed", for a berth-stepd that was killed before it could:
+// nothing is written if none was that left the step's directory DIR.
+void journal_end_for(int dir);
+
+void journal_close(struct journal *journal);
+
+#endif

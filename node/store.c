@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: directories and files that only root can write. They are checked
+// all the same, since a name from here goes to the engine as root.
+
+#include "node/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+// How long a record may take to be written.
+enum { TMP_SECONDS = 600 };
+
+// Makes the directory PATH, root's own.
+static int make_dir(const char *path, mode_t mode, struct berth_err *err)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
+    if (lstat(path, &st) < 0)
+        return err_set(err, BERTH_ESYS, "%s: %m", path);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return err_set(err,
+                       BERTH_ESYS,
+                       "%s is not a directory that only root can write: "
+                       "remove it",
+                       path);
+    return 0;
+}
+
+// Says whether descriptor FD of process PID has a lock (flock) that PID itself
+// took.
+static bool took_lock(pid_t pid, const char *fd)
+{
+    char path[320], *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+    int taker;
+
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, fd);
+    FILE *f = fopen(path, "re");
+    while (f && !found && getline(&line, &cap, f) > 0)
+        found = sscanf(line, "lock: %*d: FLOCK %*s %*s %d", &taker) == 1 &&
+                taker == pid;
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// Says whether process PID has the directory open that /proc calls PATH, and
+// has locked it. Nothing of what else it has open is looked at: that may be
+// where no file server answers.
+static bool has_locked(pid_t pid, const char *path)
+{
+    char name[64], link[4096];
+    bool found = false;
+
+    snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(name);
+    for (struct dirent *e; d && !found && (e = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+        link[n > 0 ? n : 0] = 0;
+        found = strcmp(link, path) == 0 && took_lock(pid, e->d_name);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+// The process that took the lock of the directory DIR, if it has it still; or
+// 0: a process that has inherited it does not count. The kernel's list names
+// the inode, of which some file systems tell stat another number: what it is
+// not said of is looked at last.
+static pid_t find_holder(int dir)
+{
+    char self[64], path[4096], *line = NULL;
+    unsigned long inode;
+    size_t cap = 0;
+    struct stat st;
+    pid_t holder = 0;
+    int pid;
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+    ssize_t n = readlink(self, path, sizeof(path) - 1);
+    FILE *f = n < 0 || fstat(dir, &st) < 0 ? NULL : fopen("/proc/locks", "re");
+    path[n > 0 ? n : 0] = 0;
+    for (int others = 0; f && !holder && others < 2; others++) {
+        rewind(f);
+        while (!holder && getline(&line, &cap, f) > 0)
+            if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid,
+                       &inode) == 2 &&
+                (inode != st.st_ino) == others && has_locked(pid, path))
+                holder = pid;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return holder;
+}
+
+// Locks the directory FD. Returns 0, or -1 with ERR set. What has the lock may
+// let go of it as it is looked for: only who finds it locked, and by nobody,
+// time and again has found one that was inherited. Then that is 1.
+static int lock(int fd, const char *path, struct berth_err *err)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return err_set(err, BERTH_ESYS, "%s cannot be locked: %m", path);
+        if (find_holder(fd))
+            return err_set(err, BERTH_ETIMEOUT,
+                           "%s is in use by its berth-stepd", path);
+    }
+    return 1;
+}
+
+// Opens and locks PATH. The directory may have been removed by the holder
+// of the lock before we got it: then BERTH_ENOTFOUND. A new one (FRESH) that
+// another program looks into as it is made counts as in use.
+static int open_locked(const char *path, bool fresh, struct store_step *out,
+                       struct berth_err *err)
+{
+    struct stat st;
+    struct store_step step = {
+        .dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+    };
+
+    if (step.dir < 0)
+        return err_set(err,
+                       errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS,
+                       "%s: %m",
+                       path);
+    int locked = lock(step.dir, path, err);
+    if (locked > 0 && fresh)
+        locked = err_set(err, BERTH_ETIMEOUT, "%s is in use", path);
+    if (locked < 0) {
+        close(step.dir);
+        return -1;
+    }
+    if (fstat(step.dir, &st) < 0 || st.st_nlink == 0) {
+        close(step.dir);
+        return err_set(err, BERTH_ENOTFOUND, "%s is gone", path);
+    }
+    snprintf(step.path, sizeof(step.path), "%s", path);
+    *out = step;
+    return 0;
+}
+
+static int make_node_dir(const char *state, const char *node, char *path,
+                         size_t size, struct berth_err *err)
+{
+    if ((size_t)snprintf(path, size, "%s/%s", state, node) >= size)
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    // On a node without disks even its parents may have to be made.
+    for (char *p = strchr(path + 1, '/'); p && p < path + strlen(state);
+         p = strchr(p + 1, '/')) {
+        *p = 0;
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
+        *p = '/';
+    }
+    return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
+}
+
+void store_boot_id(char *buf, size_t size)
+{
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    buf[0] = 0;
+    if (f && fgets(buf, (int)size, f))
+        buf[strcspn(buf, "\n")] = 0;
+    if (f)
+        fclose(f);
+}
+
+int store_job_write(const char *state, const char *node,
+                    const struct store_job *job, struct berth_err *err)
+{
+    char dir[2048], path[2048 + 32], tmp[2048 + 32];
+    char boot[64];
+    int fd = -1, rc = -1;
+
+    store_boot_id(boot, sizeof(boot));
+    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
+    snprintf(tmp, sizeof(tmp), "%s/%u.tmp", dir, job->job);
+    json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:s}",
+                             "job", (json_int_t)job->job,
+                             "boot", boot,
+                             "cluster", job->cluster,
+                             "partition", job->partition,
+                             "gpus", job->gpus);
+    if (unlink(tmp) < 0 && errno != ENOENT)
+        err_set(err, BERTH_ESYS, "%s: %m", tmp);
+    else if (!json)
+        err_set(err, BERTH_EINVAL, "a name is not valid UTF-8");
+    else if ((fd = open(tmp,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600)) < 0 ||
+             json_dumpfd(json, fd, JSON_COMPACT) < 0 ||
+             rename(tmp, path) < 0)
+        err_set(err, BERTH_ESYS, "%s cannot be written: %m", path);
+    else
+        rc = 0;
+    if (fd >= 0)
+        close(fd);
+    if (rc < 0)
+        unlink(tmp);
+    json_decref(json);
+    return rc;
+}
+
+// Reads the JSON in the file PATH, below DIR unless it is absolute. NULL:
+// there is none, or no JSON.
+static json_t *load(int dir, const char *path)
+{
+    int fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    json_t *json =
+        fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+
+    if (fd >= 0)
+        close(fd);
+    return json;
+}
+
+int store_job_read(const char *state, const char *node, uint32_t job,
+                   struct store_job *out, struct berth_err *err)
+{
+    const char *boot, *cluster, *partition, *gpus;
+    char path[4096];
+    json_int_t number;
+    int rc = -1;
+
+    snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
+    json_t *json = load(AT_FDCWD, path);
+    if (json_unpack(json,
+                    "{s:I, s:s, s:s, s:s, s:s !}",
+                    "job", &number,
+                    "boot", &boot,
+                    "cluster", &cluster,
+                    "partition", &partition,
+                    "gpus", &gpus) < 0 ||
+        number != job || strlen(boot) >= sizeof(out->boot) ||
+        strlen(cluster) >= sizeof(out->cluster) ||
+        strlen(partition) >= sizeof(out->partition) ||
+        strlen(gpus) >= sizeof(out->gpus)) {
+        err_set(err, BERTH_ENOTFOUND, "the prolog has no record of job %u",
+                job);
+        goto out;
+    }
+    out->job = job;
+    snprintf(out->boot, sizeof(out->boot), "%s", boot);
+    snprintf(out->cluster, sizeof(out->cluster), "%s", cluster);
+    snprintf(out->partition, sizeof(out->partition), "%s", partition);
+    snprintf(out->gpus, sizeof(out->gpus), "%s", gpus);
+    rc = 0;
+out:
+    json_decref(json);
+    return rc;
+}
+
+// Says whether the file NAME is older than any prolog's life, and so none of
+// one that is writing.
+static bool is_old(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_mtim.tv_sec < time(NULL) - TMP_SECONDS;
+}
+
+void store_jobs_expire(const char *state, const char *node)
+{
+    char path[4096], boot[64];
+    struct store_job job;
+    uint32_t number, step;
+
+    snprintf(path, sizeof(path), "%s/%s", state, node);
+    store_boot_id(boot, sizeof(boot));
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char name[32];
+        // "12.job" is no step's name, but "12.0" would be.
+        size_t digits = strspn(e->d_name, "0123456789");
+        const char *rest = e->d_name + digits;
+        bool record = strcmp(rest, ".job") == 0;
+        if ((!record && strcmp(rest, ".tmp") != 0) || digits > 10)
+            continue;
+        snprintf(name, sizeof(name), "%.*s.0", (int)digits, e->d_name);
+        if (!step_name_parse(name, &number, &step))
+            continue;
+        if (!record && is_old(dirfd(d), e->d_name))
+            unlinkat(dirfd(d), e->d_name, 0);
+        if (record &&
+            store_job_read(state, node, number, &job, NULL) == 0 &&
+            strcmp(job.boot, boot) != 0)
+            store_job_remove(state, node, number);
+    }
+    if (d)
+        closedir(d);
+}
+
+void store_job_remove(const char *state, const char *node, uint32_t job)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/%s/%u.tmp", state, node, job);
+    unlink(path);
+}
+
+int store_gpus_path(const char *state, const char *node, char *path,
+                    size_t size, struct berth_err *err)
+{
+    char dir[2048];
+
+    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
+        return -1;
+    return (size_t)snprintf(path, size, "%s/gpus.json", dir) < size
+               ? 0
+               : err_set(err, BERTH_EINVAL, "a name is too long");
+}
+
+int store_gpus_stamp(const char *slurm_conf, struct gpu_table *table,
+                     struct berth_err *err)
+{
+    struct stat slurm, gres = {0};
+    char path[4096];
+
+    const char *slash = strrchr(slurm_conf, '/');
+    if (!slash || stat(slurm_conf, &slurm) < 0)
+        return err_set(err, BERTH_ENOTFOUND, "there is no %s", slurm_conf);
+    // A node can do without a gres.conf.
+    snprintf(path, sizeof(path), "%.*s/gres.conf", (int)(slash - slurm_conf),
+             slurm_conf);
+    if (stat(path, &gres) < 0)
+        gres = (struct stat){0};
+    store_boot_id(table->boot, sizeof(table->boot));
+    snprintf(table->conf, sizeof(table->conf), "%lld.%09ld %lu %lld.%09ld %lu",
+             (long long)slurm.st_mtim.tv_sec, slurm.st_mtim.tv_nsec,
+             (unsigned long)slurm.st_ino, (long long)gres.st_mtim.tv_sec,
+             gres.st_mtim.tv_nsec, (unsigned long)gres.st_ino);
+    return 0;
+}
+
+int store_step_create(const char *state, const struct step *step,
+                      int (*remove)(struct store_step *step,
+                                    struct berth_err *err),
+                      struct store_step *out, struct berth_err *err)
+{
+    char node[2048], path[2048 + 64], name[STEP_NAME_MAX];
+    struct store_step old;
+
+    step_name(step->job, step->step, name);
+    if (make_node_dir(state, step->node, node, sizeof(node), err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "%s/%s", node, name);
+    // A few times: a sweep may take the directory away before its lock is
+    // ours.
+    for (int tries = 0; tries < 10; tries++) {
+        if (mkdir(path, 0711) == 0) {
+            if (open_locked(path, true, out, err) == 0)
+                return 0;
+            continue;
+        }
+        if (errno != EEXIST)
+            return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
+        if (open_locked(path, false, &old, err) < 0) {
+            if (err && err->code == BERTH_ENOTFOUND)
+                continue;
+            return -1;
+        }
+        if (remove(&old, err) < 0) {
+            store_step_close(&old);
+            return -1;
+        }
+    }
+    return err_set(err, BERTH_ESYS, "%s cannot be locked", path);
+}
+
+int store_step_open(const char *state, const char *node, const char *name,
+                    struct store_step *out, struct berth_err *err)
+{
+    char path[4096];
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s/%s", state, node, name) >=
+        sizeof(path))
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    return open_locked(path, false, out, err);
+}
+
+pid_t store_step_holder(const char *state, const char *node,
+                        const char *name)
+{
+    char path[4096];
+    pid_t holder = 0;
+
+    snprintf(path, sizeof(path), "%s/%s/%s", state, node, name);
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir >= 0) {
+        holder = find_holder(dir);
+        close(dir);
+    }
+    return holder;
+}
+
+void store_step_close(struct store_step *step)
+{
+    int saved = errno;
+
+    if (step->dir >= 0)
+        close(step->dir);
+    step->dir = -1;
+    errno = saved;
+}
+
+static int make_nonce(char out[STORE_NONCE_MAX], struct berth_err *err)
+{
+    unsigned char bytes[(STORE_NONCE_MAX - 1) / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_set(err, BERTH_ESYS, "getrandom: %m");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+int store_record_write(const struct store_step *step, const char *engine,
+                       struct store_record *out, struct berth_err *err)
+{
+    struct store_record record = {0};
+    int rc = -1;
+
+    if (make_nonce(record.nonce, err) < 0)
+        return -1;
+    snprintf(record.engine, sizeof(record.engine), "%s", engine);
+    snprintf(record.container,
+             sizeof(record.container),
+             "berth-%s-%s",
+             strrchr(step->path, '/') + 1,
+             record.nonce);
+    json_t *json = json_pack("{s:s, s:s, s:s}",
+                             "engine", record.engine,
+                             "container", record.container,
+                             "nonce", record.nonce);
+    int fd = openat(step->dir,
+                    "record",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    if (!json || fd < 0 || json_dumpfd(json, fd, JSON_COMPACT) < 0) {
+        err_set(err, BERTH_ESYS, "%s/record cannot be written: %m",
+                step->path);
+        goto out;
+    }
+    *out = record;
+    rc = 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    json_decref(json);
+    return rc;
+}
+
+int store_record_created(const struct store_step *step, const char *id,
+                         struct berth_err *err)
+{
+    size_t len = strlen(id);
+    int fd = openat(step->dir,
+                    "created",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+
+    bool ok = fd >= 0 && write(fd, id, len) == (ssize_t)len;
+    if (!ok)
+        err_set(err, BERTH_ESYS, "%s/created cannot be written: %m",
+                step->path);
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : -1;
+}
+
+// Reads the ID that store_record_created has noted, or an empty one.
+static void read_id(const struct store_step *step, char id[65])
+{
+    int fd =
+        openat(step->dir, "created", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, id, 64);
+
+    id[n == 64 ? n : 0] = 0;
+    if (strspn(id, "0123456789abcdef") != 64)
+        id[0] = 0;
+    if (fd >= 0)
+        close(fd);
+}
+
+int store_record_read(const struct store_step *step, struct store_record *out,
+                      struct berth_err *err)
+{
+    const char *engine, *container, *nonce;
+    json_t *json = load(step->dir, "record");
+    int rc = -1;
+
+    // Half a record: the machine went down before the container was made.
+    if (json_unpack(json,
+                    "{s:s, s:s, s:s !}",
+                    "engine", &engine,
+                    "container", &container,
+                    "nonce", &nonce) < 0 ||
+        strlen(engine) >= sizeof(out->engine) ||
+        strlen(container) >= sizeof(out->container) ||
+        strlen(nonce) != sizeof(out->nonce) - 1) {
+        err_set(err, BERTH_ENOTFOUND, "%s has no record", step->path);
+        goto out;
+    }
+    snprintf(out->engine, sizeof(out->engine), "%s", engine);
+    snprintf(out->container, sizeof(out->container), "%s", container);
+    snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
+    read_id(step, out->id);
+    rc = 0;
+out:
+    json_decref(json);
+    return rc;
+}
+
+int store_each_step(const char *state, const char *node,
+                    int (*visit)(void *arg, const char *name, uint32_t job,
+                                 uint32_t step),
+                    void *arg, struct berth_err *err)
+{
+    char path[4096];
+    int rc = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", state, node);
+    DIR *d = opendir(path);
+    if (!d)
+        return errno == ENOENT
+                   ? 0
+                   : err_set(err, BERTH_ESYS, "%s: %m", path);
+    for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+        uint32_t job, step;
+        if (step_name_parse(e->d_name, &job, &step))
+            rc = visit(arg, e->d_name, job, step);
+    }
+    closedir(d);
+    return rc;
+}

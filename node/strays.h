@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// The processes of a container, and those that its engine's runtime has for it
+// while it starts: they have the user's uid, and the user can stop them. The
+// engine then waits for them, with whatever it is asked about the container.
+#ifndef BERTH_STRAYS_H
+#define BERTH_STRAYS_H
+
+#include <stddef.h>
+
+// Kills each process that is in a cgroup of the container ID (logic/procfs.h).
+// Returns how many there were that had not ended yet. As root.
+size_t strays_kill(const char *id);
+
+#endif

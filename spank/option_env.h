@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Gets the options from srun, sbatch and salloc to slurmstepd. Slurm itself
+// sends those that were written on srun's command line, and no others: a
+// batch step has but its environment, and of that --export=NONE and
+// --export-file leave what is SLURM's. So they travel there, in the variables
+// that Slurm has for a job's SPANK options.
+#ifndef BERTH_CARRY_H
+#define BERTH_CARRY_H
+
+#include <slurm/spank.h>
+
+#include "logic/err.h"
+#include "logic/options.h"
+
+// srun, sbatch, salloc: the user. Takes out of the environment what a
+// surrounding job was given, and notes it in OUT: it is not what this
+// command asks for. What is malformed is dropped.
+void carry_forget(struct options *out);
+
+// srun, sbatch, salloc: the user. Sends OPTIONS along. 0, or -1 when memory
+// is out.
+int carry_send(spank_t sp, const struct options *options);
+
+// slurmstepd: root. Adds to OPTIONS what has come with the step, and takes it
+// out of the step's environment. 0, or -1 with ERR set if any of it is
+// malformed.
+int carry_receive(spank_t sp, struct options *options, struct berth_err *err);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the facts of a step, of which options and cwd are the user's; the
+// prolog's record, the node's user database and berth.conf, which are root's.
+
+#include "stepd/admission.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/trusted.h"
+
+// Without the prolog's record nothing is known of the job: no GPUs, no
+// cluster, no partition.
+static int find_allocation(const struct step *step, struct journal *journal,
+                           struct ruling *r, struct berth_err *err)
+{
+    r->allocated = store_job_read(BERTH_STATEDIR, step->node, step->job,
+                                  &r->allocation, err) == 0;
+    journal_note(journal, "cluster", r->allocation.cluster);
+    journal_note(journal, "partition", r->allocation.partition);
+    return r->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
+}
+
+static void know_subject(const struct step *step, struct ruling *r)
+{
+    r->subject = (struct subject){
+        .uid = step->uid,
+        .gid = step->gid,
+        .gids = step->gids,
+        .ngids = step->ngids,
+        .user = r->identity.user,
+        .group = r->identity.primary,
+        .groups = (const char *const *)r->identity.groups,
+        .home = r->identity.home,
+        .partition = r->allocation.partition[0] ? r->allocation.partition
+                                                : NULL,
+        .job = step->job,
+        .cwd = step->cwd,
+    };
+}
+
+// No berth.conf is fine where nobody has named one: then the words behind
+// the plugin count alone.
+static int read_policy(const struct step *step, struct ruling *r,
+                       struct berth_err *err)
+{
+    struct policy_source source = {step->conf, (int)step->conf_line,
+                                   step->conf_cut != 0};
+    const char *const *words = (const char *const *)step->words.v;
+    char *text = NULL;
+    size_t len = 0;
+    bool given;
+
+    const char *path = policy_conf_path(step->words.n, words, &given);
+    if (trusted_read(path, &text, &len, err) < 0) {
+        if (given || err->code != BERTH_ENOTFOUND)
+            return err_prefix(err, "containers are refused");
+        path = NULL;
+    }
+    r->policy = policy_parse(step->words.n, words, &source, path, text, len,
+                             err);
+    free(text);
+    return r->policy ? 0 : -1;
+}
+
+static void note(const struct decision *decision, struct journal *journal)
+{
+    char name[IMGREF_TEXT_MAX];
+
+    if (decision->image.path[0]) {
+        imgref_format(&decision->image, name);
+        journal_note(journal, "name", name);
+    }
+    journal_rule(journal, decision->rule);
+}
+
+// The strictest mode that a job can have, whatever its partition.
+static int strictest_mode(const struct ruling *r, enum rule_mode *out,
+                          struct berth_err *err)
+{
+    struct subject subject = r->subject;
+    struct rules rules;
+
+    *out = r->rules.mode;
+    for (size_t i = 0; (subject.partition = policy_partition(r->policy, i));
+         i++) {
+        if (policy_rules(r->policy, &subject, &rules, err) < 0)
+            return -1;
+        if (rules.mode < *out)
+            *out = rules.mode;
+        rules_clear(&rules);
+    }
+    return 0;
+}
+
+// Rules for partitions hold for a job whose partition is known. That it is
+// not must not make them weaker: a user may have seen to it that the prolog
+// could not write.
+static int check_partition(const struct step *step, struct ruling *r,
+                           struct berth_err *err)
+{
+    struct berth_err why = {0};
+    enum rule_mode mode;
+
+    if (r->subject.partition || !policy_partition(r->policy, 0))
+        return 0;
+    if (strictest_mode(r, &mode, err) < 0)
+        return -1;
+    err_set(&why, BERTH_EDENIED,
+            "%s has rules for partitions, and node %s does not know in which "
+            "one job %u is: tell your administrator, who finds out by "
+            "berth-prolog(8) why there is no record of it",
+            r->rules.file, step->node, step->job);
+    if (mode == RULE_MODE_ENFORCE)
+        return err_set(err, why.code, "%s", why.text);
+    if (!r->decision.warning[0])
+        snprintf(r->decision.warning, sizeof(r->decision.warning), "%s",
+                 why.text);
+    return 0;
+}
+
+int ruling_make(const struct step *step, struct journal *journal,
+                struct ruling *out, struct berth_err *err)
+{
+    *out = (struct ruling){0};
+    if (find_allocation(step, journal, out, err) < 0 ||
+        identity_lookup(step, &out->identity, err) < 0)
+        return -1;
+    know_subject(step, out);
+    if (step->wrong)
+        return err_set(err, BERTH_EINVAL, "%s", step->wrong);
+    if (read_policy(step, out, err) < 0)
+        return -1;
+    journal_send_to(journal, policy_audit_log(out->policy));
+    if (policy_rules(out->policy, &out->subject, &out->rules, err) < 0)
+        return -1;
+    decide(&out->rules, &step->options, &out->subject, &out->decision);
+    note(&out->decision, journal);
+    if (check_partition(step, out, err) < 0)
+        return -1;
+    if (out->decision.verdict != VERDICT_ALLOW)
+        return err_set(err, out->decision.code, "%s", out->decision.reason);
+    return out->decision.slurm
+               ? identity_add_slurm(&out->identity, step->slurm.user, err)
+               : 0;
+}
+
+void ruling_clear(struct ruling *ruling)
+{
+    int saved = errno;
+
+    decision_clear(&ruling->decision);
+    rules_clear(&ruling->rules);
+    policy_free(ruling->policy);
+    identity_clear(&ruling->identity);
+    *ruling = (struct ruling){0};
+    errno = saved;
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: a decision, in which sources are paths of a user's choice.
+
+#include "stepd/mount_copies.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "logic/mount_syntax.h"
+#include "stepd/mount_source.h"
+#include "stepd/mount_slurm.h"
+
+// What is being staged: the sources are those of the decision's mounts, in
+// their order, and then Slurm's own.
+struct staging {
+    const struct decision *decision;
+    const struct subject *subject;
+    const struct step *step;
+    struct child_user user;
+    struct stage_source sources[BERTH_MOUNTS_MAX];
+    const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
+    size_t n;
+    struct decision_mount slurm[4 + WITHIN_MOUNTS_MAX];
+    size_t nslurm;
+    struct within within;
+};
+
+static bool is_workdir(const struct staging *s, const struct decision_mount *m)
+{
+    return m->npatterns == 0 && strcmp(m->source, s->subject->cwd) == 0;
+}
+
+static bool is_home(const struct staging *s, const struct decision_mount *m)
+{
+    return m->npatterns == 0 && s->subject->home &&
+           strcmp(m->source, s->subject->home) == 0;
+}
+
+// Of a source: root named it; it can be written to; it need not be there; it
+// is Slurm's, and no symbolic link.
+enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4, ITSELF = 8 };
+
+static int add(struct staging *s, const struct decision_mount *mount,
+               unsigned flags, struct berth_err *err)
+{
+    if (s->n == BERTH_MOUNTS_MAX)
+        return err_set(err, BERTH_EINVAL,
+                       "a container can have %d mounts: ask for fewer",
+                       BERTH_MOUNTS_MAX);
+    s->mounts[s->n] = mount;
+    s->sources[s->n++] = (struct stage_source){
+        .path = mount->source,
+        .trusted = flags & TRUSTED,
+        .itself = flags & ITSELF,
+        .spare = flags & ITSELF && mount_target_is_in_shm(mount->source) ? "/dev" : NULL,
+        .fd = -1};
+    return 0;
+}
+
+// Slurm's own.
+static int add_slurms(struct staging *s, const char *path, const char *target,
+                      unsigned flags, struct berth_err *err)
+{
+    struct decision_mount *mount = &s->slurm[s->nslurm++];
+
+    *mount = (struct decision_mount){.source = (char *)path,
+                                     .target = (char *)target,
+                                     .readonly = !(flags & WRITABLE),
+                                     .optional = flags & OPTIONAL};
+    return add(s, mount, flags, err);
+}
+
+static int gather(struct staging *s, struct berth_err *err)
+{
+    const struct decision *d = s->decision;
+    const struct step *step = s->step;
+    bool host = strcmp(d->network, "host") == 0;
+    // Where PMIx's clients have their own files Slurm may have said in a way
+    // that berth does not see: they make a directory then. The port of X11 is
+    // on the node's own network, and with --x11=first on one node alone.
+    const struct {
+        const char *path;
+        unsigned flags;
+    } slurm[] = {
+        {step->script, TRUSTED | ITSELF},
+        {step->pmix, TRUSTED | WRITABLE | ITSELF},
+        {step->pmixtmp, WRITABLE | OPTIONAL | ITSELF},
+        {host ? step->xauth : NULL, OPTIONAL | ITSELF},
+    };
+
+    for (size_t i = 0; i < d->nmounts; i++)
+        if (d->mounts[i].source && add(s, &d->mounts[i], 0, err) < 0)
+            return -1;
+    for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++)
+        if (slurm[i].path && add_slurms(s, slurm[i].path, slurm[i].path,
+                                        slurm[i].flags, err) < 0)
+            return -1;
+    if (d->slurm && within_find(step, &s->within, err) < 0)
+        return -1;
+    for (size_t i = 0; i < s->within.n; i++)
+        if (add_slurms(s, s->within.v[i].source, s->within.v[i].target,
+                       TRUSTED | (s->within.v[i].optional ? OPTIONAL : 0),
+                       err) < 0)
+            return -1;
+    return 0;
+}
+
+// Says in whose place ERR stands.
+static int explain(const struct staging *s, const struct decision_mount *m,
+                   struct berth_err *err)
+{
+    char why[sizeof(err->text)];
+
+    memcpy(why, err->text, sizeof(why));
+    if (m && m->source == s->step->pmixtmp)
+        return err_set(err, err->code,
+                       "PMIx's directory cannot be had in a container: %s; "
+                       "have SLURM_PMIX_TMPDIR name another place",
+                       why);
+    if (m && m->source == s->step->xauth)
+        return err_set(err, err->code,
+                       "the X11 display cannot be had in a container: %s; "
+                       "unset XAUTHORITY",
+                       why);
+    if (m && is_workdir(s, m))
+        return err_set(err, err->code,
+                       "the working directory cannot be had in a container: "
+                       "%s; start from another directory, or name one with "
+                       "--chdir",
+                       why);
+    return -1;
+}
+
+// PMIx's clients map files that its server, in slurmstepd, has made for them
+// below SlurmdSpoolDir; nothing else of that is the tasks'. Where they have
+// their own files, and what opens a display, are names of the user's.
+static int check_slurms(const struct staging *s, struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        if (!source->itself || source->fd < 0)
+            continue;
+        if (source->path == s->step->pmix &&
+            stage_judge_made(source->fd, source->path, s->user.uid, err) < 0)
+            return -1;
+        bool wrong = (source->path == s->step->pmixtmp &&
+                      (source->type != S_IFDIR ||
+                       source->owner != s->user.uid)) ||
+                     (source->path == s->step->xauth &&
+                      source->type != S_IFREG);
+        if (wrong) {
+            err_set(err, BERTH_EDENIED, "%s is not what Slurm has made",
+                    source->path);
+            return explain(s, m, err);
+        }
+    }
+    return 0;
+}
+
+// Those that could not be opened.
+static int check_opened(struct staging *s, struct attach *out,
+                        struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        bool absent = source->error == ENOENT || source->error == ENOTDIR;
+        if (!source->error)
+            continue;
+        if (!absent || !m->optional) {
+            stage_explain(&s->user, source, err);
+            return explain(s, m, err);
+        }
+        out->no_home |= is_home(s, m);
+    }
+    return 0;
+}
+
+// What a source led to must be what the rule allows, as well as its name. Of
+// Slurm's own there are no rules: they lead nowhere.
+static int check_real(const struct staging *s, struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct decision_mount *m = s->mounts[i];
+        const char *real = s->sources[i].real;
+        char quote[2][ERR_QUOTE_MAX];
+        bool slurms = s->sources[i].itself;
+        if (!real || (slurms ? strcmp(real, m->source) == 0
+                             : decide_source_ok(m, real)))
+            continue;
+        err_quote(m->source, quote[0], sizeof(quote[0]));
+        err_quote(real, quote[1], sizeof(quote[1]));
+        if (slurms) {
+            err_set(err, BERTH_EDENIED,
+                    "%s leads to %s, and no symbolic link can be on the way "
+                    "there",
+                    quote[0], quote[1]);
+            return explain(s, m, err);
+        }
+        return err_set(err, BERTH_EDENIED,
+                       "%s leads to %s, which mounts_allowed of %s does not "
+                       "let you mount: name a directory that it does, or ask "
+                       "your administrator",
+                       quote[0], quote[1], s->decision->rules->file);
+    }
+    return 0;
+}
+
+// Says whether PATH is in the directory DIR, and is not that itself.
+static bool is_in(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+// Puts the next entry to its place: no target holds a shorter one.
+static struct attach_entry *insert(struct attach *out, char *target)
+{
+    size_t at = out->n++;
+
+    for (; at > 0 && strlen(out->v[at - 1].target) > strlen(target); at--)
+        out->v[at] = out->v[at - 1];
+    out->v[at] = (struct attach_entry){.target = target, .tree = -1};
+    return &out->v[at];
+}
+
+static int copy(const struct staging *s, struct attach *out,
+                struct berth_err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stage_source *source = &s->sources[i];
+        const struct decision_mount *m = s->mounts[i];
+        if (source->fd < 0)
+            continue;
+        char *target = strdup(m->target);
+        if (!target)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
+        struct attach_entry *entry = insert(out, target);
+        entry->is_dir = source->type == S_IFDIR;
+        entry->tree = stage_copy(source->fd, m->readonly, err);
+        if (entry->tree < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int make_places(struct attach *out, int dir, struct berth_err *err)
+{
+    for (size_t i = 0; i < out->n; i++) {
+        struct attach_entry *entry = &out->v[i];
+        entry->nested = attach_holds(out, entry->target);
+        snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
+        if (!entry->nested &&
+            stage_place(dir, entry->name, entry->is_dir, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_tmpfs(const struct decision *d, const struct attach *mounts,
+                       struct berth_err *err)
+{
+    for (size_t i = 0; i < d->nmounts; i++)
+        if (!d->mounts[i].source && attach_holds(mounts, d->mounts[i].target))
+            return err_set(err, BERTH_EINVAL,
+                           "tmpfs:%s lies in a directory that is mounted "
+                           "itself, which cannot be: choose another place",
+                           d->mounts[i].target);
+    return 0;
+}
+
+int attach_stage(const struct decision *decision,
+                 const struct subject *subject, const struct step *step,
+                 const char *const *never, int dir, struct attach *out,
+                 struct berth_err *err)
+{
+    struct staging *s = calloc(1, sizeof(*s));
+    int rc = -1;
+
+    *out = (struct attach){0};
+    if (!s)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    s->decision = decision;
+    s->subject = subject;
+    s->step = step;
+    s->user = (struct child_user){subject->uid, subject->gid, subject->gids,
+                                  subject->ngids};
+    if (gather(s, err) < 0 ||
+        stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
+                   err) < 0)
+        goto out;
+    if (check_opened(s, out, err) == 0 && check_slurms(s, err) == 0) {
+        size_t i = s->n;
+        if (stage_judge(s->sources, s->n, never, &i, err) < 0)
+            explain(s, i < s->n ? s->mounts[i] : NULL, err);
+        else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
+                 make_places(out, dir, err) == 0)
+            rc = check_tmpfs(decision, out, err);
+    }
+    stage_close(s->sources, s->n);
+out:
+    free(s);
+    return rc;
+}
+
+bool attach_covers(const struct attach *mounts, const char *target)
+{
+    for (size_t i = 0; i < mounts->n; i++)
+        if (strcmp(target, mounts->v[i].target) == 0)
+            return true;
+    return false;
+}
+
+bool attach_holds(const struct attach *mounts, const char *target)
+{
+    for (size_t i = 0; i < mounts->n; i++)
+        if (is_in(target, mounts->v[i].target))
+            return true;
+    return false;
+}
+
+void attach_clear(struct attach *mounts)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < mounts->n; i++) {
+        if (mounts->v[i].tree >= 0)
+            close(mounts->v[i].tree);
+        free(mounts->v[i].target);
+    }
+    *mounts = (struct attach){0};
+    errno = saved;
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: paths that a user chose. They are resolved with that user's rights
+// only; root sees descriptors, and what the kernel says of them.
+
+#include "stepd/mount_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "logic/limits.h"
+#include "logic/procfs.h"
+
+// A question to the child, and its answer.
+struct question {
+    bool itself;
+    char path[PATH_MAX];
+};
+
+struct answer {
+    int error; // errno; 0: the descriptor is with it
+    mode_t type;
+    uid_t owner;
+};
+
+static void send_answer(int sock, struct answer answer, int fd)
+{
+    struct iovec iov = {&answer, sizeof(answer)};
+    union {
+        struct cmsghdr h;
+        char buf[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(control);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    }
+    sendmsg(sock, &msg, MSG_NOSIGNAL);
+}
+
+static void receive_answer(int sock, struct stage_source *source)
+{
+    struct answer answer = {.error = EPROTO};
+    struct iovec iov = {&answer, sizeof(answer)};
+    union {
+        struct cmsghdr h;
+        char buf[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof(control)};
+
+    source->fd = -1;
+    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer))
+        answer.error = EPROTO;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    if (answer.error == 0 && c && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&source->fd, CMSG_DATA(c), sizeof(source->fd));
+    else if (answer.error == 0)
+        answer.error = EPROTO;
+    source->error = answer.error;
+    source->type = answer.type & S_IFMT;
+    source->owner = answer.owner;
+}
+
+// The child, for good: nothing of root's is left to it, least of all the
+// connection to the engine. What a source is, only the user may be able to
+// ask.
+static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
+                                stage_opener_fn *open, int sock)
+{
+    static struct question question;
+    int keep[] = {0};
+
+    if (dup2(sock, 0) < 0 || child_begin(parent, keep, 1) < 0 ||
+        child_become(parent, user) < 0)
+        _exit(1);
+    while (recv(0, &question, sizeof(question), 0) ==
+           (ssize_t)sizeof(question)) {
+        struct answer answer = {0};
+        struct stat st;
+        int fd = open(question.path, question.itself);
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+            answer.error = errno;
+        } else {
+            answer.type = st.st_mode & S_IFMT;
+            answer.owner = st.st_uid;
+        }
+        send_answer(0, answer, answer.error ? -1 : fd);
+        if (fd >= 0)
+            close(fd);
+    }
+    _exit(0);
+}
+
+int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
+                       struct stage_opener *out, struct berth_err *err)
+{
+    pid_t parent = getpid();
+    int pair[2];
+
+    *out = (struct stage_opener){-1, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_set(err, BERTH_ESYS, "socketpair: %m");
+    out->sock = pair[0];
+    out->pid = fork();
+    if (out->pid == 0)
+        answer_as(parent, user, open, pair[1]);
+    close(pair[1]);
+    return out->pid < 0 ? err_set(err, BERTH_ESYS, "fork: %m") : 0;
+}
+
+int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
+                     struct stage_source *source, struct berth_err *err)
+{
+    struct pollfd p = {.fd = opener->sock, .events = POLLIN};
+    struct question question = {.itself = source->itself};
+
+    source->fd = -1;
+    source->error = ENAMETOOLONG;
+    if (strlen(source->path) >= sizeof(question.path))
+        return 0;
+    strcpy(question.path, source->path);
+    if (send(opener->sock, &question, sizeof(question), MSG_NOSIGNAL) < 0)
+        return err_set(err, BERTH_ESYS, "asking for %s: %m", source->path);
+    if (poll(&p, 1, (int)seconds * 1000) <= 0)
+        return err_set(err,
+                       BERTH_ETIMEOUT,
+                       "%s did not open within %u seconds: does its file "
+                       "server answer?",
+                       source->path,
+                       seconds);
+    receive_answer(opener->sock, source);
+    return 0;
+}
+
+void stage_opener_end(struct stage_opener *opener)
+{
+    if (opener->sock >= 0)
+        close(opener->sock);
+    if (opener->pid > 0)
+        child_end(opener->pid);
+    *opener = (struct stage_opener){-1, -1};
+}
+
+static int open_source(const char *path, bool itself)
+{
+    return open(path, O_PATH | O_CLOEXEC | (itself ? O_NOFOLLOW : 0));
+}
+
+int stage_open(const struct child_user *user, unsigned seconds,
+               struct stage_source *sources, size_t n, struct berth_err *err)
+{
+    struct stage_opener opener;
+
+    for (size_t i = 0; i < n; i++)
+        sources[i].fd = -1;
+    if (n == 0)
+        return 0;
+    int rc = stage_opener_start(user, open_source, &opener, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = stage_opener_ask(&opener, seconds, &sources[i], err);
+    stage_opener_end(&opener);
+    if (rc < 0)
+        stage_close(sources, n);
+    return rc;
+}
+
+void stage_close(struct stage_source *sources, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sources[i].fd >= 0)
+            close(sources[i].fd);
+        sources[i].fd = -1;
+        free(sources[i].real);
+        sources[i].real = NULL;
+    }
+}
+
+int stage_explain(const struct child_user *user,
+                  const struct stage_source *source, struct berth_err *err)
+{
+    return err_set(err,
+                   source->error == EACCES || source->error == EPERM
+                       ? BERTH_EDENIED
+                       : BERTH_ENOTFOUND,
+                   "%s cannot be opened as user %u: %s",
+                   source->path,
+                   user->uid,
+                   strerror(source->error));
+}
+
+// Where something is: in this process's view, and in its file system.
+struct where {
+    char path[4096];
+    char device[32];
+    char inner[8192];
+};
+
+static bool at_or_under(const char *path, const char *dir)
+{
+    size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+static bool overlap(const char *a, const char *b)
+{
+    return at_or_under(a, b) || at_or_under(b, a);
+}
+
+// The number of the mount that FD is in, as text.
+static bool mount_of(int fd, char *id, size_t size)
+{
+    char path[64], line[256];
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    FILE *f = fopen(path, "re");
+    while (f && !found && fgets(line, sizeof(line), f))
+        if (strncmp(line, "mnt_id:", 7) == 0) {
+            char *number = line + 7 + strspn(line + 7, "\t ");
+            number[strcspn(number, "\n")] = 0;
+            found = (size_t)snprintf(id, size, "%s", number) < size;
+        }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// Takes in MOUNT, in which W->path is.
+static bool place_in(struct where *w, const struct mountinfo *mount)
+{
+    const char *rest = w->path;
+
+    if (!at_or_under(w->path, mount->target))
+        return false;
+    if (strcmp(mount->target, "/") != 0)
+        rest += strlen(mount->target);
+    if (strcmp(rest, "/") == 0)
+        rest = "";
+    bool top = strcmp(mount->root, "/") == 0;
+    return (size_t)snprintf(w->inner, sizeof(w->inner), "%s%s",
+                            top && *rest ? "" : mount->root, rest) <
+               sizeof(w->inner) &&
+           (size_t)snprintf(w->device, sizeof(w->device), "%s",
+                            mount->device) < sizeof(w->device);
+}
+
+// Finds out where FD is open. False: nobody can tell, as where its mount has
+// gone.
+static bool locate(int fd, struct where *w)
+{
+    char link[64], id[32], *line = NULL;
+    struct mountinfo mount;
+    size_t cap = 0;
+    bool found = false;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, w->path, sizeof(w->path) - 1);
+    if (n <= 0 || n == (ssize_t)sizeof(w->path) - 1)
+        return false;
+    w->path[n] = 0;
+    if (w->path[0] != '/' || !mount_of(fd, id, sizeof(id)))
+        return false;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    while (f && !found && getline(&line, &cap, f) > 0)
+        if (mountinfo_parse(line, &mount) && strcmp(mount.id, id) == 0)
+            found = place_in(w, &mount);
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// Everything is below "/": only "/" itself is meant there.
+static bool meets(const struct where *what, const struct where *never)
+{
+    bool same_fs = strcmp(what->device, never->device) == 0;
+
+    if (strcmp(never->path, "/") == 0)
+        return strcmp(what->path, "/") == 0 ||
+               (same_fs && strcmp(what->inner, never->inner) == 0);
+    return overlap(what->path, never->path) ||
+           (same_fs && overlap(what->inner, never->inner));
+}
+
+static int judge(struct stage_source *source, const char *const *never,
+                 const struct where *nevers, struct berth_err *err)
+{
+    struct where what;
+
+    if (source->type != S_IFDIR && source->type != S_IFREG)
+        return err_set(err,
+                       BERTH_EDENIED,
+                       "%s is neither a directory nor a file, and cannot be "
+                       "mounted into a container",
+                       source->path);
+    if (!locate(source->fd, &what) || !(source->real = strdup(what.path)))
+        return err_set(err,
+                       BERTH_EDENIED,
+                       "%s cannot be mounted into a container, because it is "
+                       "no longer there",
+                       source->path);
+    for (size_t i = 0; never[i]; i++)
+        if (nevers[i].path[0] && meets(&what, &nevers[i]) &&
+            !(source->spare && strcmp(never[i], source->spare) == 0))
+            return err_set(err,
+                           BERTH_EDENIED,
+                           "%s cannot be mounted into a container, because "
+                           "it is, holds or lies in %s, which no container "
+                           "gets",
+                           source->path,
+                           never[i]);
+    return 0;
+}
+
+// Those that this node does not have are passed over.
+static int locate_never(const char *const *never, struct where *out,
+                        struct berth_err *err)
+{
+    for (size_t i = 0; never[i]; i++) {
+        int dir = open(never[i], O_PATH | O_CLOEXEC);
+        if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
+        bool ok = dir >= 0 && locate(dir, &out[i]);
+        if (dir >= 0)
+            close(dir);
+        if (!ok)
+            return err_set(err, BERTH_ESYS,
+                           "it cannot be told where %s is: tell your "
+                           "administrator",
+                           never[i]);
+    }
+    return 0;
+}
+
+int stage_judge(struct stage_source *sources, size_t n,
+                const char *const *never, size_t *which,
+                struct berth_err *err)
+{
+    size_t count = 0;
+
+    while (never[count])
+        count++;
+    struct where *nevers = calloc(count + 1, sizeof(*nevers));
+    if (!nevers)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    int rc = locate_never(never, nevers, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (sources[i].fd >= 0 && !sources[i].trusted) {
+            *which = i;
+            rc = judge(&sources[i], never, nevers, err);
+        }
+    free(nevers);
+    return rc;
+}
+
+int stage_judge_made(int fd, const char *path, uid_t uid,
+                     struct berth_err *err)
+{
+    struct stat st, up;
+
+    int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool ok = parent >= 0 && fstat(fd, &st) == 0 && fstat(parent, &up) == 0 &&
+              S_ISDIR(st.st_mode) && st.st_uid == uid && up.st_uid != uid &&
+              !(up.st_mode & (S_IWGRP | S_IWOTH));
+    if (parent >= 0)
+        close(parent);
+    return ok ? 0
+              : err_set(err,
+                        BERTH_EDENIED,
+                        "%s is not a directory that Slurm has made for user "
+                        "%u: tell your administrator",
+                        path,
+                        uid);
+}
+
+int stage_copy(int fd, bool readonly, struct berth_err *err)
+{
+    struct mount_attr attr = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                    (readonly ? MOUNT_ATTR_RDONLY : 0),
+        .propagation = 1 << 18, // MS_PRIVATE of mount(2)
+    };
+    int tree = (int)syscall(SYS_open_tree, fd, "",
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                                AT_EMPTY_PATH);
+
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
+                             &attr, sizeof(attr)) == 0)
+        return tree;
+    err_set(err, BERTH_ESYS, "preparing a mount: %m");
+    if (tree >= 0)
+        close(tree);
+    return -1;
+}
+
+static int make(int dir, const char *name, bool is_dir, struct berth_err *err)
+{
+    if (is_dir ? mkdirat(dir, name, 0700) < 0
+               : mknodat(dir, name, S_IFREG | 0600, 0) < 0)
+        return err_set(err, BERTH_ESYS, "making %s: %m", name);
+    return 0;
+}
+
+int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err)
+{
+    char path[64];
+
+    if (make(dir, name, is_dir, err) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+    if (is_dir && syscall(SYS_mount, "tmpfs", path, "tmpfs",
+                          MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                          "mode=0711,size=64k,nr_inodes=1k") < 0)
+        return err_set(err, BERTH_ESYS, "making %s: %m", name);
+    return 0;
+}
+
+int stage_bind(int fd, int dir, const char *name, bool readonly,
+               struct berth_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_set(err, BERTH_ESYS, "staging %s: %m", name);
+    if (make(dir, name, S_ISDIR(st.st_mode), err) < 0)
+        return -1;
+    int tree = stage_copy(fd, readonly, err);
+    if (tree < 0)
+        return -1;
+    int rc = (int)syscall(SYS_move_mount, tree, "", dir, name,
+                          MOVE_MOUNT_F_EMPTY_PATH);
+    if (rc < 0)
+        err_set(err, BERTH_ESYS, "staging %s: %m", name);
+    close(tree);
+    return rc;
+}

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: files of an image, hostile: they are copied, never parsed. And a
+// task's descriptor 0, which may be any that its user can have.
+
+#include "stepd/mountns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "logic/limits.h"
+#include "logic/mount_syntax.h"
+#include "stepd/mount_source.h"
+
+// How long a child may take that waits for no file server of a user's.
+enum { CHILD_MS = 10000 };
+
+// What Slurm's plugins, and others, give a job of its own.
+static const char *const private_dirs[INSIDE_DIRS] = {"/dev/shm", "/tmp",
+                                                      "/var/tmp"};
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int inside_open(int root, const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT |
+                                      RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+// From within, where the root is this process's own.
+static int open_inside(const char *path)
+{
+    return inside_open(AT_FDCWD, path, O_PATH);
+}
+
+// Appends the image's file PATH, as it is below TREE, to FD. An image may
+// have none; one that is too large, or no file, is left out.
+static int append_file(int tree, const char *path, int fd)
+{
+    struct stat st;
+    char buf[4096];
+    ssize_t n;
+
+    int from = inside_open(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (from < 0)
+        return 0;
+    if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
+        st.st_size > BERTH_PASSWD_MAX)
+        return 0;
+    off_t left = st.st_size;
+    while (left > 0 && (n = read(from, buf, sizeof(buf))) > 0) {
+        if (write_all(fd, buf, (size_t)n) < 0)
+            return -1;
+        left -= n;
+    }
+    return 0;
+}
+
+static int seal_mount(const struct request_mount *m)
+{
+    struct mount_attr attr = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                    (m->readonly ? MOUNT_ATTR_RDONLY : 0),
+    };
+    int fd = open_inside(m->target);
+
+    return fd < 0 ? -1
+                  : (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH,
+                                 &attr, sizeof(attr));
+}
+
+// A device node that an image brings is worth nothing: the tasks are in
+// Slurm's cgroups, where the engine's list of devices does not hold. /dev is
+// a mount of its own.
+static int seal_root(void)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV};
+
+    return (int)syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &attr,
+                        sizeof(attr));
+}
+
+// A symbolic link of the image's, or in a directory that is mounted, can lead
+// a mount elsewhere than it was asked for: that must be allowed as well. PLACE
+// is what TARGET led to, and SELF the directory of this process's descriptors.
+static int judge_place(int self, int place, const char *target,
+                       struct berth_err *err)
+{
+    char name[16], real[PATH_MAX], quote[2][ERR_QUOTE_MAX];
+
+    snprintf(name, sizeof(name), "%d", place);
+    ssize_t n = readlinkat(self, name, real, sizeof(real));
+    if (n < 0 || n == sizeof(real))
+        return err_set(err, BERTH_ESYS, "finding a mount's place: %m");
+    real[n] = 0;
+    if (strcmp(real, target) == 0 ||
+        (mount_target_is_free(target) ? mount_target_is_free(real)
+                                      : mount_target_ok(real)))
+        return 0;
+    err_quote(target, quote[0], sizeof(quote[0]));
+    err_quote(real, quote[1], sizeof(quote[1]));
+    return err_set(err, BERTH_EINVAL,
+                   "%s leads to %s in this container, where nothing can be "
+                   "mounted: choose another place, or another image",
+                   quote[0], quote[1]);
+}
+
+static int judge_target(int self, const char *target, struct berth_err *err)
+{
+    int place = open_inside(target);
+
+    if (place < 0)
+        return err_set(err, BERTH_ESYS,
+                       "there is no %s in the container: tell your "
+                       "administrator",
+                       target);
+    int rc = judge_place(self, place, target, err);
+    close(place);
+    return rc;
+}
+
+// What an engine has mounted elsewhere may be over what is to be sealed.
+static int judge_targets(int self, const struct request *request,
+                         const struct attach *mounts, struct berth_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
+        rc = judge_target(self, request->tmpfs[i].target, err);
+    for (size_t i = 0; rc == 0 && i < mounts->n; i++)
+        if (!mounts->v[i].nested)
+            rc = judge_target(self, mounts->v[i].target, err);
+    return rc;
+}
+
+// In the child. Nothing of libc that could load or look up anything is called
+// from here on: "/" is the image's.
+static int prepare(int ns, const struct request *request,
+                   const struct attach *mounts, int passwd, int group,
+                   struct berth_err *err)
+{
+    int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0 ||
+        judge_targets(self, request, mounts, err) < 0)
+        return -1;
+    for (size_t i = 0; i < request->nmounts; i++)
+        if (!attach_covers(mounts, request->mounts[i].target) &&
+            seal_mount(&request->mounts[i]) < 0)
+            return -1;
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
+                   append_file(tree, "etc/group", group) < 0
+               ? -1
+               : 0;
+}
+
+// What is shared with a child, which fills it.
+static struct berth_err *share_err(struct berth_err *err)
+{
+    struct berth_err *why = mmap(NULL, sizeof(*why), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (why == MAP_FAILED) {
+        err_set(err, BERTH_ENOMEM, "memory is out");
+        return NULL;
+    }
+    err_set(why, BERTH_ESYS, "the container cannot be prepared from within");
+    return why;
+}
+
+// Waits for CHILD. 0, or -1 with ERR set to WHY.
+static int finish(pid_t child, int ms, const struct berth_err *why,
+                  struct berth_err *err)
+{
+    return child >= 0 && child_wait(child, ms)
+               ? 0
+               : err_set(err, why->code, "%s", why->text);
+}
+
+static int hold(const struct process *init, struct inside *out,
+                struct berth_err *err)
+{
+    int flags = O_PATH | O_DIRECTORY;
+    struct statfs fs;
+
+    *out = INSIDE_NONE;
+    out->ns = process_open(init, "ns/mnt", O_RDONLY);
+    int root = process_open(init, "root", flags);
+    if (root >= 0) {
+        out->dev = inside_open(root, "/dev", flags);
+        for (int i = 0; i < INSIDE_DIRS; i++)
+            out->dirs[i] = inside_open(root, private_dirs[i], flags);
+        close(root);
+    }
+    return out->ns >= 0 && out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
+                   fs.f_type == TMPFS_MAGIC
+               ? 0
+               : err_set(err, BERTH_ESYS, "the container has no /dev");
+}
+
+int inside_prepare(const struct process *init,
+                   const struct request *request, const struct attach *mounts,
+                   const struct identity *identity, int dir,
+                   struct inside *out, struct berth_err *err)
+{
+    int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
+    pid_t parent = getpid();
+
+    if (hold(init, out, err) < 0)
+        return -1;
+    struct berth_err *why = share_err(err);
+    if (!why)
+        return -1;
+    int passwd = openat(dir, "passwd", flags);
+    int group = openat(dir, "group", flags);
+    int keep[] = {out->ns, passwd, group};
+    if (passwd < 0 || group < 0 ||
+        write_all(passwd, identity->passwd, strlen(identity->passwd)) < 0 ||
+        write_all(group, identity->group, strlen(identity->group)) < 0) {
+        err_set(err, BERTH_ESYS, "writing passwd and group: %m");
+        goto out;
+    }
+    pid_t child = fork();
+    if (child == 0)
+        _exit(child_begin(parent, keep, 3) < 0 ||
+              prepare(out->ns, request, mounts, passwd, group, why) < 0);
+    rc = finish(child, CHILD_MS, why, err);
+out:
+    munmap(why, sizeof(*why));
+    if (passwd >= 0)
+        close(passwd);
+    if (group >= 0)
+        close(group);
+    return rc;
+}
+
+// ---- the mounts of the user's --------------------------------------------
+
+static int open_as_user(const char *path, bool itself)
+{
+    (void)itself;
+    return open_inside(path);
+}
+
+// A place in a directory of the user's is looked up as he. A directory of the
+// image may be closed to him: in that case EARLY counts, where root found it
+// while only the engine's mounts were there.
+static int lay_over(const struct attach_entry *entry, int self,
+                    const struct stage_opener *opener, unsigned seconds,
+                    int early, struct berth_err *err)
+{
+    struct stage_source source = {.path = entry->target};
+
+    if (stage_opener_ask(opener, seconds, &source, err) < 0)
+        return -1;
+    int place = source.error == EACCES ? early : source.fd;
+    if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
+        return -1;
+    if (place >= 0 && syscall(SYS_move_mount, entry->tree, "", place, "",
+                              MOVE_MOUNT_F_EMPTY_PATH |
+                                  MOVE_MOUNT_T_EMPTY_PATH) == 0)
+        return 0;
+    return err_set(err, BERTH_EINVAL,
+                   "nothing can be mounted at %s in the container, because %s "
+                   "no such %s: %s",
+                   entry->target,
+                   entry->nested ? "the directory that is mounted above it has"
+                                 : "there is",
+                   entry->is_dir ? "directory" : "file",
+                   entry->nested ? "make it there first"
+                                 : "tell your administrator");
+}
+
+// The child, of which the same holds as of prepare.
+static int lay(int ns, const struct attach *mounts,
+               const struct child_user *user, unsigned seconds,
+               struct berth_err *err)
+{
+    int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int early[BERTH_MOUNTS_MAX];
+    struct stage_opener opener;
+
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
+        return -1;
+    for (size_t i = 0; i < mounts->n; i++)
+        early[i] = mounts->v[i].nested ? -1 : open_inside(mounts->v[i].target);
+    int rc = stage_opener_start(user, open_as_user, &opener, err);
+    for (size_t i = 0; rc == 0 && i < mounts->n; i++)
+        rc = lay_over(&mounts->v[i], self, &opener, seconds, early[i], err);
+    stage_opener_end(&opener);
+    return rc;
+}
+
+int inside_lay(const struct inside *inside, const struct attach *mounts,
+               const struct child_user *user, unsigned seconds,
+               struct berth_err *err)
+{
+    int keep[BERTH_MOUNTS_MAX + 1], rc = -1;
+    pid_t parent = getpid();
+
+    if (mounts->n == 0)
+        return 0;
+    struct berth_err *why = share_err(err);
+    if (!why)
+        return -1;
+    keep[mounts->n] = inside->ns;
+    for (size_t i = 0; i < mounts->n; i++)
+        keep[i] = mounts->v[i].tree;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(child_begin(parent, keep, mounts->n + 1) < 0 ||
+              lay(inside->ns, mounts, user, seconds, why) < 0);
+    rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
+    munmap(why, sizeof(*why));
+    return rc;
+}
+
+// ---- what a task has of its own -----------------------------------------
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+// Says whether TASK's descriptor 0 may be the terminal of a pty, by what the
+// kernel calls it: no file system is asked.
+static bool may_have_terminal(const struct process *task)
+{
+    char name[64];
+
+    ssize_t n = readlinkat(task->proc, "fd/0", name, sizeof(name) - 1);
+    name[n > 0 ? n : 0] = 0;
+    return strstr(name, "/pts/");
+}
+
+// The terminal of a pty that is UID's: a descriptor of it that can't be read
+// or written, or -1.
+static int open_terminal(const struct process *task, uid_t uid)
+{
+    int fd = process_open(task, "fd/0", O_PATH);
+    struct statfs fs;
+    struct stat st;
+
+    if (fd < 0 || (fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 &&
+                   S_ISCHR(st.st_mode) && fs.f_type == DEVPTS_SUPER_MAGIC &&
+                   st.st_uid == uid && major(st.st_rdev) >= 136 &&
+                   major(st.st_rdev) <= 143))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+// Says whether NS is the mount namespace of this process.
+static bool is_own(int ns)
+{
+    struct stat own, other;
+
+    return stat("/proc/self/ns/mnt", &own) == 0 && fstat(ns, &other) == 0 &&
+           same_file(&own, &other);
+}
+
+// A copy of the mount at PATH, or at the descriptor FROM itself where that is
+// empty, which belongs nowhere yet.
+static int clone_mount(int from, const char *path, uint64_t flags)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | flags};
+    int tree = (int)syscall(SYS_open_tree, from, path,
+                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                                AT_SYMLINK_NOFOLLOW |
+                                (path[0] ? 0 : AT_EMPTY_PATH));
+
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
+                             &attr, sizeof(attr)) < 0) {
+        close(tree);
+        tree = -1;
+    }
+    return tree;
+}
+
+static int attach_console(int tree, int dev)
+{
+    return mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST
+               ? -1
+               : (int)syscall(SYS_move_mount, tree, "", dev, "console",
+                              MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static int attach_dir(int tree, int dir)
+{
+    return (int)syscall(SYS_move_mount, tree, "", dir, "",
+                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+// The child, of which the same holds as of prepare. THEIRS is the job's
+// own mount namespace, or -1.
+static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
+                             const struct inside *inside)
+{
+    int terminal = may_have_terminal(task) ? open_terminal(task, uid) : -1;
+    int console = -1, trees[INSIDE_DIRS];
+    struct stat own[INSIDE_DIRS], st;
+    bool have[INSIDE_DIRS];
+
+    if (terminal >= 0 &&
+        (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC)) < 0)
+        _exit(1);
+    for (int i = 0; i < INSIDE_DIRS; i++)
+        have[i] = lstat(private_dirs[i], &own[i]) == 0;
+    if (theirs >= 0 && setns(theirs, CLONE_NEWNS) < 0)
+        _exit(1);
+    for (int i = 0; i < INSIDE_DIRS; i++) {
+        trees[i] = -1;
+        if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
+            !(have[i] && same_file(&st, &own[i])) &&
+            (trees[i] = clone_mount(AT_FDCWD, private_dirs[i],
+                                    MOUNT_ATTR_NODEV)) < 0)
+            _exit(1);
+    }
+    if (setns(inside->ns, CLONE_NEWNS) < 0 ||
+        (console >= 0 && attach_console(console, inside->dev) < 0))
+        _exit(1);
+    for (int i = 0; i < INSIDE_DIRS; i++)
+        if (trees[i] >= 0 && attach_dir(trees[i], inside->dirs[i]) < 0)
+            _exit(1);
+    _exit(0);
+}
+
+int inside_attach(const struct inside *inside, const struct process *task,
+                  uid_t uid, int theirs, bool *done, struct berth_err *err)
+{
+    bool terminal = may_have_terminal(task);
+    pid_t parent = getpid();
+    int rc = 0;
+
+    if (*done || is_own(theirs))
+        theirs = -1;
+    if (!process_lives(task)) {
+        rc = err_set(err, BERTH_ESYS, "the task has ended");
+    } else if (terminal || theirs >= 0) {
+        int keep[] = {task->proc,      theirs,          inside->ns,
+                      inside->dev,     inside->dirs[0], inside->dirs[1],
+                      inside->dirs[2]};
+        pid_t child = fork();
+        if (child == 0) {
+            if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
+                _exit(1);
+            attach(task, uid, theirs, inside);
+        }
+        if (child < 0 || !child_wait(child, CHILD_MS))
+            rc = err_set(err, BERTH_ESYS,
+                         "the container cannot be given the task's terminal "
+                         "or the job's own /tmp");
+    }
+    *done = rc == 0;
+    return rc;
+}
+
+void inside_clear(struct inside *inside)
+{
+    if (inside->ns >= 0)
+        close(inside->ns);
+    if (inside->dev >= 0)
+        close(inside->dev);
+    for (int i = 0; i < INSIDE_DIRS; i++)
+        if (inside->dirs[i] >= 0)
+            close(inside->dirs[i]);
+    *inside = INSIDE_NONE;
+}

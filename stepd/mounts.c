@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the decision, whose paths are the user's, and the administrator's
+// files, which say what nobody gets.
+
+#include "stepd/mounts.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/wire.h"
+#include "stepd/listen.h"
+#include "stepd/mount_source.h"
+
+// What no container gets, whatever a user or an administrator asks for:
+// the node's own, and where an image has its programs. Those that this node
+// does not have are passed over.
+static const char *const never[] = {
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/munge",
+    "/var/log",
+    "/var/run",
+    "/var/spool/slurm",
+    "/var/spool/slurmctld",
+    "/var/spool/slurmd",
+    BERTH_LIBEXECDIR,
+    BERTH_STATEDIR,
+    NULL,
+};
+
+// Adds a mount whose source is NAME in the store's directory.
+static int add_mount(struct supply *s, const char *name, const char *target,
+                     bool readonly, struct berth_err *err)
+{
+    char *path = NULL;
+
+    if (s->n == BERTH_MOUNTS_MAX ||
+        asprintf(&path, "%s/%s", s->store->path, name) < 0)
+        return err_set(err, BERTH_EINVAL,
+                       "a container can have %d mounts: ask for fewer",
+                       BERTH_MOUNTS_MAX);
+    s->paths[s->n] = path;
+    s->mounts[s->n++] = (struct request_mount){path, target, readonly};
+    return 0;
+}
+
+static int stage(struct supply *s, int fd, const char *name,
+                 const char *target, struct berth_err *err)
+{
+    return stage_bind(fd, s->store->dir, name, true, err) < 0
+               ? -1
+               : add_mount(s, name, target, true, err);
+}
+
+// The mounts that the decision has.
+static int stage_decided(struct supply *s, const struct step *step,
+                         const struct ruling *ruling, struct berth_err *err)
+{
+    const struct strv *words = &step->words;
+    bool given;
+    // Where the engine's socket and the administrator's files are no
+    // container looks, either.
+    const char *files[] = {
+        policy_engine(ruling->policy),
+        step->conf,
+        policy_conf_path(words->n, (const char *const *)words->v, &given),
+    };
+    enum { FILES = sizeof(files) / sizeof(*files) };
+    const char *all[sizeof(never) / sizeof(*never) + FILES];
+    char *dirs[FILES] = {0};
+    size_t n = 0;
+    int rc = -1;
+
+    for (; never[n]; n++)
+        all[n] = never[n];
+    for (size_t i = 0; i < FILES; i++) {
+        const char *slash = files[i] ? strrchr(files[i], '/') : NULL;
+        if (!slash || slash == files[i])
+            continue;
+        if (!(dirs[i] = strndup(files[i], (size_t)(slash - files[i])))) {
+            err_set(err, BERTH_ENOMEM, "memory is out");
+            goto out;
+        }
+        all[n++] = dirs[i];
+    }
+    all[n] = NULL;
+    if (attach_stage(&ruling->decision, &ruling->subject, step, all,
+                     s->store->dir, &s->attach, err) < 0)
+        goto out;
+    rc = 0;
+    // Writable, as nobody sees them: what an image's symbolic links lead the
+    // engine to make there is to fail in inside_prepare, which can say why.
+    for (size_t i = 0; rc == 0 && i < s->attach.n; i++)
+        if (!s->attach.v[i].nested)
+            rc = add_mount(s, s->attach.v[i].name, s->attach.v[i].target,
+                           false, err);
+out:
+    for (size_t i = 0; i < FILES; i++)
+        free(dirs[i]);
+    return rc;
+}
+
+// What can be read can be dumped by whoever runs it: then berth-init could be
+// traced, and the container's root entered, from its exec until it has said
+// that it cannot. fs.suid_dumpable is what the kernel makes of a program that
+// cannot be read, and of a process that has changed its user.
+static int check_hidden(const char *path, const struct stat *st,
+                        const char *node, struct berth_err *err)
+{
+    int fd = open("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+    char value = 0;
+    bool told = fd >= 0 && read(fd, &value, 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    if (!told || (value != '0' && value != '2'))
+        return err_set(err, BERTH_ESYS,
+                       "the sysctl fs.suid_dumpable of node %s is not 0 or 2, "
+                       "which lets users into what their containers keep from "
+                       "them: ask your administrator to set it so",
+                       node);
+    if (st->st_mode & (S_IRGRP | S_IROTH))
+        return err_set(err, BERTH_ESYS,
+                       "%s on node %s can be read by others than root, which "
+                       "lets users into what their containers keep from them: "
+                       "ask your administrator for chmod 0711",
+                       path, node);
+    return 0;
+}
+
+// A copy of what FROM is open on, in memory: the kernel mounts no file that
+// has been removed or replaced, as an upgrade does it. Returns a descriptor of
+// the copy, or -1.
+static int copy_init(const struct supply *s, int from)
+{
+    char path[64];
+    ssize_t n = -1;
+
+    // Where the state is, nothing may be executed.
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/program", s->store->dir);
+    if (mkdir(path, 0700) < 0 ||
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV,
+              "mode=0711,size=16m,nr_inodes=8") < 0)
+        return -1;
+    int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int to = openat(dir, SUPPLY_INIT, O_WRONLY | O_CREAT | O_CLOEXEC, 0711);
+    while (to >= 0 && (n = sendfile(to, from, NULL, 1 << 20)) > 0)
+        ;
+    // What is open for writing cannot be executed.
+    int fd = to >= 0 && close(to) == 0 && n == 0
+                 ? openat(dir, SUPPLY_INIT, O_PATH | O_CLOEXEC)
+                 : -1;
+    if (dir >= 0)
+        close(dir);
+    return fd;
+}
+
+// berth-init comes from where berth is installed, which root chose. What is
+// opened is looked at, and copied.
+static int stage_init(struct supply *s, const char *node,
+                      struct berth_err *err)
+{
+    static const char path[] = BERTH_LIBEXECDIR "/berth-init";
+    struct stat st;
+    int rc = -1;
+
+    int copy = -1, fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        !(st.st_mode & S_IXOTH))
+        err_set(err,
+                BERTH_ESYS,
+                "%s is missing or cannot be run on node %s: ask your "
+                "administrator to install berth there",
+                path,
+                node);
+    else if (check_hidden(path, &st, node, err) == 0 &&
+             (copy = copy_init(s, fd)) < 0)
+        err_set(err, BERTH_ESYS, "copying %s on node %s: %m", path, node);
+    else if (copy >= 0)
+        rc = stage(s, copy, SUPPLY_INIT, WIRE_INIT_PATH, err);
+    if (copy >= 0)
+        close(copy);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+// Makes an empty file for what is written after the start, and stages it:
+// the mount carries nosuid and nodev, as every mount does.
+static int stage_empty(struct supply *s, const char *name, const char *target,
+                       struct berth_err *err)
+{
+    char mount[32];
+    int rc = -1;
+
+    snprintf(mount, sizeof(mount), "%s.mount", name);
+    int fd = openat(s->store->dir,
+                    name,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    if (fd < 0 || fchmod(fd, 0644) < 0)
+        err_set(err, BERTH_ESYS, "making %s: %m", name);
+    else
+        rc = stage(s, fd, mount, target, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int stage_control(struct supply *s, uid_t uid, struct berth_err *err)
+{
+    s->listener = listen_at(s->store, "control", uid, err);
+    if (s->listener < 0)
+        return -1;
+    int fd = openat(s->store->dir, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int rc = fd < 0 ? err_set(err, BERTH_ESYS, "control: %m")
+                    : stage(s, fd, "control.mount", WIRE_CONTROL_PATH, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int supply_stage(const struct step *step, const struct ruling *ruling,
+                 const struct store_step *store, struct supply *out,
+                 struct berth_err *err)
+{
+    *out = (struct supply){.store = store, .listener = -1};
+    return stage_init(out, step->node, err) < 0 ||
+                   stage_decided(out, step, ruling, err) < 0 ||
+                   stage_control(out, step->uid, err) < 0 ||
+                   stage_empty(out, "passwd", "/etc/passwd", err) < 0 ||
+                   stage_empty(out, "group", "/etc/group", err) < 0
+               ? -1
+               : 0;
+}
+
+bool supply_holds(const struct supply *supply, const char *target)
+{
+    for (size_t i = 0; i < supply->n; i++)
+        if (strcmp(supply->mounts[i].target, target) == 0)
+            return true;
+    return attach_holds(&supply->attach, target);
+}
+
+void supply_clear(struct supply *supply)
+{
+    if (supply->listener >= 0)
+        close(supply->listener);
+    attach_clear(&supply->attach);
+    for (size_t i = 0; i < supply->n; i++)
+        free(supply->paths[i]);
+    *supply = (struct supply){.listener = -1};
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: the ruling; the image, of which the environment and the volumes are
+// its author's; the GPUs and device files of this node.
+
+#include "stepd/request_node.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "logic/image.h"
+#include "logic/changes.h"
+#include "stepd/devices.h"
+#include "node/trusted.h"
+
+static bool is_taken(const struct outfit *o, const char *target)
+{
+    for (size_t i = 0; i < o->plan.request.ntmpfs; i++)
+        if (strcmp(o->tmpfs[i].target, target) == 0)
+            return true;
+    return supply_holds(o->supply, target);
+}
+
+// The plan's, and one for each VOLUME that the image declares: the engine
+// would make an anonymous volume of each, on its disk and without a bound.
+static int choose_tmpfs(struct outfit *o, uint64_t bytes,
+                        struct berth_err *err)
+{
+    struct request *r = &o->plan.request;
+    size_t planned = r->ntmpfs;
+
+    o->tmpfs = calloc(planned + o->image->nvolumes + 1, sizeof(*o->tmpfs));
+    if (!o->tmpfs)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    r->ntmpfs = 0;
+    for (size_t i = 0; i < o->image->nvolumes; i++)
+        image_volume_clean(o->image->volumes[i]);
+    for (size_t i = 0; i < planned + o->image->nvolumes; i++) {
+        struct request_tmpfs one =
+            i < planned ? o->plan.tmpfs[i]
+                        : (struct request_tmpfs){
+                              o->image->volumes[i - planned], bytes};
+        if (!request_target_ok(one.target))
+            return err_set(err,
+                           BERTH_EINVAL,
+                           "the image declares a volume at a place where none "
+                           "can be: ask its author to move it");
+        if (!is_taken(o, one.target))
+            o->tmpfs[r->ntmpfs++] = one;
+    }
+    r->tmpfs = o->tmpfs;
+    return 0;
+}
+
+// Podman's API makes of each mount the text of an option, and quotes nothing:
+// behind a comma a directory's name would go on as options of its own, such
+// as another source. (A tmpfs' options stand behind a colon there.)
+static int check_names(const struct outfit *o, struct berth_err *err)
+{
+    const struct request *r = &o->plan.request;
+    const char *bad = NULL;
+
+    for (size_t i = 0; i < r->nmounts; i++)
+        if (strpbrk(r->mounts[i].target, ",\""))
+            bad = r->mounts[i].target;
+    for (size_t i = 0; i < r->ntmpfs; i++)
+        if (strpbrk(o->tmpfs[i].target, ",:\""))
+            bad = o->tmpfs[i].target;
+    if (!bad || !engine_is_podman(o->engine))
+        return 0;
+    return err_set(err,
+                   BERTH_EINVAL,
+                   "%s cannot be mounted by Podman, because of the comma, "
+                   "colon or double quote in its name: use another one",
+                   bad);
+}
+
+static void choose_labels(struct outfit *o)
+{
+    const struct step *step = o->step;
+    size_t n = 0;
+
+    snprintf(o->job, sizeof(o->job), "%u", step->job);
+    snprintf(o->uid, sizeof(o->uid), "%u", step->uid);
+    step_name(step->job, step->step, o->name);
+    o->labels[n++] = (struct request_label){"berth.cluster",
+                                            o->ruling->allocation.cluster};
+    o->labels[n++] = (struct request_label){"berth.node", step->node};
+    o->labels[n++] = (struct request_label){"berth.job", o->job};
+    o->labels[n++] = (struct request_label){"berth.step", o->name};
+    o->labels[n++] = (struct request_label){"berth.uid", o->uid};
+    o->labels[n++] = (struct request_label){STORE_NONCE_LABEL, o->nonce};
+    o->plan.request.nlabels = n;
+}
+
+// By CDI, if the administrator says so; NVIDIA's GPUs also if the engine has
+// them so, and Podman has no other means. Only for these it is asked.
+static int request_gpus(struct outfit *o, struct berth_err *err)
+{
+    const char *cdi = policy_cdi(o->ruling->policy);
+    struct request *r = &o->plan.request;
+    bool has = false;
+
+    if (cdi || !gpus_are_nvidias(&o->gpus))
+        return gpus_request(&o->gpus, cdi, r, err);
+    if (gpus_request(&o->gpus, GPUS_NVIDIA_CDI, r, err) < 0)
+        return -1;
+    if (engine_is_podman(o->engine))
+        return 0;
+    if (engine_has_cdi(o->engine, r->gpus, r->ngpus, &has, err) < 0)
+        return -1;
+    return has ? 0 : gpus_request(&o->gpus, NULL, r, err);
+}
+
+// The GPUs that Slurm gave the step, if the policy lets it have them: a rule
+// that is being rolled out only warns.
+static int choose_gpus(struct outfit *o, struct berth_err *err)
+{
+    const struct rules *rules = &o->ruling->rules;
+    struct decision *decision = &o->ruling->decision;
+    struct request *r = &o->plan.request;
+    const size_t most = sizeof(o->capabilities) / sizeof(*o->capabilities);
+
+    if (gpus_choose(o->step,
+                    o->ruling->allocated ? &o->ruling->allocation : NULL,
+                    &o->gpus, err) < 0)
+        return -1;
+    if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules,
+                      err) < 0) {
+        if (rules->mode == RULE_MODE_ENFORCE)
+            return -1;
+        if (!decision->warning[0])
+            snprintf(decision->warning, sizeof(decision->warning), "%s",
+                     err->text);
+    }
+    for (size_t i = 0; i < rules->gpu_capabilities.n && i < most; i++)
+        o->capabilities[r->ngpu_capabilities++] =
+            rules->gpu_capabilities.v[i]->text;
+    r->gpu_capabilities = o->capabilities;
+    return request_gpus(o, err);
+}
+
+// Gives Podman M->seccomp as a file of this step's.
+static int write_seccomp(struct outfit *o, struct berth_err *err)
+{
+    size_t len = strlen(o->seccomp);
+    char *path = NULL;
+    int fd = openat(o->supply->store->dir, "seccomp",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+    int rc = fd >= 0 && write(fd, o->seccomp, len) == (ssize_t)len &&
+                     asprintf(&path, "%s/seccomp", o->supply->store->path) >= 0
+                 ? 0
+                 : err_set(err, BERTH_ESYS, "writing the seccomp profile: %m");
+
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0) {
+        free(o->seccomp);
+        o->plan.request.seccomp = o->seccomp = path;
+    }
+    return rc;
+}
+
+// The administrator's profile: Docker takes its text, Podman the path of a
+// file, which is here a copy of what was trusted.
+static int choose_seccomp(struct outfit *o, struct berth_err *err)
+{
+    const char *path = o->ruling->rules.seccomp;
+    char *text = NULL;
+    json_error_t why;
+    size_t len;
+
+    if (!path)
+        return 0;
+    if (trusted_read(path, &text, &len, err) < 0)
+        return err_prefix(err, "seccomp");
+    json_t *profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    free(text);
+    o->seccomp = json_is_object(profile) ? json_dumps(profile, JSON_COMPACT)
+                                         : NULL;
+    json_decref(profile);
+    if (!o->seccomp)
+        return err_set(err, BERTH_EINVAL,
+                       "seccomp: %s is not a JSON object: tell your "
+                       "administrator",
+                       path);
+    o->plan.request.seccomp = o->seccomp;
+    return engine_is_podman(o->engine) ? write_seccomp(o, err) : 0;
+}
+
+// What Podman's interface for Docker's clients would ignore.
+static int check_podman(const struct outfit *o, struct berth_err *err)
+{
+    if (!engine_is_podman(o->engine) || !o->plan.request.runtime)
+        return 0;
+    return err_set(err, BERTH_EINVAL,
+                   "runtime = \"%s\" cannot be had with Podman, which takes "
+                   "it from containers.conf only: tell your administrator",
+                   o->plan.request.runtime);
+}
+
+// The engine starts berth-init with all of it.
+static int check_environment(const struct outfit *o, struct berth_err *err)
+{
+    // The kernel's MAX_ARG_STRLEN.
+    const size_t one_max = 32 * (size_t)sysconf(_SC_PAGESIZE);
+    const struct request *r = &o->plan.request;
+    long long stack = -1;
+
+    for (size_t i = 0; i < r->nulimits; i++)
+        if (strcmp(r->ulimits[i].name, "stack") == 0)
+            stack = r->ulimits[i].soft;
+    return image_env_check(o->image->env, o->image->nenv, one_max, stack, err);
+}
+
+int outfit_choose(struct outfit *o, struct strv *overlay,
+                  struct berth_err *err)
+{
+    struct request *r = &o->plan.request;
+    const struct rules *rules = &o->ruling->rules;
+    long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
+                       sysconf(_SC_PAGESIZE);
+    struct statvfs shm;
+
+    if (memory <= 0)
+        return err_set(err, BERTH_ESYS, "the size of memory is unknown");
+    if (plan_make(&o->ruling->decision, &o->ruling->subject, (uint64_t)memory,
+                  &o->plan, err) < 0)
+        return -1;
+    if (!r->shm_bytes) // where the node has none, half of its memory
+        r->shm_bytes = statvfs("/dev/shm", &shm) == 0 && shm.f_blocks > 0
+                           ? (uint64_t)shm.f_blocks * shm.f_frsize
+                           : (uint64_t)memory / 2;
+    r->image_id = o->image->id;
+    r->mounts = o->supply->mounts;
+    r->nmounts = o->supply->n;
+    r->labels = o->labels;
+    r->image_env = o->image->env;
+    r->nimage_env = o->image->nenv;
+    r->ulimits = o->ulimits;
+    size_t nulimits = ulimits_choose(o->ulimits);
+    if (ulimits_override(&rules->ulimits, o->ulimits, nulimits, overlay, err) <
+        0)
+        return -1;
+    r->nulimits = nulimits;
+    choose_labels(o);
+    if (check_environment(o, err) < 0 || choose_gpus(o, err) < 0 ||
+        devices_find(&rules->devices, r, &o->devices, err) < 0 ||
+        choose_seccomp(o, err) < 0 ||
+        choose_tmpfs(o, plan_size(&rules->tmp_size, (uint64_t)memory), err) <
+            0 ||
+        check_names(o, err) < 0 || check_podman(o, err) < 0)
+        return -1;
+    return 0;
+}
+
+int outfit_overlay(const struct outfit *o, struct strv *out,
+                   struct berth_err *err)
+{
+    const struct decision *d = &o->ruling->decision;
+    struct overlay overlay = {
+        .argv0 = o->step->argv0,
+        .entry = o->image->entry,
+        .nentry = d->entrypoint ? o->image->nentry : 0,
+        .cwd = d->workdir,
+        .home = o->supply->attach.no_home ? d->workdir : d->home,
+        .slurm_conf = d->slurm ? o->step->slurm.conf : NULL,
+        .env_deny = &o->ruling->rules.env_deny,
+        .env_pass = &o->ruling->rules.env_pass,
+        .image_env = o->image->env,
+        .nimage_env = o->image->nenv,
+        .env = d->env,
+        .nenv = d->nenv,
+        .env_set = d->env_set,
+        .nenv_set = d->nenv_set,
+    };
+
+    return overlay_build(&overlay, out, err) < 0
+               ? -1
+               : gpus_overlay(&o->gpus, out, err);
+}
+
+void outfit_clear(struct outfit *o)
+{
+    gpus_clear(&o->gpus);
+    free(o->tmpfs);
+    free(o->seccomp);
+    strv_clear(&o->devices);
+    plan_clear(&o->plan);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What a container is to be besides its mounts, as only the node and its
+// engine can tell: memory file systems, limits, labels, GPUs and other
+// devices, profiles. It completes the create request. As root.
+#ifndef BERTH_OUTFIT_H
+#define BERTH_OUTFIT_H
+
+#include "logic/err.h"
+#include "logic/request_decided.h"
+#include "logic/request.h"
+#include "logic/step.h"
+#include "logic/strv.h"
+#include "engine/engine.h"
+#include "stepd/gpus.h"
+#include "stepd/admission.h"
+#include "stepd/mounts.h"
+#include "stepd/ulimits.h"
+
+struct outfit {
+    // For what: the caller's, borrowed.
+    const struct step *step;
+    struct ruling *ruling; // may receive a warning
+    struct engine *engine;
+    const struct engine_image *image;
+    const struct supply *supply;
+    const char *nonce; // of the record (node/store.h)
+    // What is chosen.
+    struct plan plan; // and its request, which points to the rest
+    struct request_tmpfs *tmpfs;
+    struct request_ulimit ulimits[RLIMITS];
+    struct request_label labels[8];
+    struct strv devices;
+    char *seccomp;
+    struct gpus gpus;
+    const char *capabilities[16]; // of NVIDIA's driver
+    char job[16], uid[16], name[STEP_NAME_MAX]; // in labels
+};
+
+// Completes OUTFIT, and appends to OVERLAY (protocol/wire.h) which limits the
+// tasks are to have. 0; or -1 with ERR set to a sentence for the user.
+// outfit_clear in either case.
+int outfit_choose(struct outfit *outfit, struct strv *overlay,
+                  struct berth_err *err);
+
+// Appends to OVERLAY what the tasks are started with: the command, where, and
+// the environment. 0, or -1 with ERR set.
+int outfit_overlay(const struct outfit *outfit, struct strv *overlay,
+                   struct berth_err *err);
+
+void outfit_clear(struct outfit *outfit);
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "logic/changes.h"
+#include "protocol/inside_paths.h"
+
+// What comes in front of an image's values, and behind them.
+#define FRONT ">/work", "-BERTH_*"
+#define BACK "=HOME=/home/x", "=PWD=/work"
+
+static void check(struct overlay o, const char *const *want)
+{
+    struct strv out = {0};
+    size_t i = 0;
+
+    o.argv0 = o.argv0 ? o.argv0 : "";
+    o.cwd = "/work";
+    o.home = "/home/x";
+    assert_int_equal(overlay_build(&o, &out, NULL), 0);
+    for (; want[i]; i++) {
+        assert_true(i < out.n);
+        assert_string_equal(out.v[i], want[i]);
+    }
+    assert_int_equal(out.n, i);
+    strv_clear(&out);
+}
+
+static void check_image(char *const *image, size_t n, const char *const *want)
+{
+    check((struct overlay){.image_env = image, .nimage_env = n}, want);
+}
+
+static void an_image_can_not_say_who_and_where_a_task_is(void **state)
+{
+    char *image[] = {
+        (char *)"SLURM_JOB_ID=999",
+        (char *)"SLURMD_NODENAME=x",
+        (char *)"PMI_RANK=9",
+        (char *)"PMIX_RANK=9",
+        (char *)"OMPI_COMM_WORLD_RANK=9",
+        (char *)"NVIDIA_VISIBLE_DEVICES=all",
+        (char *)"CUDA_VISIBLE_DEVICES=0,1",
+        (char *)"ROCR_VISIBLE_DEVICES=0",
+        (char *)"ZE_AFFINITY_MASK=0",
+        (char *)"GPU_DEVICE_ORDINAL=0",
+        (char *)"BERTH_STEP=/x",
+        (char *)"HOME=/root",
+        (char *)"HOSTNAME=x",
+        (char *)"USER=root",
+        (char *)"TMPDIR=/x",
+        (char *)"PWD=/x",
+    };
+    const char *const want[] = {FRONT, "=PATH=" OVERLAY_PATH, BACK, NULL};
+
+    (void)state;
+    check_image(image, sizeof(image) / sizeof(*image), want);
+}
+
+static void entries_that_are_no_assignment_are_left_out(void **state)
+{
+    char *image[] = {(char *)"", (char *)"A", (char *)"=x"};
+    const char *const want[] = {FRONT, "=PATH=" OVERLAY_PATH, BACK, NULL};
+
+    (void)state;
+    check_image(image, 3, want);
+}
+
+static void the_images_own_values_win(void **state)
+{
+    char *image[] = {(char *)"PATH=/opt/bin", (char *)"LANG=C.UTF-8",
+                     (char *)"EMPTY=", (char *)"HOMELY=1",
+                     (char *)"MPATH=/man"};
+    const char *const want[] = {FRONT, "=LANG=C.UTF-8", "=EMPTY=",
+                                "=HOMELY=1", "=MPATH=/man",
+                                "=PATH=/opt/bin", BACK, NULL};
+
+    (void)state;
+    check_image(image, 5, want);
+}
+
+static void the_jobs_values_win_where_the_user_says_so(void **state)
+{
+    char *image[] = {(char *)"LANG=C", (char *)"LANGUAGE=de"};
+    const char *const env[] = {"LANG", "PATH", "HOME", "NONE"};
+    const char *const want[] = {FRONT, "?LANG=C", "=LANGUAGE=de",
+                                "?PATH=" OVERLAY_PATH, "?HOME=/home/x",
+                                "=PWD=/work", NULL};
+
+    (void)state;
+    check((struct overlay){.image_env = image, .nimage_env = 2, .env = env,
+                           .nenv = 4},
+          want);
+}
+
+static void slurms_commands_come_before_the_images(void **state)
+{
+    char *image[] = {(char *)"PATH=/opt/bin"};
+    char *set[] = {(char *)"SLURM_CONF=/site"};
+    const char *const want[] = {FRONT, "=PATH=" WITHIN_BIN ":/opt/bin", BACK,
+                                "=SLURM_CONF=/etc/slurm/slurm.conf",
+                                "=SLURM_CONF=/site", NULL};
+
+    (void)state;
+    check((struct overlay){.image_env = image, .nimage_env = 1,
+                           .slurm_conf = "/etc/slurm/slurm.conf",
+                           .env_set = set, .nenv_set = 1},
+          want);
+}
+
+static void the_administrator_is_first_and_last(void **state)
+{
+    static const struct rule a = {.text = "SSH_*"}, b = {.text = "MY_*"},
+                             c = {.text = "LANG"};
+    static const struct rule *const one[] = {&a}, *const two[] = {&b, &c};
+    static const struct rule_list deny = {1, one}, pass = {2, two};
+    char *set[] = {(char *)"PATH=/site/bin", (char *)"HOME=/site",
+                   (char *)"NVIDIA_VISIBLE_DEVICES=all",
+                   (char *)"CUDA_VISIBLE_DEVICES=0"};
+    char *image[] = {(char *)"A=1"};
+    const char *const want[] = {
+        FRONT, "-SSH_*",
+        "~CUDA_VISIBLE_DEVICES=GPU_DEVICE_ORDINAL=HIP_VISIBLE_DEVICES="
+        "NVIDIA_*=ROCR_VISIBLE_DEVICES=ZE_AFFINITY_MASK=OMPI_*=PMI*=SLURM*="
+        "MY_*=LANG",
+        "=A=1", "=PATH=" OVERLAY_PATH, BACK, "=PATH=/site/bin", "=HOME=/site",
+        NULL};
+
+    (void)state;
+    check((struct overlay){.image_env = image, .nimage_env = 1,
+                           .env_deny = &deny, .env_pass = &pass,
+                           .env_set = set, .nenv_set = 4},
+          want);
+}
+
+static void the_program_comes_behind_the_entry_point(void **state)
+{
+    char *entry[] = {(char *)"/entry", (char *)"--", (char *)""};
+    const char *const want[] = {"0prog", "@/entry", "@--", "@", FRONT,
+                                "=PATH=" OVERLAY_PATH, BACK, NULL};
+
+    (void)state;
+    check((struct overlay){.argv0 = "prog", .entry = entry, .nentry = 3},
+          want);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_image_can_not_say_who_and_where_a_task_is),
+        cmocka_unit_test(entries_that_are_no_assignment_are_left_out),
+        cmocka_unit_test(the_images_own_values_win),
+        cmocka_unit_test(the_jobs_values_win_where_the_user_says_so),
+        cmocka_unit_test(slurms_commands_come_before_the_images),
+        cmocka_unit_test(the_administrator_is_first_and_last),
+        cmocka_unit_test(the_program_comes_behind_the_entry_point),
+    };
+
+    return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
+}
