@@ -63,14 +63,14 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "";
     size_t n = 0;
 
-    if (!*name || snprintf(program, sizeof(program), "%s/%s", WITHIN_COMMANDS,
+    if (!*name || snprintf(program, sizeof(program), "%s/%s", INSIDE_SLURM_COMMANDS,
                            name) >= (int)sizeof(program))
         fail("berth-slurm", "it is called by the name of a command of Slurm's");
     if (read_interpreter(program, wanted) < 0)
         fail(name, errno == ENOENT ? "the node does not have it"
                                    : strerror(errno));
     slash = strrchr(wanted, '/');
-    snprintf(loader, sizeof(loader), "%s/%s", WITHIN_LIBRARIES,
+    snprintf(loader, sizeof(loader), "%s/%s", INSIDE_SLURM_LIBRARIES,
              slash ? slash + 1 : wanted);
 
     const char **args = calloc((size_t)argc + 5, sizeof(*args));
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
     args[n++] = loader;
     args[n++] = "--inhibit-cache"; // it lists the image's libraries
     args[n++] = "--library-path";
-    args[n++] = WITHIN_LIBRARIES;
+    args[n++] = INSIDE_SLURM_LIBRARIES;
     args[n++] = program;
     for (int i = 1; i < argc; i++)
         args[n++] = argv[i];

@@ -165,7 +165,7 @@ static char *read_overlay(int fd, size_t *count)
     char *text;
     size_t size;
 
-    if (fstat(fd, &st) < 0 || st.st_size < 1 || st.st_size > WIRE_OVERLAY_MAX)
+    if (fstat(fd, &st) < 0 || st.st_size < 1 || st.st_size > WIRE_CHANGES_MAX)
         no_overlay();
     size = (size_t)st.st_size;
     text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);

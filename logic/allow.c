@@ -178,7 +178,7 @@ int allow_image(struct decision *out, const char *text)
     if (deny)
         out->rule = deny;
     if (deny)
-        return deny_enforced(
+        return deny_unless_permissive(
             out,
             "image %s is denied by %s (%s): choose another or ask "
             "your administrator",
@@ -188,5 +188,5 @@ int allow_image(struct decision *out, const char *text)
     if (out->rule)
         return 0;
     explain(rules, &out->image, why, sizeof(why));
-    return deny_enforced(out, "%s", why);
+    return deny_unless_permissive(out, "%s", why);
 }

@@ -40,12 +40,12 @@ static bool is_one_of(const char *const *names, const char *assignment)
     return false;
 }
 
-bool overlay_is_of_gpus(const char *assignment)
+bool changes_is_of_gpus(const char *assignment)
 {
     return is_one_of(of_gpus, assignment);
 }
 
-int overlay_change(struct strv *out, enum wire_change change,
+int changes_change(struct strv *out, enum wire_change change,
                    const char *text)
 {
     return strv_addf(out, "%c%s", change, text);
@@ -57,27 +57,27 @@ static bool is_the_images(const char *value)
            !is_one_of(not_the_images, value);
 }
 
-int overlay_add(char *const *env, size_t n, struct strv *out,
+int changes_add(char *const *env, size_t n, struct strv *out,
                 struct berth_err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (is_the_images(env[i]) &&
-            overlay_change(out, WIRE_SET, env[i]) < 0)
+            changes_change(out, WIRE_SET, env[i]) < 0)
             return err_set(err, BERTH_ENOMEM, "memory is out");
     return 0;
 }
 
-static int add_globs(const struct overlay *o, struct strv *out)
+static int add_globs(const struct changes *o, struct strv *out)
 {
     struct strv globs = {0};
-    int rc = overlay_change(out, WIRE_DROP, "BERTH_*");
+    int rc = changes_change(out, WIRE_DROP, "BERTH_*");
 
     for (size_t i = 0; rc == 0 && o->env_deny && i < o->env_deny->n; i++)
-        rc = overlay_change(out, WIRE_DROP, o->env_deny->v[i]->text);
+        rc = changes_change(out, WIRE_DROP, o->env_deny->v[i]->text);
     if (rc < 0 || !o->env_pass || o->env_pass->n == 0)
         return rc;
     // One string, each longer than the one before.
-    rc = overlay_change(&globs, WIRE_KEEP, always_passed[0]);
+    rc = changes_change(&globs, WIRE_KEEP, always_passed[0]);
     for (size_t i = 1; rc == 0 && always_passed[i]; i++)
         rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
                        always_passed[i]);
@@ -92,7 +92,7 @@ static int add_globs(const struct overlay *o, struct strv *out)
 
 // A value of the image's or of berth's, where the user does not prefer the
 // job's.
-static int add_value(const struct overlay *o, const char *assignment,
+static int add_value(const struct changes *o, const char *assignment,
                      struct strv *out)
 {
     size_t len = strcspn(assignment, "=");
@@ -101,16 +101,16 @@ static int add_value(const struct overlay *o, const char *assignment,
     for (size_t i = 0; i < o->nenv; i++)
         jobs |= strlen(o->env[i]) == len &&
                 memcmp(o->env[i], assignment, len) == 0;
-    return overlay_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
+    return changes_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
 }
 
 // Slurm's commands come first: the image's own, if it has any, may be of
 // another Slurm.
-static int add_path(const struct overlay *o, const char *path,
+static int add_path(const struct changes *o, const char *path,
                     struct strv *out)
 {
     struct strv value = {0};
-    int rc = strv_addf(&value, "PATH=%s%s", o->slurm_conf ? WITHIN_BIN ":" : "",
+    int rc = strv_addf(&value, "PATH=%s%s", o->slurm_conf ? INSIDE_SLURM_BIN ":" : "",
                        path);
 
     if (rc == 0)
@@ -119,9 +119,9 @@ static int add_path(const struct overlay *o, const char *path,
     return rc;
 }
 
-static int add_image(const struct overlay *o, struct strv *out)
+static int add_image(const struct changes *o, struct strv *out)
 {
-    const char *path = OVERLAY_PATH;
+    const char *path = CHANGES_PATH;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < o->nimage_env; i++) {
@@ -136,7 +136,7 @@ static int add_image(const struct overlay *o, struct strv *out)
     return rc < 0 ? rc : add_path(o, path, out);
 }
 
-static int add_places(const struct overlay *o, struct strv *out)
+static int add_places(const struct changes *o, struct strv *out)
 {
     struct strv values = {0};
     int rc = strv_addf(&values, "HOME=%s", o->home);
@@ -149,15 +149,15 @@ static int add_places(const struct overlay *o, struct strv *out)
     return rc;
 }
 
-int overlay_build(const struct overlay *o, struct strv *out,
+int changes_build(const struct changes *o, struct strv *out,
                   struct berth_err *err)
 {
-    int rc = o->argv0[0] ? overlay_change(out, WIRE_ARGV0, o->argv0) : 0;
+    int rc = o->argv0[0] ? changes_change(out, WIRE_ARGV0, o->argv0) : 0;
 
     for (size_t i = 0; rc == 0 && i < o->nentry; i++)
-        rc = overlay_change(out, WIRE_ENTRY, o->entry[i]);
+        rc = changes_change(out, WIRE_ENTRY, o->entry[i]);
     if (rc == 0)
-        rc = overlay_change(out, WIRE_CWD, o->cwd);
+        rc = changes_change(out, WIRE_CWD, o->cwd);
     if (rc == 0)
         rc = add_globs(o, out);
     if (rc == 0)
@@ -168,6 +168,6 @@ int overlay_build(const struct overlay *o, struct strv *out,
         rc = strv_addf(out, "%cSLURM_CONF=%s", WIRE_SET, o->slurm_conf);
     for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
         if (!is_one_of(of_gpus, o->env_set[i]))
-            rc = overlay_change(out, WIRE_SET, o->env_set[i]);
+            rc = changes_change(out, WIRE_SET, o->env_set[i]);
     return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }

@@ -5,8 +5,8 @@
 // where the image has a value of its own, the user prefers the job's, or the
 // administrator says otherwise. Worked out here as a list of changes that
 // berth-task applies to what Slurm gave it (protocol/wire.h, "The overlay").
-#ifndef BERTH_OVERLAY_H
-#define BERTH_OVERLAY_H
+#ifndef BERTH_CHANGES_H
+#define BERTH_CHANGES_H
 
 #include <stdbool.h>
 
@@ -16,11 +16,11 @@
 #include "protocol/wire.h"
 
 // Docker's own default, for images that set no PATH.
-#define OVERLAY_PATH                                                         \
+#define CHANGES_PATH                                                         \
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // All borrowed; what is zero is not there.
-struct overlay {
+struct changes {
     const char *argv0; // of the program, or "": see WIRE_ARGV0
     char *const *entry; // the image's entry point, if it is to run
     size_t nentry;
@@ -41,20 +41,20 @@ struct overlay {
 // PMI*, PMIX*, OMPI_*, NVIDIA_*, CUDA_VISIBLE_DEVICES and their kin. These
 // pass ENV_PASS, and those of GPUs are not to be had by ENV_SET either.
 // Returns 0, or -1 with ERR set (BERTH_ENOMEM).
-int overlay_build(const struct overlay *overlay, struct strv *out,
+int changes_build(const struct changes *overlay, struct strv *out,
                   struct berth_err *err);
 
 // Appends to OUT those of the N assignments ENV that an image, or what the
 // administrator adds to it, may make. 0, or -1 with ERR set (BERTH_ENOMEM).
-int overlay_add(char *const *env, size_t n, struct strv *out,
+int changes_add(char *const *env, size_t n, struct strv *out,
                 struct berth_err *err);
 
 // Says whether ASSIGNMENT ("NAME=VALUE", or a bare name) is of a variable
 // that says which GPUs there are.
-bool overlay_is_of_gpus(const char *assignment);
+bool changes_is_of_gpus(const char *assignment);
 
 // Appends one change more. 0, or -1 when memory is out.
-int overlay_change(struct strv *out, enum wire_change change,
+int changes_change(struct strv *out, enum wire_change change,
                    const char *text);
 
 #endif

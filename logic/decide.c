@@ -93,13 +93,13 @@ static int check_option(void *arg, const char *name, const char *value)
     if (has(allowed, info->key))
         return 0;
     if (allowed->n == 0)
-        return deny_enforced(
+        return deny_unless_permissive(
             out,
             "--%s cannot be used here: %s allows no option "
             "(options): leave it out or ask your administrator",
             name,
             out->rules->file);
-    return deny_enforced(
+    return deny_unless_permissive(
         out,
         "--%s cannot be used here: %s allows only %s (options): "
         "leave it out or ask your administrator",
@@ -187,7 +187,7 @@ static int check_env(struct decision *out, const char *name)
             shown);
     for (size_t i = 0; i < deny->n; i++)
         if (glob_match(deny->v[i]->text, name, ""))
-            return deny_enforced(
+            return deny_unless_permissive(
                 out,
                 "--container-env cannot name %s, which %s keeps out "
                 "of containers (env_deny): leave it out",
@@ -254,7 +254,7 @@ static int decide_writable(struct decision *out, const struct options *options)
     out->entrypoint = options->entrypoint == CHOICE_YES;
     if (!out->writable || rules->writable != RULE_LEAVE_NEVER)
         return 0;
-    return deny_enforced(
+    return deny_unless_permissive(
         out,
         "--container-writable cannot be had, by %s (writable): "
         "leave it out, and write to /tmp or to a mount",
@@ -275,13 +275,13 @@ static int check_network(struct decision *out, const char *name)
     if (has(networks, name))
         return 0;
     if (networks->n == 0)
-        return deny_enforced(
+        return deny_unless_permissive(
             out,
             "--container-network=%s cannot be had: %s allows no network "
             "(networks): leave it out",
             shown,
             out->rules->file);
-    return deny_enforced(
+    return deny_unless_permissive(
         out,
         "--container-network=%s cannot be had: %s allows only %s "
         "(networks): choose one of these or ask your administrator",
@@ -338,7 +338,7 @@ void decide(const struct rules *rules, const struct options *options,
         options_each(options, check_option, out) < 0 ||
         allow_image(out, options->image) < 0 ||
         decide_groups(out, subject) < 0 ||
-        mounting_decide(out, options, subject) < 0 ||
+        mount_list_decide(out, options, subject) < 0 ||
         decide_workdir(out, options, subject) < 0 ||
         decide_env(out, options) < 0 || decide_env_set(out, subject) < 0 ||
         decide_writable(out, options) < 0 ||

@@ -41,7 +41,7 @@ int deny_always(struct decision *out, const char *fmt, ...)
     return -1;
 }
 
-int deny_enforced(struct decision *out, const char *fmt, ...)
+int deny_unless_permissive(struct decision *out, const char *fmt, ...)
 {
     va_list ap;
     int rc = 0;

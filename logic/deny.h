@@ -25,7 +25,7 @@ int deny_always(struct decision *out, const char *fmt, ...)
 
 // What is in none of the administrator's lists. Returns -1; or 0 where the
 // mode lets it pass, and the first reason is noted as a warning.
-int deny_enforced(struct decision *out, const char *fmt, ...)
+int deny_unless_permissive(struct decision *out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 // Memory is out. Returns -1.

@@ -182,7 +182,7 @@ static int parse_env_set(struct value *value, struct berth_err *err)
 
     if (!eq || !is_variable(text, (size_t)(eq - text)))
         return expected(err, "NAME=VALUE");
-    if (overlay_is_of_gpus(text))
+    if (changes_is_of_gpus(text))
         return err_set(err, BERTH_EINVAL,
                        "%.*s says which GPUs a container has, and is berth's "
                        "own to set", (int)(eq - text), text);

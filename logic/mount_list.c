@@ -193,7 +193,7 @@ static int add_wanted(struct mounting *m, const struct mount *wanted)
         mount.readonly = false;
     else if (is_cwd(m, wanted))
         mount.readonly = wanted->flag == MOUNT_RO;
-    else if (judge_mount(m->out, m->subject, wanted, &mount) < 0)
+    else if (mount_rules_judge(m->out, m->subject, wanted, &mount) < 0)
         return -1;
     mount.source = wanted->source ? strdup(wanted->source) : NULL;
     mount.target = strdup(wanted->target);
@@ -228,7 +228,7 @@ static int add_home(struct mounting *m)
     char at[DENY_WHERE_MAX];
 
     if (asked && rules->home == RULE_MOUNT_NEVER &&
-        deny_enforced(
+        deny_unless_permissive(
             m->out,
             "--container-mount-home cannot be had, by %s (home): leave it "
             "out or ask your administrator",
@@ -334,7 +334,7 @@ static int by_target(const void *a, const void *b)
     return strcmp(left->target, right->target);
 }
 
-int mounting_decide(struct decision *out, const struct options *options,
+int mount_list_decide(struct decision *out, const struct options *options,
                     const struct subject *subject)
 {
     const struct rules *rules = out->rules;

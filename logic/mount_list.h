@@ -3,14 +3,14 @@
 //
 // Which mounts a container gets: the administrator's, the user's, his home
 // and the working directory, each at a place of its own. Pure.
-#ifndef BERTH_MOUNTING_H
-#define BERTH_MOUNTING_H
+#ifndef BERTH_MOUNT_LIST_H
+#define BERTH_MOUNT_LIST_H
 
 #include "logic/decide.h"
 
 // Fills the mounts of OUT, in their order. Returns 0, or -1 with the denial
 // in OUT.
-int mounting_decide(struct decision *out, const struct options *options,
+int mount_list_decide(struct decision *out, const struct options *options,
                     const struct subject *subject);
 
 // Frees what is in MOUNT.

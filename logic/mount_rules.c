@@ -81,27 +81,27 @@ static int deny_mount(struct decision *out, const struct mount *wanted,
 
     err_quote(wanted->source, source, sizeof(source));
     if (v->read)
-        return deny_enforced(
+        return deny_unless_permissive(
             out,
             "%s can only be had read-only, by %s (%s): ask for it with :ro",
             source,
             deny_where(v->read, at),
             v->read->text);
     if (v->target)
-        return deny_enforced(
+        return deny_unless_permissive(
             out,
             "%s can only be mounted where %s says (%s): name that place",
             source,
             deny_where(v->target, at),
             v->target->text);
     if (allowed->n == 0)
-        return deny_enforced(out,
+        return deny_unless_permissive(out,
                              "%s cannot be mounted: %s allows no mounts "
                              "(mounts_allowed): leave it out or ask your "
                              "administrator",
                              source,
                              out->rules->file);
-    return deny_enforced(
+    return deny_unless_permissive(
         out,
         "%s cannot be mounted: %s allows only %s (mounts_allowed): "
         "choose one of these or ask your administrator",
@@ -110,7 +110,7 @@ static int deny_mount(struct decision *out, const struct mount *wanted,
         deny_list(allowed, list));
 }
 
-int judge_mount(struct decision *out, const struct subject *subject,
+int mount_rules_judge(struct decision *out, const struct subject *subject,
                 const struct mount *wanted, struct decision_mount *mount)
 {
     const struct rule_list *allowed = &out->rules->mounts_allowed;

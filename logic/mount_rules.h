@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The berth developers
 //
 // Which mounts the rules let a user have (mounts_allowed). Pure.
-#ifndef BERTH_JUDGE_H
-#define BERTH_JUDGE_H
+#ifndef BERTH_MOUNT_RULES_H
+#define BERTH_MOUNT_RULES_H
 
 #include "logic/decide.h"
 #include "logic/mount_syntax.h"
@@ -12,7 +12,7 @@
 // rule that lets him have it, whether it is read-only, and the patterns that
 // its real source must match. Returns 0, or -1 with the denial in OUT; what
 // is in MOUNT is the caller's to free in both cases.
-int judge_mount(struct decision *out, const struct subject *subject,
+int mount_rules_judge(struct decision *out, const struct subject *subject,
                 const struct mount *wanted, struct decision_mount *mount);
 
 #endif

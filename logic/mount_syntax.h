@@ -5,8 +5,8 @@
 // by users, and "SOURCE[:TARGET][:ro|rw]" in berth.conf(5), with globs and
 // variables, by the administrator. There is no way to write a ':' or ','
 // that is part of a path.
-#ifndef BERTH_MOUNTS_H
-#define BERTH_MOUNTS_H
+#ifndef BERTH_MOUNT_SYNTAX_H
+#define BERTH_MOUNT_SYNTAX_H
 
 #include <stdbool.h>
 #include <stddef.h>

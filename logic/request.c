@@ -39,8 +39,8 @@ static int add_mount(json_t *mounts, const struct request_mount *m)
 static bool is_own_target(const char *target)
 {
     static const char *const own[] = {WIRE_INIT_PATH, WIRE_CONTROL_PATH,
-                                      WITHIN_BIN, WITHIN_COMMANDS,
-                                      WITHIN_LIBRARIES};
+                                      INSIDE_SLURM_BIN, INSIDE_SLURM_COMMANDS,
+                                      INSIDE_SLURM_LIBRARIES};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
         if (strcmp(target, own[i]) == 0)

@@ -16,7 +16,7 @@ static const char *const tmpfs_always[] = {"/run", "/tmp", "/var/tmp"};
 
 enum { TMPFS_ALWAYS = sizeof(tmpfs_always) / sizeof(*tmpfs_always) };
 
-uint64_t plan_size(const struct rule_size *size, uint64_t memory)
+uint64_t request_decided_size(const struct rule_size *size, uint64_t memory)
 {
     return size->bytes ? size->bytes : memory * size->percent / 100;
 }
@@ -30,10 +30,10 @@ static bool has_target(const struct decision *decision, const char *target)
 }
 
 static int plan_tmpfs(const struct decision *decision, uint64_t memory,
-                      struct plan *out, struct berth_err *err)
+                      struct request_decided *out, struct berth_err *err)
 {
     struct request *r = &out->request;
-    uint64_t bytes = plan_size(&decision->rules->tmp_size, memory);
+    uint64_t bytes = request_decided_size(&decision->rules->tmp_size, memory);
 
     out->tmpfs = calloc(TMPFS_ALWAYS + decision->nmounts, sizeof(*out->tmpfs));
     if (!out->tmpfs)
@@ -50,7 +50,7 @@ static int plan_tmpfs(const struct decision *decision, uint64_t memory,
     return 0;
 }
 
-static int plan_ports(const struct rule *rule, struct plan *out,
+static int plan_ports(const struct rule *rule, struct request_decided *out,
                       struct berth_err *err)
 {
     struct request *r = &out->request;
@@ -69,7 +69,7 @@ static int plan_ports(const struct rule *rule, struct plan *out,
     return 0;
 }
 
-static int plan_ulimits(const struct rule_list *rules, struct plan *out,
+static int plan_ulimits(const struct rule_list *rules, struct request_decided *out,
                         struct berth_err *err)
 {
     out->ulimits = calloc(rules->n + 1, sizeof(*out->ulimits));
@@ -85,18 +85,18 @@ static int plan_ulimits(const struct rule_list *rules, struct plan *out,
     return 0;
 }
 
-int plan_make(const struct decision *decision, const struct subject *subject,
-              uint64_t memory, struct plan *out, struct berth_err *err)
+int request_decided_make(const struct decision *decision, const struct subject *subject,
+              uint64_t memory, struct request_decided *out, struct berth_err *err)
 {
     const struct rules *rules = decision->rules;
     struct request *r = &out->request;
 
-    *out = (struct plan){0};
+    *out = (struct request_decided){0};
     r->uid = subject->uid;
     r->gid = subject->gid;
     r->gids = decision->gids;
     r->ngids = decision->ngids;
-    r->shm_bytes = plan_size(&rules->shm_size, memory);
+    r->shm_bytes = request_decided_size(&rules->shm_size, memory);
     r->writable = decision->writable;
     r->pids_limit = rules->pids_limit;
     if (decision->network && strcmp(decision->network, "host") != 0)
@@ -112,16 +112,16 @@ int plan_make(const struct decision *decision, const struct subject *subject,
             goto fail;
     return 0;
 fail:
-    plan_clear(out);
+    request_decided_clear(out);
     return -1;
 }
 
-void plan_clear(struct plan *plan)
+void request_decided_clear(struct request_decided *plan)
 {
     int saved = errno;
 
     free(plan->tmpfs);
     free(plan->ulimits);
-    *plan = (struct plan){0};
+    *plan = (struct request_decided){0};
     errno = saved;
 }

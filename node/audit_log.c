@@ -36,34 +36,34 @@ static json_t *safe_string(const char *text)
     return string;
 }
 
-void journal_note(struct journal *journal, const char *key, const char *text)
+void audit_log_note(struct audit_log *journal, const char *key, const char *text)
 {
     if (text && *text)
         json_object_set_new(journal->facts, key, safe_string(text));
 }
 
-static void note_number(struct journal *journal, const char *key, json_int_t n)
+static void note_number(struct audit_log *journal, const char *key, json_int_t n)
 {
     json_object_set_new(journal->facts, key, json_integer(n));
 }
 
-void journal_open(struct journal *journal, const struct step *step,
+void audit_log_open(struct audit_log *journal, const struct step *step,
                   const char *user)
 {
     char name[STEP_NAME_MAX];
 
     step_name(step->job, step->step, name);
-    *journal = (struct journal){.facts = json_object()};
-    journal_note(journal, "node", step->node);
+    *journal = (struct audit_log){.facts = json_object()};
+    audit_log_note(journal, "node", step->node);
     note_number(journal, "job", step->job);
-    journal_note(journal, "step", strchr(name, '.') + 1);
-    journal_note(journal, "user", user);
+    audit_log_note(journal, "step", strchr(name, '.') + 1);
+    audit_log_note(journal, "user", user);
     note_number(journal, "uid", step->uid);
     if (step->options.image)
-        journal_note(journal, "image", step->options.image);
+        audit_log_note(journal, "image", step->options.image);
 }
 
-void journal_send_to(struct journal *journal, const char *to)
+void audit_log_send_to(struct audit_log *journal, const char *to)
 {
     char *copy = strdup(to);
 
@@ -73,12 +73,12 @@ void journal_send_to(struct journal *journal, const char *to)
     journal->to = copy;
 }
 
-void journal_rule(struct journal *journal, const struct rule *rule)
+void audit_log_rule(struct audit_log *journal, const struct rule *rule)
 {
     if (!rule)
         return;
-    journal_note(journal, "rule", rule->text);
-    journal_note(journal, "file", rule->file);
+    audit_log_note(journal, "rule", rule->text);
+    audit_log_note(journal, "file", rule->file);
     if (rule->line > 0)
         note_number(journal, "line", rule->line);
 }
@@ -134,7 +134,7 @@ out:
     return rc;
 }
 
-static void send_line(const struct journal *journal, char *line)
+static void send_line(const struct audit_log *journal, char *line)
 {
     const char *to = journal->to ? journal->to : "syslog";
     size_t len = strlen(line);
@@ -171,7 +171,7 @@ static json_t *now_string(void)
     return json_sprintf("%s.%03ldZ", date, now.tv_nsec / 1000000);
 }
 
-static void write_line(const struct journal *journal, const char *event,
+static void write_line(const struct audit_log *journal, const char *event,
                        const char *exit, const char *reason, long long ms)
 {
     json_t *line = json_pack("{s:o, s:s}", "time", now_string(), "event",
@@ -203,7 +203,7 @@ static void write_line(const struct journal *journal, const char *event,
 }
 
 // What there is to say at the end, if this process can't.
-static void leave_will(const struct journal *journal)
+static void leave_will(const struct audit_log *journal)
 {
     int fd = openat(journal->dir, WILL,
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -220,13 +220,13 @@ static void leave_will(const struct journal *journal)
     json_decref(will);
 }
 
-void journal_allow(struct journal *journal)
+void audit_log_allow(struct audit_log *journal)
 {
     journal->verdict = "allow";
     write_line(journal, "allow", NULL, NULL, -1);
 }
 
-void journal_start(struct journal *journal, int dir)
+void audit_log_start(struct audit_log *journal, int dir)
 {
     journal->started = true;
     journal->dir = dir;
@@ -235,7 +235,7 @@ void journal_start(struct journal *journal, int dir)
     write_line(journal, "start", NULL, NULL, -1);
 }
 
-void journal_fail(struct journal *journal, const struct berth_err *why)
+void audit_log_fail(struct audit_log *journal, const struct berth_err *why)
 {
     if (journal->started)
         return;
@@ -248,7 +248,7 @@ void journal_fail(struct journal *journal, const struct berth_err *why)
     write_line(journal, "end", "failed", why->text, -1);
 }
 
-void journal_end(struct journal *journal, const char *exit)
+void audit_log_end(struct audit_log *journal, const char *exit)
 {
     struct timespec now;
 
@@ -262,7 +262,7 @@ void journal_end(struct journal *journal, const char *exit)
                    (now.tv_nsec - journal->start.tv_nsec) / 1000000);
 }
 
-void journal_end_for(int dir)
+void audit_log_end_for(int dir)
 {
     int fd = openat(dir, WILL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     json_t *will =
@@ -273,7 +273,7 @@ void journal_end_for(int dir)
     if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
                     "facts", &facts) == 0 &&
         json_is_object(facts)) {
-        const struct journal journal = {
+        const struct audit_log journal = {
             .to = (char *)to, .facts = facts, .verdict = verdict};
         write_line(&journal, "end", "killed", NULL, -1);
     }
@@ -284,9 +284,9 @@ void journal_end_for(int dir)
     json_decref(will);
 }
 
-void journal_close(struct journal *journal)
+void audit_log_close(struct audit_log *journal)
 {
     json_decref(journal->facts);
     free(journal->to);
-    *journal = (struct journal){0};
+    *journal = (struct audit_log){0};
 }

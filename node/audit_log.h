@@ -9,8 +9,8 @@
 //
 // Writing never fails a step, nor does it wait: what syslog does not take at
 // once is lost, and what a file does not take goes to syslog.
-#ifndef BERTH_JOURNAL_H
-#define BERTH_JOURNAL_H
+#ifndef BERTH_AUDIT_LOG_H
+#define BERTH_AUDIT_LOG_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 #include "logic/step.h"
 
 // Zeroed, it knows nothing, and goes to syslog.
-struct journal {
+struct audit_log {
     char *to;       // "syslog", "none" or the path of a file; NULL: "syslog"
     json_t *facts;  // what each line says
     const char *verdict; // NULL until there is one
@@ -32,34 +32,34 @@ struct journal {
 
 // Notes the facts of STEP, and its user's name (NULL: unknown). Some of STEP
 // may be missing.
-void journal_open(struct journal *journal, const struct step *step,
+void audit_log_open(struct audit_log *journal, const struct step *step,
                   const char *user);
 
 // From now on lines go there: the key "audit_log" of berth.conf(5).
-void journal_send_to(struct journal *journal, const char *to);
+void audit_log_send_to(struct audit_log *journal, const char *to);
 
 // Notes a fact, such as "name" or "partition"; NULL and "" are none. TEXT is
 // copied.
-void journal_note(struct journal *journal, const char *key, const char *text);
+void audit_log_note(struct audit_log *journal, const char *key, const char *text);
 
 // Notes the rule that decided; NULL: none did.
-void journal_rule(struct journal *journal, const struct rule *rule);
+void audit_log_rule(struct audit_log *journal, const struct rule *rule);
 
 // All that was asked for is allowed.
-void journal_allow(struct journal *journal);
+void audit_log_allow(struct audit_log *journal);
 // The container is there, and tasks can begin. In DIR, the step's directory
-// (node/store.h), goes what journal_end_for needs, until the end.
-void journal_start(struct journal *journal, int dir);
+// (node/store.h), goes what audit_log_end_for needs, until the end.
+void audit_log_start(struct audit_log *journal, int dir);
 // There will be no container. If no verdict was given yet, and WHY says that
 // somebody's words are at fault, it is a denial; else it failed.
-void journal_fail(struct journal *journal, const struct berth_err *why);
+void audit_log_fail(struct audit_log *journal, const struct berth_err *why);
 // The container goes. EXIT is "step", as the step is over, or "container",
 // as it ended by itself. Without a start nothing is written.
-void journal_end(struct journal *journal, const char *exit);
+void audit_log_end(struct audit_log *journal, const char *exit);
 // The same, with "killed", for a berth-stepd that was killed before it could:
 // nothing is written if none was that left the step's directory DIR.
-void journal_end_for(int dir);
+void audit_log_end_for(int dir);
 
-void journal_close(struct journal *journal);
+void audit_log_close(struct audit_log *journal);
 
 #endif

@@ -23,7 +23,7 @@ enum {
     INCLUDE_DEPTH = 8,
 };
 
-char *conf_read(const char *path, size_t *len)
+char *plugstack_read(const char *path, size_t *len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     char *buf = fd < 0 ? NULL : malloc(FILE_MAX_BYTES);
@@ -65,10 +65,10 @@ static bool is_wanted(const struct plugstack_line *line, int argc, char **argv)
 }
 
 static bool search(const char *file, int argc, char **argv, int depth,
-                   struct conf_origin *out, struct strv *words)
+                   struct plugstack_origin *out, struct strv *words)
 {
     size_t len;
-    char *text = depth < INCLUDE_DEPTH ? conf_read(file, &len) : NULL;
+    char *text = depth < INCLUDE_DEPTH ? plugstack_read(file, &len) : NULL;
     struct plugstack_line *line = text ? malloc(sizeof(*line)) : NULL;
     struct plugstack stack = {.text = text, .len = text ? len : 0};
     char pattern[4096];
@@ -100,7 +100,7 @@ static bool search(const char *file, int argc, char **argv, int depth,
 }
 
 // Of the usual places the first that has the plugin's line.
-static void search_usual(int argc, char **argv, struct conf_origin *out,
+static void search_usual(int argc, char **argv, struct plugstack_origin *out,
                          struct strv *words)
 {
     const char *usual[] = {getenv("SLURM_CONF"), "/etc/slurm/slurm.conf",
@@ -109,7 +109,7 @@ static void search_usual(int argc, char **argv, struct conf_origin *out,
 
     for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
         size_t len;
-        char *text = usual[i] ? conf_read(usual[i], &len) : NULL;
+        char *text = usual[i] ? plugstack_read(usual[i], &len) : NULL;
         if (!text)
             continue;
         if (!plugstack_from_slurm_conf(text, len, name, sizeof(name)))
@@ -121,19 +121,19 @@ static void search_usual(int argc, char **argv, struct conf_origin *out,
     }
 }
 
-void conf_find(int argc, char **argv, struct conf_origin *out)
+void plugstack_find(int argc, char **argv, struct plugstack_origin *out)
 {
     int saved = errno;
 
-    *out = (struct conf_origin){0};
+    *out = (struct plugstack_origin){0};
     search_usual(argc, argv, out, NULL);
     errno = saved;
 }
 
-bool conf_load(const char *plugstack, struct conf_origin *out,
+bool plugstack_load(const char *plugstack, struct plugstack_origin *out,
                struct strv *words)
 {
-    *out = (struct conf_origin){0};
+    *out = (struct plugstack_origin){0};
     if (plugstack)
         search(plugstack, 0, NULL, 0, out, words);
     else

@@ -205,7 +205,7 @@ int removal_run(struct store_step *step, long ms, struct berth_err *err)
 {
     struct stat st;
 
-    journal_end_for(step->dir);
+    audit_log_end_for(step->dir);
     if (remove_container(step, ms, err) < 0)
         return -1;
     remove_cgroups(step);

@@ -16,8 +16,8 @@
 //                    and the tasks in it
 //
 // berth-stepd has the link as its standard input.
-#ifndef BERTH_LINK_H
-#define BERTH_LINK_H
+#ifndef BERTH_PLUGIN_H
+#define BERTH_PLUGIN_H
 
 #define LINK_BEGIN "begin"
 #define LINK_TASK "task="

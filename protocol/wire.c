@@ -209,7 +209,7 @@ bool wire_run_valid(const struct wire_run *run, int nfds)
 {
     uint64_t strings = (uint64_t)run->argc + run->envc + 1;
 
-    if (run->argc < 1 || run->size > WIRE_IMAGE_MAX || strings > run->size)
+    if (run->argc < 1 || run->size > WIRE_START_MAX || strings > run->size)
         return false;
     if (run->tty > 1 || run->mask > 07777)
         return false;

@@ -88,9 +88,9 @@ enum {
     WIRE_LIMITS = 16, // RLIM_NLIMITS
     WIRE_NODES = 16,  // words of 64 NUMA nodes: the kernel has 1024 at most
     // execve's own limit for arguments and environment is 6 MiB.
-    WIRE_IMAGE_MAX = 8 * 1024 * 1024,
+    WIRE_START_MAX = 8 * 1024 * 1024,
     // berth-stepd's changes: tens of variables.
-    WIRE_OVERLAY_MAX = 1024 * 1024,
+    WIRE_CHANGES_MAX = 1024 * 1024,
     // What berth-task and the process exit with when they fail themselves.
     WIRE_EXIT_BERTH = 125,
     WIRE_EXIT_NOEXEC = 126,
@@ -103,7 +103,7 @@ enum {
 // environment's PATH unless it has a '/'), the environment, the working
 // directory. (A pipe, since RLIMIT_FSIZE bounds a memfd.)
 struct wire_run {
-    uint64_t size;    // at most WIRE_IMAGE_MAX
+    uint64_t size;    // at most WIRE_START_MAX
     uint64_t ignored; // signals to ignore, bit N-1 for signal N, as execve
                       // hands them down; all others start at their default
     uint64_t blocked; // the signal mask, likewise

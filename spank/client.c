@@ -310,15 +310,15 @@ static int host_read(struct host *host, int argc, char **argv,
     const char *const *words = (const char *const *)argv;
     bool named, allow = false;
     const char *path = policy_conf_path((size_t)argc, words, &named);
-    struct conf_origin where;
+    struct plugstack_origin where;
     size_t len = 0;
 
     for (int i = 0; i < argc; i++)
         allow = allow || strncmp(argv[i], "allow=", 6) == 0;
-    char *text = conf_read(path, &len);
+    char *text = plugstack_read(path, &len);
     if (!text && (named || !allow || errno != ENOENT))
         return 0;
-    conf_find(argc, argv, &where);
+    plugstack_find(argc, argv, &where);
     struct policy_source source = {where.file[0] ? where.file : NULL,
                                    where.line, where.cut};
     host->policy = policy_parse((size_t)argc, words, &source, path, text, len,
@@ -450,7 +450,7 @@ void client_begin(struct client *client, int argc, char **argv)
 {
     char *partition;
 
-    carry_forget(&client->surrounding);
+    option_env_forget(&client->surrounding);
     if (only_help(&partition))
         help(partition, argc, argv);
     free(partition);
@@ -492,7 +492,7 @@ int client_check(struct client *client, spank_t sp,
         rc = decide_here(&options, argc, argv, err);
     if (rc == 0 && client->wanted) {
         show_image(options.image);
-        if (carry_send(sp, &options) != 0)
+        if (option_env_send(sp, &options) != 0)
             rc = err_set(err, BERTH_ENOMEM, "out of memory");
     }
     options_clear(&options);

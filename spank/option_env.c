@@ -34,7 +34,7 @@ static const char *inner(const char *variable)
     return variable + sizeof(JOB_PREFIX) - 1;
 }
 
-void carry_forget(struct options *out)
+void option_env_forget(struct options *out)
 {
     char name[VARIABLE_MAX];
 
@@ -63,12 +63,12 @@ static int send_one(void *sp, const char *option, const char *value)
                : -1;
 }
 
-int carry_send(spank_t sp, const struct options *options)
+int option_env_send(spank_t sp, const struct options *options)
 {
     return options_each(options, send_one, sp);
 }
 
-int carry_receive(spank_t sp, struct options *options, struct berth_err *err)
+int option_env_receive(spank_t sp, struct options *options, struct berth_err *err)
 {
     size_t size = BERTH_FACT_MAX;
     char *value = malloc(size);

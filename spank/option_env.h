@@ -6,8 +6,8 @@
 // batch step has but its environment, and of that --export=NONE and
 // --export-file leave what is SLURM's. So they travel there, in the variables
 // that Slurm has for a job's SPANK options.
-#ifndef BERTH_CARRY_H
-#define BERTH_CARRY_H
+#ifndef BERTH_OPTION_ENV_H
+#define BERTH_OPTION_ENV_H
 
 #include <slurm/spank.h>
 
@@ -17,15 +17,15 @@
 // srun, sbatch, salloc: the user. Takes out of the environment what a
 // surrounding job was given, and notes it in OUT: it is not what this
 // command asks for. What is malformed is dropped.
-void carry_forget(struct options *out);
+void option_env_forget(struct options *out);
 
 // srun, sbatch, salloc: the user. Sends OPTIONS along. 0, or -1 when memory
 // is out.
-int carry_send(spank_t sp, const struct options *options);
+int option_env_send(spank_t sp, const struct options *options);
 
 // slurmstepd: root. Adds to OPTIONS what has come with the step, and takes it
 // out of the step's environment. 0, or -1 with ERR set if any of it is
 // malformed.
-int carry_receive(spank_t sp, struct options *options, struct berth_err *err);
+int option_env_receive(spank_t sp, struct options *options, struct berth_err *err);
 
 #endif

@@ -128,7 +128,7 @@ static bool wants_container(spank_t sp)
         step == STEP_EXTERN)
         return false;
     if (plugin.err.code == BERTH_OK)
-        carry_receive(sp, &plugin.options, &plugin.err);
+        option_env_receive(sp, &plugin.options, &plugin.err);
     spank_err_t rc = spank_getenv(sp, slurm_container, image, sizeof(image));
     if (rc == ESPANK_NOSPACE)
         err_set(&plugin.err, BERTH_EINVAL, "the image's name is too long");

@@ -178,12 +178,12 @@ static bool tell_groups(int link, const gid_t *gids, int n)
 
 static bool tell_policy(int link, int argc, char **argv)
 {
-    struct conf_origin origin;
+    struct plugstack_origin origin;
     bool ok = true;
 
     for (int i = 0; ok && i < argc; i++)
         ok = tell(link, "word", argv[i]);
-    conf_find(argc, argv, &origin);
+    plugstack_find(argc, argv, &origin);
     if (ok && origin.file[0])
         ok = tell(link, "conf", origin.file) &&
              tell_number(link, "line", (unsigned long)origin.line) &&
@@ -290,9 +290,9 @@ static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
 
 static bool tell_where(int link)
 {
-    struct where where;
+    struct slurm_paths where;
 
-    where_find(&where);
+    slurm_paths_find(&where);
     const struct {
         const char *key, *path;
     } facts[] = {

@@ -68,14 +68,14 @@ static void find_commands(char to[PATH_MAX])
     strcat(to, "/bin");
 }
 
-void where_find(struct where *out)
+void slurm_paths_find(struct slurm_paths *out)
 {
     const slurm_conf_t *conf = dlsym(RTLD_DEFAULT, "slurm_conf");
     Dl_info self;
 
-    *out = (struct where){0};
+    *out = (struct slurm_paths){0};
     find_commands(out->commands);
-    if (dladdr((void *)(size_t)where_find, &self)) {
+    if (dladdr((void *)(size_t)slurm_paths_find, &self)) {
         note_path(out->berth, self.dli_fname);
         to_directory(out->berth);
     }

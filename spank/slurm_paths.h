@@ -3,13 +3,13 @@
 //
 // Where this node has Slurm, as slurmstepd knows it: what Slurm's commands
 // need to work in a container (stepd/mount_slurm.h).
-#ifndef BERTH_WHERE_H
-#define BERTH_WHERE_H
+#ifndef BERTH_SLURM_PATHS_H
+#define BERTH_SLURM_PATHS_H
 
 #include <limits.h>
 
 // Each an absolute path, or empty if it is not known.
-struct where {
+struct slurm_paths {
     char conf[PATH_MAX];     // slurm.conf
     char plugins[PATH_MAX];  // directory of Slurm's plugins
     char berth[PATH_MAX];    // directory of spank_berth.so
@@ -20,6 +20,6 @@ struct where {
 };
 
 // In slurmstepd only: reads Slurm's own record of its configuration.
-void where_find(struct where *out);
+void slurm_paths_find(struct slurm_paths *out);
 
 #endif

@@ -15,17 +15,17 @@
 
 // Without the prolog's record nothing is known of the job: no GPUs, no
 // cluster, no partition.
-static int find_allocation(const struct step *step, struct journal *journal,
-                           struct ruling *r, struct berth_err *err)
+static int find_allocation(const struct step *step, struct audit_log *journal,
+                           struct admission *r, struct berth_err *err)
 {
     r->allocated = store_job_read(BERTH_STATEDIR, step->node, step->job,
                                   &r->allocation, err) == 0;
-    journal_note(journal, "cluster", r->allocation.cluster);
-    journal_note(journal, "partition", r->allocation.partition);
+    audit_log_note(journal, "cluster", r->allocation.cluster);
+    audit_log_note(journal, "partition", r->allocation.partition);
     return r->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
 }
 
-static void know_subject(const struct step *step, struct ruling *r)
+static void know_subject(const struct step *step, struct admission *r)
 {
     r->subject = (struct subject){
         .uid = step->uid,
@@ -45,7 +45,7 @@ static void know_subject(const struct step *step, struct ruling *r)
 
 // No berth.conf is fine where nobody has named one: then the words behind
 // the plugin count alone.
-static int read_policy(const struct step *step, struct ruling *r,
+static int read_policy(const struct step *step, struct admission *r,
                        struct berth_err *err)
 {
     struct policy_source source = {step->conf, (int)step->conf_line,
@@ -67,19 +67,19 @@ static int read_policy(const struct step *step, struct ruling *r,
     return r->policy ? 0 : -1;
 }
 
-static void note(const struct decision *decision, struct journal *journal)
+static void note(const struct decision *decision, struct audit_log *journal)
 {
     char name[IMGREF_TEXT_MAX];
 
     if (decision->image.path[0]) {
         imgref_format(&decision->image, name);
-        journal_note(journal, "name", name);
+        audit_log_note(journal, "name", name);
     }
-    journal_rule(journal, decision->rule);
+    audit_log_rule(journal, decision->rule);
 }
 
 // The strictest mode that a job can have, whatever its partition.
-static int strictest_mode(const struct ruling *r, enum rule_mode *out,
+static int strictest_mode(const struct admission *r, enum rule_mode *out,
                           struct berth_err *err)
 {
     struct subject subject = r->subject;
@@ -100,7 +100,7 @@ static int strictest_mode(const struct ruling *r, enum rule_mode *out,
 // Rules for partitions hold for a job whose partition is known. That it is
 // not must not make them weaker: a user may have seen to it that the prolog
 // could not write.
-static int check_partition(const struct step *step, struct ruling *r,
+static int check_partition(const struct step *step, struct admission *r,
                            struct berth_err *err)
 {
     struct berth_err why = {0};
@@ -123,10 +123,10 @@ static int check_partition(const struct step *step, struct ruling *r,
     return 0;
 }
 
-int ruling_make(const struct step *step, struct journal *journal,
-                struct ruling *out, struct berth_err *err)
+int admission_make(const struct step *step, struct audit_log *journal,
+                struct admission *out, struct berth_err *err)
 {
-    *out = (struct ruling){0};
+    *out = (struct admission){0};
     if (find_allocation(step, journal, out, err) < 0 ||
         identity_lookup(step, &out->identity, err) < 0)
         return -1;
@@ -135,7 +135,7 @@ int ruling_make(const struct step *step, struct journal *journal,
         return err_set(err, BERTH_EINVAL, "%s", step->wrong);
     if (read_policy(step, out, err) < 0)
         return -1;
-    journal_send_to(journal, policy_audit_log(out->policy));
+    audit_log_send_to(journal, policy_audit_log(out->policy));
     if (policy_rules(out->policy, &out->subject, &out->rules, err) < 0)
         return -1;
     decide(&out->rules, &step->options, &out->subject, &out->decision);
@@ -149,7 +149,7 @@ int ruling_make(const struct step *step, struct journal *journal,
                : 0;
 }
 
-void ruling_clear(struct ruling *ruling)
+void admission_clear(struct admission *ruling)
 {
     int saved = errno;
 
@@ -157,6 +157,6 @@ void ruling_clear(struct ruling *ruling)
     rules_clear(&ruling->rules);
     policy_free(ruling->policy);
     identity_clear(&ruling->identity);
-    *ruling = (struct ruling){0};
+    *ruling = (struct admission){0};
     errno = saved;
 }

@@ -3,8 +3,8 @@
 //
 // The facts of a step, the administrator's files, and what they lead to:
 // where logic/decide.h gets what it decides on.
-#ifndef BERTH_RULING_H
-#define BERTH_RULING_H
+#ifndef BERTH_ADMISSION_H
+#define BERTH_ADMISSION_H
 
 #include <stdbool.h>
 
@@ -17,7 +17,7 @@
 #include "node/store.h"
 
 // Zeroed, it is none. What it has points into itself: it stays where it is.
-struct ruling {
+struct admission {
     struct store_job allocation; // what the prolog told of the job
     bool allocated;              // it did
     struct identity identity;
@@ -29,11 +29,11 @@ struct ruling {
 
 // Looks STEP's user up, reads berth.conf as root, and decides. JOURNAL learns
 // what was decided. 0; or -1 with ERR set to a sentence for the user: it is
-// denied, or the administrator's words are in error. ruling_clear in either
+// denied, or the administrator's words are in error. admission_clear in either
 // case.
-int ruling_make(const struct step *step, struct journal *journal,
-                struct ruling *out, struct berth_err *err);
+int admission_make(const struct step *step, struct audit_log *journal,
+                struct admission *out, struct berth_err *err);
 
-void ruling_clear(struct ruling *ruling); // keeps errno
+void admission_clear(struct admission *ruling); // keeps errno
 
 #endif

@@ -49,13 +49,13 @@ static char *find_hierarchy(const char *controllers)
     return dir;
 }
 
-int place_init(struct place *place, struct berth_err *err)
+int cgroup_init(struct cgroups *place, struct berth_err *err)
 {
     char *line = NULL;
     size_t cap = 0;
     int rc = -1;
 
-    *place = (struct place){0};
+    *place = (struct cgroups){0};
     FILE *f = fopen("/proc/self/cgroup", "re");
     if (!f)
         return err_set(err, BERTH_ESYS, "/proc/self/cgroup: %m");
@@ -86,16 +86,16 @@ out:
     return rc;
 }
 
-void place_clear(struct place *place)
+void cgroup_clear(struct cgroups *place)
 {
     for (size_t i = 0; i < place->n; i++) {
         free(place->hierarchy[i].controllers);
         free(place->hierarchy[i].dir);
     }
-    *place = (struct place){0};
+    *place = (struct cgroups){0};
 }
 
-static const char *hierarchy_dir(const struct place *place,
+static const char *hierarchy_dir(const struct cgroups *place,
                                  const char *controllers)
 {
     for (size_t i = 0; i < place->n; i++)
@@ -180,7 +180,7 @@ static bool is_there(const struct process *process,
 // Moves PROCESS in every hierarchy that LIKE is in to where LIKE is; but not
 // (STAY) in that of the number of processes, where it has one of its own. Or
 // both are NULL: moves this process to the top.
-static int join_cgroups(const struct place *place,
+static int join_cgroups(const struct cgroups *place,
                         const struct process *process,
                         const struct process *like, bool stay,
                         struct berth_err *err)
@@ -229,7 +229,7 @@ out:
     return rc;
 }
 
-int place_leave_step(const struct place *place, struct berth_err *err)
+int cgroup_leave_step(const struct cgroups *place, struct berth_err *err)
 {
     return join_cgroups(place, NULL, NULL, false, err);
 }
@@ -258,7 +258,7 @@ static bool read_cpus(const char *dir, const struct cgroup_line *task,
     return ok;
 }
 
-bool place_step_cpus(const struct place *place, const struct process *task,
+bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
                      char *cpus, size_t size)
 {
     char *line = NULL;
@@ -280,7 +280,7 @@ bool place_step_cpus(const struct place *place, const struct process *task,
     return found;
 }
 
-int place_list(const struct place *place, const struct process *process,
+int cgroup_list(const struct cgroups *place, const struct process *process,
                const char *word, int fd, struct berth_err *err)
 {
     char *line = NULL;
@@ -306,7 +306,7 @@ int place_list(const struct place *place, const struct process *process,
     return n;
 }
 
-pid_t place_prime(const struct place *place)
+pid_t cgroup_keep_warm(const struct cgroups *place)
 {
     struct timespec t = {.tv_nsec = PRIME_STEP_MS * 1000000L};
     pid_t pid = place->n > 0 ? fork() : -1;
@@ -349,7 +349,7 @@ static int copy_oom_score(const struct process *process,
 
 // The directory of PROCESS's cgroup in the hierarchy of CONTROLLERS, or (STEP)
 // that of the step of which it is a task; false: it has none.
-static bool find_cgroup(const struct place *place,
+static bool find_cgroup(const struct cgroups *place,
                         const struct process *process,
                         const char *controllers, bool step, char *out,
                         size_t size)
@@ -380,7 +380,7 @@ static bool write_file(const char *dir, size_t len, const char *name,
 
 // cgroup v2: in what all tasks of LIKE's step are in, which Slurm calls
 // "user". Slurm itself does not use this controller, and has not enabled it.
-static bool bound_step(const struct place *place, const struct process *like,
+static bool bound_step(const struct cgroups *place, const struct process *like,
                        const char *limit)
 {
     const char *top = hierarchy_dir(place, "");
@@ -394,7 +394,7 @@ static bool bound_step(const struct place *place, const struct process *like,
 }
 
 // cgroup v1: PROCESS's own has the limit.
-static bool is_bounded(const struct place *place,
+static bool is_bounded(const struct cgroups *place,
                        const struct process *process, const char *limit)
 {
     char dir[8000], file[8192], text[32] = "";
@@ -411,7 +411,7 @@ static bool is_bounded(const struct place *place,
     return strcmp(text, limit) == 0;
 }
 
-static int bound_processes(const struct place *place,
+static int bound_processes(const struct cgroups *place,
                            const struct process *process,
                            const struct process *like, uint64_t limit,
                            struct berth_err *err)
@@ -428,7 +428,7 @@ static int bound_processes(const struct place *place,
                          text);
 }
 
-int place_like(const struct place *place, const struct process *process,
+int cgroup_join_like(const struct cgroups *place, const struct process *process,
                const struct process *like, uint64_t pids_limit,
                struct berth_err *err)
 {

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The berth developers
 //
 // Where a process belongs: cgroups, limits, priority, CPUs. As root.
-#ifndef BERTH_PLACE_H
-#define BERTH_PLACE_H
+#ifndef BERTH_CGROUP_H
+#define BERTH_CGROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "stepd/process.h"
 
 // The cgroup hierarchies of this machine, found once.
-struct place {
+struct cgroups {
     size_t n;
     struct {
         char *controllers; // as in /proc/PID/cgroup; "" for cgroup v2
@@ -22,23 +22,23 @@ struct place {
     } hierarchy[32];
 };
 
-// 0, or -1 with ERR set. place_clear in either case.
-int place_init(struct place *place, struct berth_err *err);
-void place_clear(struct place *place);
+// 0, or -1 with ERR set. cgroup_clear in either case.
+int cgroup_init(struct cgroups *place, struct berth_err *err);
+void cgroup_clear(struct cgroups *place);
 
 // Takes this process out of the step's cgroups, which Slurm kills and
 // removes at the step's end, into the root of each hierarchy. 0, or -1 with
 // ERR set.
-int place_leave_step(const struct place *place, struct berth_err *err);
+int cgroup_leave_step(const struct cgroups *place, struct berth_err *err);
 
 // Writes the directories of those cgroups of PROCESS that have WORD in their
 // path to FD, one a line. Returns how many those are, or -1 with ERR set.
-int place_list(const struct place *place, const struct process *process,
+int cgroup_list(const struct cgroups *place, const struct process *process,
                const char *word, int fd, struct berth_err *err);
 
 // Reads which CPUs the Slurm step has of which TASK is a task, as the kernel
 // lists them: "0-3,8". False: Slurm does not confine it to any.
-bool place_step_cpus(const struct place *place, const struct process *task,
+bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
                      char *cpus, size_t size);
 
 // Has a child keep the kernel's lock on moves between cgroups ready: a move
@@ -46,7 +46,7 @@ bool place_step_cpus(const struct place *place, const struct process *task,
 // as well as ours; those soon after another don't. The child moves itself to
 // where it is, again and again for some seconds. Returns its pid, to be
 // killed and reaped by the caller, or -1 (nothing but time is lost).
-pid_t place_prime(const struct place *place);
+pid_t cgroup_keep_warm(const struct cgroups *place);
 
 // Gives PROCESS what the Slurm task LIKE has: its cgroups in every hierarchy,
 // nice value, scheduling policy, CPU affinity and OOM score adjustment. All
@@ -55,7 +55,7 @@ pid_t place_prime(const struct place *place);
 // PROCESS then stays in the container's own cgroup of that controller, which
 // must have the limit; with v2 the step's receives it. 0, and both have lived
 // to the end of it; or -1 with ERR set: then PROCESS must not run anything.
-int place_like(const struct place *place, const struct process *process,
+int cgroup_join_like(const struct cgroups *place, const struct process *process,
                const struct process *like, uint64_t pids_limit,
                struct berth_err *err);
 

@@ -35,14 +35,14 @@
 struct making {
     const struct step *step;
     const struct store_step *store;
-    struct journal *journal;
-    const struct place *place;
+    struct audit_log *journal;
+    const struct cgroups *place;
     const struct watch *watch;
-    struct ruling ruling;
+    struct admission ruling;
     struct engine *engine;
     struct engine_image image;
-    struct supply supply;
-    struct outfit outfit;
+    struct step_mounts supply;
+    struct request_node outfit;
     const struct request *request; // the outfit's
     struct store_record record;
     char id[65];
@@ -81,8 +81,8 @@ static int find_image(struct making *m, struct berth_err *err)
     if (!m->engine)
         return -1;
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
-        journal_note(m->journal, "id", m->image.id);
-        journal_note(m->journal, "digest", m->image.digest);
+        audit_log_note(m->journal, "id", m->image.id);
+        audit_log_note(m->journal, "digest", m->image.digest);
         return check_annotations(m, name, err);
     }
     if (err->code == BERTH_ENOTFOUND)
@@ -208,20 +208,20 @@ static int start(struct making *m, struct strv *overlay,
     if (store_record_write(m->store, policy_engine(m->ruling.policy),
                            &m->record, err) < 0)
         return -1;
-    m->outfit = (struct outfit){.step = m->step,
+    m->outfit = (struct request_node){.step = m->step,
                                 .ruling = &m->ruling,
                                 .engine = m->engine,
                                 .image = &m->image,
                                 .supply = &m->supply,
                                 .nonce = m->record.nonce};
-    if (outfit_choose(&m->outfit, overlay, err) < 0)
+    if (request_node_choose(&m->outfit, overlay, err) < 0)
         return -1;
-    journal_note(m->journal, "warning", m->ruling.decision.warning);
-    journal_allow(m->journal);
+    audit_log_note(m->journal, "warning", m->ruling.decision.warning);
+    audit_log_allow(m->journal);
     json_t *body = request_build(m->request, err);
     if (body && create(m, body, err) == 0 &&
         store_record_created(m->store, m->id, err) == 0 &&
-        (m->prime = place_prime(m->place)) != 0 &&
+        (m->prime = cgroup_keep_warm(m->place)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
         rc = hold(m, err);
@@ -263,7 +263,7 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
-    int n = place_list(m->place, &m->init, m->id, fd, err);
+    int n = cgroup_list(m->place, &m->init, m->id, fd, err);
     close(fd);
     return n != 0 ? n
                   : err_set(err, BERTH_EENGINE,
@@ -274,7 +274,7 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 // The check after the start: nothing of the user's has run yet.
 static int verify(const struct making *m, struct berth_err *err)
 {
-    const struct attach *attach = &m->supply.attach;
+    const struct mount_copies *attach = &m->supply.attach;
     struct seen kernel = {0};
     int rc = -1;
 
@@ -292,8 +292,8 @@ static int verify(const struct making *m, struct berth_err *err)
     return rc;
 }
 
-int container_create(const struct step *step, const struct place *place,
-                     const struct store_step *store, struct journal *journal,
+int container_create(const struct step *step, const struct cgroups *place,
+                     const struct store_step *store, struct audit_log *journal,
                      const struct watch *watch, struct container *out,
                      struct berth_err *err)
 {
@@ -313,17 +313,17 @@ int container_create(const struct step *step, const struct place *place,
     *out = (struct container){
         .init = PROCESS_NONE, .control = -1, .inside = INSIDE_NONE};
     m.request = &m.outfit.plan.request;
-    if (ruling_make(step, journal, &m.ruling, err) < 0 ||
+    if (admission_make(step, journal, &m.ruling, err) < 0 ||
         find_image(&m, err) < 0 ||
-        supply_stage(step, &m.ruling, store, &m.supply, err) < 0 ||
+        step_mounts_make(step, &m.ruling, store, &m.supply, err) < 0 ||
         start(&m, &out->overlay, err) < 0 ||
-        outfit_overlay(&m.outfit, &out->overlay, err) < 0 ||
+        request_node_changes(&m.outfit, &out->overlay, err) < 0 ||
         (control = await_init(&m, err)) < 0 || check_init(&m, err) < 0 ||
         note_cgroups(&m, err) < 0 ||
         (m.request->gpus_by == REQUEST_GPUS_CDI &&
          gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->overlay,
                       err) < 0) ||
-        inside_prepare(&m.init, m.request, &m.supply.attach,
+        mountns_prepare(&m.init, m.request, &m.supply.attach,
                        &m.ruling.identity, store->dir, &out->inside,
                        err) < 0 ||
         verify(&m, err) < 0 ||
@@ -352,11 +352,11 @@ out:
         child_end(m.prime);
     process_close(&m.init);
     engine_container_clear(&m.seen);
-    outfit_clear(&m.outfit);
-    supply_clear(&m.supply);
+    request_node_clear(&m.outfit);
+    step_mounts_clear(&m.supply);
     engine_image_clear(&m.image);
     engine_close(m.engine);
-    ruling_clear(&m.ruling);
+    admission_clear(&m.ruling);
     return rc;
 }
 

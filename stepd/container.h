@@ -34,8 +34,8 @@ struct container {
 // Blocks as long as the engine does, or until WATCH says that the step is over
 // (BERTH_EENDED). Returns 0 and OUT, or -1 with ERR set to a sentence for the
 // user.
-int container_create(const struct step *step, const struct place *place,
-                     const struct store_step *store, struct journal *journal,
+int container_create(const struct step *step, const struct cgroups *place,
+                     const struct store_step *store, struct audit_log *journal,
                      const struct watch *watch, struct container *out,
                      struct berth_err *err);
 

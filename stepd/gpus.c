@@ -287,7 +287,7 @@ int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
             err_set(err, BERTH_ENOMEM, "memory is out");
             goto out;
         }
-    rc = overlay_add(env.v, env.n, overlay, err);
+    rc = changes_add(env.v, env.n, overlay, err);
 out:
     if (f)
         fclose(f);
@@ -312,7 +312,7 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 
     for (size_t i = 0; gpus->set.n == 0 && rc == 0 &&
                        i < sizeof(slurms) / sizeof(*slurms); i++)
-        rc = overlay_change(overlay, WIRE_DROP, slurms[i]);
+        rc = changes_change(overlay, WIRE_DROP, slurms[i]);
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         if (gpu->uuid[0])
             used += (size_t)snprintf(uuids + used, sizeof(uuids) - used,

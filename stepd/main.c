@@ -66,10 +66,10 @@ struct stepd {
     bool over;          // it does not: the plugin has gone
     struct step step;
     struct store_step store;
-    struct place place;
+    struct cgroups place;
     int listener; // where the tasks connect
     struct container container;
-    struct journal journal;
+    struct audit_log journal;
     bool up;                 // the container is there
     bool advised;            // the first task has heard where its GPUs are
     bool attached;           // with what the job has of its own
@@ -197,7 +197,7 @@ static int bring_up(struct stepd *d, struct berth_err *err)
     if (d->overlay < 0)
         return -1;
     d->up = true;
-    journal_start(&d->journal, d->store.dir);
+    audit_log_start(&d->journal, d->store.dir);
     return 0;
 }
 
@@ -268,7 +268,7 @@ static void give_up(struct stepd *d, const char *why)
 {
     container_close(&d->container);
     d->up = false;
-    journal_end(&d->journal, "container");
+    audit_log_end(&d->journal, "container");
     err_set(&d->reason, BERTH_EENGINE, "%s", why);
     tell_plugin(LINK_ENDED, why);
 }
@@ -310,7 +310,7 @@ static int fork_inside(struct stepd *d, const struct process *task,
                 "or have no room for another process");
         goto out;
     }
-    rc = place_like(&d->place, &born, task, d->container.pids_limit, err);
+    rc = cgroup_join_like(&d->place, &born, task, d->container.pids_limit, err);
 out:
     wire_close(&in);
     process_close(&born);
@@ -353,7 +353,7 @@ static void advise(struct stepd *d, int conn, const struct process *task)
     if (d->container.gpus.set.n == 0 || d->advised)
         return;
     d->advised = true;
-    if (!place_step_cpus(&d->place, task, cpus, sizeof(cpus)) ||
+    if (!cgroup_step_cpus(&d->place, task, cpus, sizeof(cpus)) ||
         !gpu_set_is_far(&d->container.gpus.set, d->container.gpus.table,
                         d->step.node, cpus, text, sizeof(text)))
         return;
@@ -369,7 +369,7 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = inside_attach(&d->container.inside, task, d->step.uid,
+    int link = mountns_add_task(&d->container.inside, task, d->step.uid,
                              d->theirs, &d->attached, &err) < 0
                    ? -1
                    : fork_inside(d, task, &err);
@@ -452,7 +452,7 @@ static void open_journal(struct stepd *d)
 {
     const struct passwd *pw = getpwuid(d->step.uid);
 
-    journal_open(&d->journal, &d->step, pw ? pw->pw_name : NULL);
+    audit_log_open(&d->journal, &d->step, pw ? pw->pw_name : NULL);
 }
 
 int main(void)
@@ -469,8 +469,8 @@ int main(void)
 
     harden();
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
-    if (place_init(&d.place, &err) < 0 ||
-        place_leave_step(&d.place, &err) < 0 ||
+    if (cgroup_init(&d.place, &err) < 0 ||
+        cgroup_leave_step(&d.place, &err) < 0 ||
         receive_facts(&d, &err) < 0 ||
         store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store,
                           &err) < 0) {
@@ -478,30 +478,30 @@ int main(void)
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);
         open_journal(&d);
-        journal_fail(&d.journal, &err);
+        audit_log_fail(&d.journal, &err);
         return 1;
     }
     open_journal(&d);
     d.listener = listen_at(&d.store, "task", d.step.uid, &err);
     if (d.listener < 0) {
         tell_plugin(LINK_FAILED, err.text);
-        journal_fail(&d.journal, &err);
+        audit_log_fail(&d.journal, &err);
     } else {
         char path[sizeof(d.store.path) + 8];
         snprintf(path, sizeof(path), "%s/task", d.store.path);
         tell_plugin(LINK_READY, path);
         if (bring_up(&d, &d.reason) < 0) {
             container_close(&d.container);
-            journal_fail(&d.journal, &d.reason);
+            audit_log_fail(&d.journal, &d.reason);
         }
         serve(&d);
         clock_sleep(YIELD_MS);
     }
     container_close(&d.container);
-    journal_end(&d.journal, "step");
+    audit_log_end(&d.journal, "step");
     clean_up(&d.store);
-    journal_close(&d.journal);
-    place_clear(&d.place);
+    audit_log_close(&d.journal);
+    cgroup_clear(&d.place);
     step_clear(&d.step);
     return 0;
 }

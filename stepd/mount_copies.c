@@ -23,12 +23,12 @@ struct staging {
     const struct subject *subject;
     const struct step *step;
     struct child_user user;
-    struct stage_source sources[BERTH_MOUNTS_MAX];
+    struct mount_source sources[BERTH_MOUNTS_MAX];
     const struct decision_mount *mounts[BERTH_MOUNTS_MAX];
     size_t n;
-    struct decision_mount slurm[4 + WITHIN_MOUNTS_MAX];
+    struct decision_mount slurm[4 + MOUNT_SLURM_MAX];
     size_t nslurm;
-    struct within within;
+    struct mount_slurm within;
 };
 
 static bool is_workdir(const struct staging *s, const struct decision_mount *m)
@@ -54,7 +54,7 @@ static int add(struct staging *s, const struct decision_mount *mount,
                        "a container can have %d mounts: ask for fewer",
                        BERTH_MOUNTS_MAX);
     s->mounts[s->n] = mount;
-    s->sources[s->n++] = (struct stage_source){
+    s->sources[s->n++] = (struct mount_source){
         .path = mount->source,
         .trusted = flags & TRUSTED,
         .itself = flags & ITSELF,
@@ -101,7 +101,7 @@ static int gather(struct staging *s, struct berth_err *err)
         if (slurm[i].path && add_slurms(s, slurm[i].path, slurm[i].path,
                                         slurm[i].flags, err) < 0)
             return -1;
-    if (d->slurm && within_find(step, &s->within, err) < 0)
+    if (d->slurm && mount_slurm_find(step, &s->within, err) < 0)
         return -1;
     for (size_t i = 0; i < s->within.n; i++)
         if (add_slurms(s, s->within.v[i].source, s->within.v[i].target,
@@ -143,12 +143,12 @@ static int explain(const struct staging *s, const struct decision_mount *m,
 static int check_slurms(const struct staging *s, struct berth_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
-        const struct stage_source *source = &s->sources[i];
+        const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
         if (!source->itself || source->fd < 0)
             continue;
         if (source->path == s->step->pmix &&
-            stage_judge_made(source->fd, source->path, s->user.uid, err) < 0)
+            mount_source_judge_made(source->fd, source->path, s->user.uid, err) < 0)
             return -1;
         bool wrong = (source->path == s->step->pmixtmp &&
                       (source->type != S_IFDIR ||
@@ -165,17 +165,17 @@ static int check_slurms(const struct staging *s, struct berth_err *err)
 }
 
 // Those that could not be opened.
-static int check_opened(struct staging *s, struct attach *out,
+static int check_opened(struct staging *s, struct mount_copies *out,
                         struct berth_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
-        const struct stage_source *source = &s->sources[i];
+        const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
         bool absent = source->error == ENOENT || source->error == ENOTDIR;
         if (!source->error)
             continue;
         if (!absent || !m->optional) {
-            stage_explain(&s->user, source, err);
+            mount_source_explain(&s->user, source, err);
             return explain(s, m, err);
         }
         out->no_home |= is_home(s, m);
@@ -222,54 +222,54 @@ static bool is_in(const char *path, const char *dir)
 }
 
 // Puts the next entry to its place: no target holds a shorter one.
-static struct attach_entry *insert(struct attach *out, char *target)
+static struct mount_copy *insert(struct mount_copies *out, char *target)
 {
     size_t at = out->n++;
 
     for (; at > 0 && strlen(out->v[at - 1].target) > strlen(target); at--)
         out->v[at] = out->v[at - 1];
-    out->v[at] = (struct attach_entry){.target = target, .tree = -1};
+    out->v[at] = (struct mount_copy){.target = target, .tree = -1};
     return &out->v[at];
 }
 
-static int copy(const struct staging *s, struct attach *out,
+static int copy(const struct staging *s, struct mount_copies *out,
                 struct berth_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
-        const struct stage_source *source = &s->sources[i];
+        const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
         if (source->fd < 0)
             continue;
         char *target = strdup(m->target);
         if (!target)
             return err_set(err, BERTH_ENOMEM, "memory is out");
-        struct attach_entry *entry = insert(out, target);
+        struct mount_copy *entry = insert(out, target);
         entry->is_dir = source->type == S_IFDIR;
-        entry->tree = stage_copy(source->fd, m->readonly, err);
+        entry->tree = mount_clone(source->fd, m->readonly, err);
         if (entry->tree < 0)
             return -1;
     }
     return 0;
 }
 
-static int make_places(struct attach *out, int dir, struct berth_err *err)
+static int make_places(struct mount_copies *out, int dir, struct berth_err *err)
 {
     for (size_t i = 0; i < out->n; i++) {
-        struct attach_entry *entry = &out->v[i];
-        entry->nested = attach_holds(out, entry->target);
+        struct mount_copy *entry = &out->v[i];
+        entry->nested = mount_copies_holds(out, entry->target);
         snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
         if (!entry->nested &&
-            stage_place(dir, entry->name, entry->is_dir, err) < 0)
+            mount_point_make(dir, entry->name, entry->is_dir, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int check_tmpfs(const struct decision *d, const struct attach *mounts,
+static int check_tmpfs(const struct decision *d, const struct mount_copies *mounts,
                        struct berth_err *err)
 {
     for (size_t i = 0; i < d->nmounts; i++)
-        if (!d->mounts[i].source && attach_holds(mounts, d->mounts[i].target))
+        if (!d->mounts[i].source && mount_copies_holds(mounts, d->mounts[i].target))
             return err_set(err, BERTH_EINVAL,
                            "tmpfs:%s lies in a directory that is mounted "
                            "itself, which cannot be: choose another place",
@@ -277,15 +277,15 @@ static int check_tmpfs(const struct decision *d, const struct attach *mounts,
     return 0;
 }
 
-int attach_stage(const struct decision *decision,
+int mount_copies_make(const struct decision *decision,
                  const struct subject *subject, const struct step *step,
-                 const char *const *never, int dir, struct attach *out,
+                 const char *const *never, int dir, struct mount_copies *out,
                  struct berth_err *err)
 {
     struct staging *s = calloc(1, sizeof(*s));
     int rc = -1;
 
-    *out = (struct attach){0};
+    *out = (struct mount_copies){0};
     if (!s)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     s->decision = decision;
@@ -294,24 +294,24 @@ int attach_stage(const struct decision *decision,
     s->user = (struct child_user){subject->uid, subject->gid, subject->gids,
                                   subject->ngids};
     if (gather(s, err) < 0 ||
-        stage_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
+        mount_source_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
                    err) < 0)
         goto out;
     if (check_opened(s, out, err) == 0 && check_slurms(s, err) == 0) {
         size_t i = s->n;
-        if (stage_judge(s->sources, s->n, never, &i, err) < 0)
+        if (mount_source_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
         else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
                  make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }
-    stage_close(s->sources, s->n);
+    mount_source_close(s->sources, s->n);
 out:
     free(s);
     return rc;
 }
 
-bool attach_covers(const struct attach *mounts, const char *target)
+bool mount_copies_covers(const struct mount_copies *mounts, const char *target)
 {
     for (size_t i = 0; i < mounts->n; i++)
         if (strcmp(target, mounts->v[i].target) == 0)
@@ -319,7 +319,7 @@ bool attach_covers(const struct attach *mounts, const char *target)
     return false;
 }
 
-bool attach_holds(const struct attach *mounts, const char *target)
+bool mount_copies_holds(const struct mount_copies *mounts, const char *target)
 {
     for (size_t i = 0; i < mounts->n; i++)
         if (is_in(target, mounts->v[i].target))
@@ -327,7 +327,7 @@ bool attach_holds(const struct attach *mounts, const char *target)
     return false;
 }
 
-void attach_clear(struct attach *mounts)
+void mount_copies_clear(struct mount_copies *mounts)
 {
     int saved = errno;
 
@@ -336,6 +336,6 @@ void attach_clear(struct attach *mounts)
             close(mounts->v[i].tree);
         free(mounts->v[i].target);
     }
-    *mounts = (struct attach){0};
+    *mounts = (struct mount_copies){0};
     errno = saved;
 }

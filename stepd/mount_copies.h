@@ -6,8 +6,8 @@
 // or file of berth's own to mount at the target, and when the container is
 // there, the copy is laid over that (stepd/mountns.h). So the engine, and
 // what it runs as root, never look at a path of a user's.
-#ifndef BERTH_ATTACH_H
-#define BERTH_ATTACH_H
+#ifndef BERTH_MOUNT_COPIES_H
+#define BERTH_MOUNT_COPIES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "logic/limits.h"
 #include "logic/step.h"
 
-struct attach_entry {
+struct mount_copy {
     char *target;
     int tree;      // the copy (stepd/mount_source.h)
     bool is_dir;
@@ -25,29 +25,29 @@ struct attach_entry {
     char name[16]; // of the empty directory or file, unless it is nested
 };
 
-struct attach {
+struct mount_copies {
     size_t n;
-    struct attach_entry v[BERTH_MOUNTS_MAX]; // those that hold others first
+    struct mount_copy v[BERTH_MOUNTS_MAX]; // those that hold others first
     bool no_home; // the home is not there, whatever the decision says
 };
 
 // Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the
 // tasks of STEP: its copy of the batch script, PMIx's directories, and what
 // opens the job's X11 display. Makes the empty ones in the directory DIR.
-// NEVER: see stage_judge. 0; or -1 with ERR set to a sentence for the user.
-// attach_clear in either case.
-int attach_stage(const struct decision *decision,
+// NEVER: see mount_source_judge. 0; or -1 with ERR set to a sentence for the user.
+// mount_copies_clear in either case.
+int mount_copies_make(const struct decision *decision,
                  const struct subject *subject, const struct step *step,
-                 const char *const *never, int dir, struct attach *out,
+                 const char *const *never, int dir, struct mount_copies *out,
                  struct berth_err *err);
 
 // Says whether one of MOUNTS is at TARGET itself.
-bool attach_covers(const struct attach *mounts, const char *target);
+bool mount_copies_covers(const struct mount_copies *mounts, const char *target);
 
 // Says whether TARGET is in a directory that one of MOUNTS brings: nothing
 // can be mounted there before the container runs.
-bool attach_holds(const struct attach *mounts, const char *target);
+bool mount_copies_holds(const struct mount_copies *mounts, const char *target);
 
-void attach_clear(struct attach *mounts); // keeps errno
+void mount_copies_clear(struct mount_copies *mounts); // keeps errno
 
 #endif

@@ -22,7 +22,7 @@ struct wanted {
     const char *target; // NULL: where it is on the node
 };
 
-static bool add(struct within *w, const struct wanted *wanted)
+static bool add(struct mount_slurm *w, const struct wanted *wanted)
 {
     char *source = w->v[w->n].source;
 
@@ -41,7 +41,7 @@ static bool add(struct within *w, const struct wanted *wanted)
     return true;
 }
 
-int within_find(const struct step *step, struct within *out,
+int mount_slurm_find(const struct step *step, struct mount_slurm *out,
                 struct berth_err *err)
 {
     const struct step_slurm *slurm = &step->slurm;
@@ -51,10 +51,10 @@ int within_find(const struct step *step, struct within *out,
 
     if (function)
         dladdr(function, &libc);
-    const struct wanted wanted[WITHIN_MOUNTS_MAX] = {
-        {libc.dli_fname, true, false, WITHIN_LIBRARIES},
-        {slurm->commands, false, false, WITHIN_COMMANDS},
-        {BERTH_LIBEXECDIR "/slurm", false, false, WITHIN_BIN},
+    const struct wanted wanted[MOUNT_SLURM_MAX] = {
+        {libc.dli_fname, true, false, INSIDE_SLURM_LIBRARIES},
+        {slurm->commands, false, false, INSIDE_SLURM_COMMANDS},
+        {BERTH_LIBEXECDIR "/slurm", false, false, INSIDE_SLURM_BIN},
         {slurm->plugins, false, false, NULL},
         {slurm->berth, false, false, NULL},
         {slurm->munge, false, false, NULL},
@@ -70,7 +70,7 @@ int within_find(const struct step *step, struct within *out,
                        "%s, whose Slurm does not use munge: leave "
                        "--container-slurm out, or give --no-container-slurm",
                        step->node);
-    for (size_t i = 0; i < WITHIN_MOUNTS_MAX; i++)
+    for (size_t i = 0; i < MOUNT_SLURM_MAX; i++)
         if (!add(out, &wanted[i]))
             return err_set(err, BERTH_ESYS,
                            "Slurm's commands cannot be had in a container on "

@@ -56,7 +56,7 @@ static void send_answer(int sock, struct answer answer, int fd)
     sendmsg(sock, &msg, MSG_NOSIGNAL);
 }
 
-static void receive_answer(int sock, struct stage_source *source)
+static void receive_answer(int sock, struct mount_source *source)
 {
     struct answer answer = {.error = EPROTO};
     struct iovec iov = {&answer, sizeof(answer)};
@@ -132,7 +132,7 @@ int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
 }
 
 int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
-                     struct stage_source *source, struct berth_err *err)
+                     struct mount_source *source, struct berth_err *err)
 {
     struct pollfd p = {.fd = opener->sock, .events = POLLIN};
     struct question question = {.itself = source->itself};
@@ -169,8 +169,8 @@ static int open_source(const char *path, bool itself)
     return open(path, O_PATH | O_CLOEXEC | (itself ? O_NOFOLLOW : 0));
 }
 
-int stage_open(const struct child_user *user, unsigned seconds,
-               struct stage_source *sources, size_t n, struct berth_err *err)
+int mount_source_open(const struct child_user *user, unsigned seconds,
+               struct mount_source *sources, size_t n, struct berth_err *err)
 {
     struct stage_opener opener;
 
@@ -183,11 +183,11 @@ int stage_open(const struct child_user *user, unsigned seconds,
         rc = stage_opener_ask(&opener, seconds, &sources[i], err);
     stage_opener_end(&opener);
     if (rc < 0)
-        stage_close(sources, n);
+        mount_source_close(sources, n);
     return rc;
 }
 
-void stage_close(struct stage_source *sources, size_t n)
+void mount_source_close(struct mount_source *sources, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (sources[i].fd >= 0)
@@ -198,8 +198,8 @@ void stage_close(struct stage_source *sources, size_t n)
     }
 }
 
-int stage_explain(const struct child_user *user,
-                  const struct stage_source *source, struct berth_err *err)
+int mount_source_explain(const struct child_user *user,
+                  const struct mount_source *source, struct berth_err *err)
 {
     return err_set(err,
                    source->error == EACCES || source->error == EPERM
@@ -306,7 +306,7 @@ static bool meets(const struct where *what, const struct where *never)
            (same_fs && overlap(what->inner, never->inner));
 }
 
-static int judge(struct stage_source *source, const char *const *never,
+static int judge(struct mount_source *source, const char *const *never,
                  const struct where *nevers, struct berth_err *err)
 {
     struct where what;
@@ -356,7 +356,7 @@ static int locate_never(const char *const *never, struct where *out,
     return 0;
 }
 
-int stage_judge(struct stage_source *sources, size_t n,
+int mount_source_judge(struct mount_source *sources, size_t n,
                 const char *const *never, size_t *which,
                 struct berth_err *err)
 {
@@ -377,7 +377,7 @@ int stage_judge(struct stage_source *sources, size_t n,
     return rc;
 }
 
-int stage_judge_made(int fd, const char *path, uid_t uid,
+int mount_source_judge_made(int fd, const char *path, uid_t uid,
                      struct berth_err *err)
 {
     struct stat st, up;
@@ -397,7 +397,7 @@ int stage_judge_made(int fd, const char *path, uid_t uid,
                         uid);
 }
 
-int stage_copy(int fd, bool readonly, struct berth_err *err)
+int mount_clone(int fd, bool readonly, struct berth_err *err)
 {
     struct mount_attr attr = {
         .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -425,7 +425,7 @@ static int make(int dir, const char *name, bool is_dir, struct berth_err *err)
     return 0;
 }
 
-int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err)
+int mount_point_make(int dir, const char *name, bool is_dir, struct berth_err *err)
 {
     char path[64];
 
@@ -439,7 +439,7 @@ int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err)
     return 0;
 }
 
-int stage_bind(int fd, int dir, const char *name, bool readonly,
+int mount_bind(int fd, int dir, const char *name, bool readonly,
                struct berth_err *err)
 {
     struct stat st;
@@ -448,7 +448,7 @@ int stage_bind(int fd, int dir, const char *name, bool readonly,
         return err_set(err, BERTH_ESYS, "staging %s: %m", name);
     if (make(dir, name, S_ISDIR(st.st_mode), err) < 0)
         return -1;
-    int tree = stage_copy(fd, readonly, err);
+    int tree = mount_clone(fd, readonly, err);
     if (tree < 0)
         return -1;
     int rc = (int)syscall(SYS_move_mount, tree, "", dir, name,

@@ -5,8 +5,8 @@
 // mounts that no path leads to. Nothing here looks into a user's file system
 // as root, which may not be allowed to (NFS with root_squash, FUSE), or wait
 // for ever. A rename or a symbolic link comes too late for what is open.
-#ifndef BERTH_STAGE_H
-#define BERTH_STAGE_H
+#ifndef BERTH_MOUNT_SOURCE_H
+#define BERTH_MOUNT_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "logic/err.h"
 #include "stepd/child.h"
 
-struct stage_source {
+struct mount_source {
     const char *path;  // absolute
     bool trusted;      // root named it: not judged
     bool itself;       // a symbolic link is what it is, and leads nowhere
@@ -24,7 +24,7 @@ struct stage_source {
     int error;         // out: errno where it is not
     mode_t type;       // out: S_IFDIR, S_IFREG, ...
     uid_t owner;       // out
-    char *real;        // out of stage_judge: the path that it led to
+    char *real;        // out of mount_source_judge: the path that it led to
 };
 
 // Opens PATH (O_PATH); ITSELF: also if that is a symbolic link. A descriptor,
@@ -45,7 +45,7 @@ int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
 // Has it open SOURCE: 0, and that has its fd or its error; or -1 with ERR set
 // (BERTH_ETIMEOUT: there was no answer within SECONDS).
 int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
-                     struct stage_source *source, struct berth_err *err);
+                     struct mount_source *source, struct berth_err *err);
 
 void stage_opener_end(struct stage_opener *opener);
 
@@ -53,22 +53,22 @@ void stage_opener_end(struct stage_opener *opener);
 // process. A file server that does not answer costs SECONDS and an error,
 // not the node. 0, and each source has its fd or its error; or -1 with ERR
 // set (BERTH_ETIMEOUT: one does not answer) and nothing open.
-int stage_open(const struct child_user *user, unsigned seconds,
-               struct stage_source *sources, size_t n, struct berth_err *err);
+int mount_source_open(const struct child_user *user, unsigned seconds,
+               struct mount_source *sources, size_t n, struct berth_err *err);
 
-void stage_close(struct stage_source *sources, size_t n); // all of them
+void mount_source_close(struct mount_source *sources, size_t n); // all of them
 
 // Says in ERR why SOURCE, which has an error, could not be opened: returns
 // -1 (BERTH_EDENIED: the user may not, BERTH_ENOTFOUND).
-int stage_explain(const struct child_user *user,
-                  const struct stage_source *source, struct berth_err *err);
+int mount_source_explain(const struct child_user *user,
+                  const struct mount_source *source, struct berth_err *err);
 
 // Says whether those of the N SOURCES that are open may be given to a
 // container: each a directory or a regular file, and neither one of the NEVER
 // paths (a NULL at the end), nor within or above one, by the kernel's table
 // of mounts: by path, and by file system and place in it. 0; or -1 with ERR
 // set (BERTH_EDENIED), and WHICH if it is about one of them.
-int stage_judge(struct stage_source *sources, size_t n,
+int mount_source_judge(struct mount_source *sources, size_t n,
                 const char *const *never, size_t *which,
                 struct berth_err *err);
 
@@ -76,23 +76,23 @@ int stage_judge(struct stage_source *sources, size_t n,
 // user UID within one of its own: it is the user's, and lies where he cannot
 // change what its name stands for. PATH is its name. 0, or -1 with ERR set
 // (BERTH_EDENIED).
-int stage_judge_made(int fd, const char *path, uid_t uid,
+int mount_source_judge_made(int fd, const char *path, uid_t uid,
                      struct berth_err *err);
 
 // Copies the mount of what FD is open on, without what is mounted within it:
 // nosuid, nodev, private, and read-only if READONLY. Returns a descriptor of
 // the mount, which is nowhere yet, or -1 with ERR set. As root. Linux 5.12
 // (mount_setattr).
-int stage_copy(int fd, bool readonly, struct berth_err *err);
+int mount_clone(int fd, bool readonly, struct berth_err *err);
 
 // Makes NAME in the directory DIR, empty, as a file or as a directory in
 // memory: an image's symbolic links can lead an engine to make something in
 // it, which then goes with it. 0, or -1 with ERR set.
-int stage_place(int dir, const char *name, bool is_dir, struct berth_err *err);
+int mount_point_make(int dir, const char *name, bool is_dir, struct berth_err *err);
 
 // Makes NAME in the directory DIR: what FD is open on, a file or directory of
 // root's own. 0, or -1 with ERR set.
-int stage_bind(int fd, int dir, const char *name, bool readonly,
+int mount_bind(int fd, int dir, const char *name, bool readonly,
                struct berth_err *err);
 
 #endif

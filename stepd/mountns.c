@@ -45,7 +45,7 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-int inside_open(int root, const char *path, int flags)
+int mountns_open(int root, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT |
@@ -57,7 +57,7 @@ int inside_open(int root, const char *path, int flags)
 // From within, where the root is this process's own.
 static int open_inside(const char *path)
 {
-    return inside_open(AT_FDCWD, path, O_PATH);
+    return mountns_open(AT_FDCWD, path, O_PATH);
 }
 
 // Appends the image's file PATH, as it is below TREE, to FD. An image may
@@ -68,7 +68,7 @@ static int append_file(int tree, const char *path, int fd)
     char buf[4096];
     ssize_t n;
 
-    int from = inside_open(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    int from = mountns_open(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (from < 0)
         return 0;
     if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode) ||
@@ -148,7 +148,7 @@ static int judge_target(int self, const char *target, struct berth_err *err)
 
 // What an engine has mounted elsewhere may be over what is to be sealed.
 static int judge_targets(int self, const struct request *request,
-                         const struct attach *mounts, struct berth_err *err)
+                         const struct mount_copies *mounts, struct berth_err *err)
 {
     int rc = 0;
 
@@ -163,7 +163,7 @@ static int judge_targets(int self, const struct request *request,
 // In the child. Nothing of libc that could load or look up anything is called
 // from here on: "/" is the image's.
 static int prepare(int ns, const struct request *request,
-                   const struct attach *mounts, int passwd, int group,
+                   const struct mount_copies *mounts, int passwd, int group,
                    struct berth_err *err)
 {
     int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -172,7 +172,7 @@ static int prepare(int ns, const struct request *request,
         judge_targets(self, request, mounts, err) < 0)
         return -1;
     for (size_t i = 0; i < request->nmounts; i++)
-        if (!attach_covers(mounts, request->mounts[i].target) &&
+        if (!mount_copies_covers(mounts, request->mounts[i].target) &&
             seal_mount(&request->mounts[i]) < 0)
             return -1;
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
@@ -216,9 +216,9 @@ static int hold(const struct process *init, struct inside *out,
     out->ns = process_open(init, "ns/mnt", O_RDONLY);
     int root = process_open(init, "root", flags);
     if (root >= 0) {
-        out->dev = inside_open(root, "/dev", flags);
+        out->dev = mountns_open(root, "/dev", flags);
         for (int i = 0; i < INSIDE_DIRS; i++)
-            out->dirs[i] = inside_open(root, private_dirs[i], flags);
+            out->dirs[i] = mountns_open(root, private_dirs[i], flags);
         close(root);
     }
     return out->ns >= 0 && out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
@@ -227,8 +227,8 @@ static int hold(const struct process *init, struct inside *out,
                : err_set(err, BERTH_ESYS, "the container has no /dev");
 }
 
-int inside_prepare(const struct process *init,
-                   const struct request *request, const struct attach *mounts,
+int mountns_prepare(const struct process *init,
+                   const struct request *request, const struct mount_copies *mounts,
                    const struct identity *identity, int dir,
                    struct inside *out, struct berth_err *err)
 {
@@ -274,11 +274,11 @@ static int open_as_user(const char *path, bool itself)
 // A place in a directory of the user's is looked up as he. A directory of the
 // image may be closed to him: in that case EARLY counts, where root found it
 // while only the engine's mounts were there.
-static int lay_over(const struct attach_entry *entry, int self,
+static int lay_over(const struct mount_copy *entry, int self,
                     const struct stage_opener *opener, unsigned seconds,
                     int early, struct berth_err *err)
 {
-    struct stage_source source = {.path = entry->target};
+    struct mount_source source = {.path = entry->target};
 
     if (stage_opener_ask(opener, seconds, &source, err) < 0)
         return -1;
@@ -301,7 +301,7 @@ static int lay_over(const struct attach_entry *entry, int self,
 }
 
 // The child, of which the same holds as of prepare.
-static int lay(int ns, const struct attach *mounts,
+static int lay(int ns, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err)
 {
@@ -320,7 +320,7 @@ static int lay(int ns, const struct attach *mounts,
     return rc;
 }
 
-int inside_lay(const struct inside *inside, const struct attach *mounts,
+int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err)
 {
@@ -454,7 +454,7 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
     _exit(0);
 }
 
-int inside_attach(const struct inside *inside, const struct process *task,
+int mountns_add_task(const struct inside *inside, const struct process *task,
                   uid_t uid, int theirs, bool *done, struct berth_err *err)
 {
     bool terminal = may_have_terminal(task);

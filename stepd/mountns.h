@@ -6,8 +6,8 @@
 // on descriptors, and run nothing of the image. Once something of the user's
 // is mounted there, root looks up no path in it (a file server of the user's
 // need not answer), and each of these children has a deadline.
-#ifndef BERTH_INSIDE_H
-#define BERTH_INSIDE_H
+#ifndef BERTH_MOUNTNS_H
+#define BERTH_MOUNTNS_H
 
 #include <stdbool.h>
 
@@ -21,7 +21,7 @@
 // Opens PATH as a container sees it whose root is open on ROOT: an image's
 // symbolic links are followed as its engine does, and stay within. FLAGS as
 // for open(2). A descriptor, or -1 with errno set.
-int inside_open(int root, const char *path, int flags);
+int mountns_open(int root, const char *path, int flags);
 
 enum { INSIDE_DIRS = 3 };
 
@@ -42,15 +42,15 @@ struct inside {
 // be; and writes IDENTITY's lines, with the image's own behind them, to
 // the files "passwd" and "group" of the directory DIR, which are mounted over
 // the image's. 0 and OUT, or -1 with ERR set. inside_clear in either case.
-int inside_prepare(const struct process *init,
-                   const struct request *request, const struct attach *mounts,
+int mountns_prepare(const struct process *init,
+                   const struct request *request, const struct mount_copies *mounts,
                    const struct identity *identity, int dir,
                    struct inside *out, struct berth_err *err);
 
 // Lays MOUNTS over their places there, if a symbolic link leads none to where
 // a mount may not be. The places are looked up by a child that is USER, within
 // SECONDS each. 0, or -1 with ERR set.
-int inside_lay(const struct inside *inside, const struct attach *mounts,
+int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err);
 
@@ -61,7 +61,7 @@ int inside_lay(const struct inside *inside, const struct attach *mounts,
 // job's own /tmp, /var/tmp and /dev/shm. DONE says whether an earlier task of
 // the step has brought the directories, and receives whether they are there.
 // 0, or -1 with ERR set.
-int inside_attach(const struct inside *inside, const struct process *task,
+int mountns_add_task(const struct inside *inside, const struct process *task,
                   uid_t uid, int theirs, bool *done, struct berth_err *err);
 
 void inside_clear(struct inside *inside);

@@ -52,7 +52,7 @@ static const char *const never[] = {
 };
 
 // Adds a mount whose source is NAME in the store's directory.
-static int add_mount(struct supply *s, const char *name, const char *target,
+static int add_mount(struct step_mounts *s, const char *name, const char *target,
                      bool readonly, struct berth_err *err)
 {
     char *path = NULL;
@@ -67,17 +67,17 @@ static int add_mount(struct supply *s, const char *name, const char *target,
     return 0;
 }
 
-static int stage(struct supply *s, int fd, const char *name,
+static int stage(struct step_mounts *s, int fd, const char *name,
                  const char *target, struct berth_err *err)
 {
-    return stage_bind(fd, s->store->dir, name, true, err) < 0
+    return mount_bind(fd, s->store->dir, name, true, err) < 0
                ? -1
                : add_mount(s, name, target, true, err);
 }
 
 // The mounts that the decision has.
-static int stage_decided(struct supply *s, const struct step *step,
-                         const struct ruling *ruling, struct berth_err *err)
+static int stage_decided(struct step_mounts *s, const struct step *step,
+                         const struct admission *ruling, struct berth_err *err)
 {
     const struct strv *words = &step->words;
     bool given;
@@ -107,12 +107,12 @@ static int stage_decided(struct supply *s, const struct step *step,
         all[n++] = dirs[i];
     }
     all[n] = NULL;
-    if (attach_stage(&ruling->decision, &ruling->subject, step, all,
+    if (mount_copies_make(&ruling->decision, &ruling->subject, step, all,
                      s->store->dir, &s->attach, err) < 0)
         goto out;
     rc = 0;
     // Writable, as nobody sees them: what an image's symbolic links lead the
-    // engine to make there is to fail in inside_prepare, which can say why.
+    // engine to make there is to fail in mountns_prepare, which can say why.
     for (size_t i = 0; rc == 0 && i < s->attach.n; i++)
         if (!s->attach.v[i].nested)
             rc = add_mount(s, s->attach.v[i].name, s->attach.v[i].target,
@@ -154,7 +154,7 @@ static int check_hidden(const char *path, const struct stat *st,
 // A copy of what FROM is open on, in memory: the kernel mounts no file that
 // has been removed or replaced, as an upgrade does it. Returns a descriptor of
 // the copy, or -1.
-static int copy_init(const struct supply *s, int from)
+static int copy_init(const struct step_mounts *s, int from)
 {
     char path[64];
     ssize_t n = -1;
@@ -180,7 +180,7 @@ static int copy_init(const struct supply *s, int from)
 
 // berth-init comes from where berth is installed, which root chose. What is
 // opened is looked at, and copied.
-static int stage_init(struct supply *s, const char *node,
+static int stage_init(struct step_mounts *s, const char *node,
                       struct berth_err *err)
 {
     static const char path[] = BERTH_LIBEXECDIR "/berth-init";
@@ -210,7 +210,7 @@ static int stage_init(struct supply *s, const char *node,
 
 // Makes an empty file for what is written after the start, and stages it:
 // the mount carries nosuid and nodev, as every mount does.
-static int stage_empty(struct supply *s, const char *name, const char *target,
+static int stage_empty(struct step_mounts *s, const char *name, const char *target,
                        struct berth_err *err)
 {
     char mount[32];
@@ -230,7 +230,7 @@ static int stage_empty(struct supply *s, const char *name, const char *target,
     return rc;
 }
 
-static int stage_control(struct supply *s, uid_t uid, struct berth_err *err)
+static int stage_control(struct step_mounts *s, uid_t uid, struct berth_err *err)
 {
     s->listener = listen_at(s->store, "control", uid, err);
     if (s->listener < 0)
@@ -243,11 +243,11 @@ static int stage_control(struct supply *s, uid_t uid, struct berth_err *err)
     return rc;
 }
 
-int supply_stage(const struct step *step, const struct ruling *ruling,
-                 const struct store_step *store, struct supply *out,
+int step_mounts_make(const struct step *step, const struct admission *ruling,
+                 const struct store_step *store, struct step_mounts *out,
                  struct berth_err *err)
 {
-    *out = (struct supply){.store = store, .listener = -1};
+    *out = (struct step_mounts){.store = store, .listener = -1};
     return stage_init(out, step->node, err) < 0 ||
                    stage_decided(out, step, ruling, err) < 0 ||
                    stage_control(out, step->uid, err) < 0 ||
@@ -257,20 +257,20 @@ int supply_stage(const struct step *step, const struct ruling *ruling,
                : 0;
 }
 
-bool supply_holds(const struct supply *supply, const char *target)
+bool step_mounts_holds(const struct step_mounts *supply, const char *target)
 {
     for (size_t i = 0; i < supply->n; i++)
         if (strcmp(supply->mounts[i].target, target) == 0)
             return true;
-    return attach_holds(&supply->attach, target);
+    return mount_copies_holds(&supply->attach, target);
 }
 
-void supply_clear(struct supply *supply)
+void step_mounts_clear(struct step_mounts *supply)
 {
     if (supply->listener >= 0)
         close(supply->listener);
-    attach_clear(&supply->attach);
+    mount_copies_clear(&supply->attach);
     for (size_t i = 0; i < supply->n; i++)
         free(supply->paths[i]);
-    *supply = (struct supply){.listener = -1};
+    *supply = (struct step_mounts){.listener = -1};
 }

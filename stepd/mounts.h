@@ -4,8 +4,8 @@
 // What is mounted into a container besides its image: the mounts of the
 // decision, berth-init and the socket where it connects, and the files for
 // the user's lines of passwd and group. As root.
-#ifndef BERTH_SUPPLY_H
-#define BERTH_SUPPLY_H
+#ifndef BERTH_MOUNTS_H
+#define BERTH_MOUNTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,26 +21,26 @@
 // berth-init, in the directory of the step.
 #define SUPPLY_INIT "init"
 
-struct supply {
+struct step_mounts {
     const struct store_step *store; // borrowed
     size_t n;
     struct request_mount mounts[BERTH_MOUNTS_MAX]; // for the request
     char *paths[BERTH_MOUNTS_MAX];                 // their sources
-    struct attach attach; // what is laid over those that the decision has
+    struct mount_copies attach; // what is laid over those that the decision has
     int listener;         // where berth-init connects
 };
 
 // Stages in STORE what the container of STEP gets by RULING, whose decision
-// allows it. 0; or -1 with ERR set to a sentence for the user. supply_clear in
+// allows it. 0; or -1 with ERR set to a sentence for the user. step_mounts_clear in
 // either case.
-int supply_stage(const struct step *step, const struct ruling *ruling,
-                 const struct store_step *store, struct supply *out,
+int step_mounts_make(const struct step *step, const struct admission *ruling,
+                 const struct store_step *store, struct step_mounts *out,
                  struct berth_err *err);
 
 // Says whether TARGET is where one of these is, or in what one of them
 // brings.
-bool supply_holds(const struct supply *supply, const char *target);
+bool step_mounts_holds(const struct step_mounts *supply, const char *target);
 
-void supply_clear(struct supply *supply);
+void step_mounts_clear(struct step_mounts *supply);
 
 #endif

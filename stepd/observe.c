@@ -3,7 +3,7 @@
 //
 // Input: /proc of a process of the user's that has run nothing but berth-init
 // yet, and the root of its container, whose links an image has made:
-// inside_open keeps within.
+// mountns_open keeps within.
 
 #include "stepd/observe.h"
 
@@ -119,11 +119,11 @@ static struct seen_file see_once(int fd)
 
 static struct seen_file see_inside(int root, const char *path)
 {
-    return see_once(inside_open(root, path, O_PATH));
+    return see_once(mountns_open(root, path, O_PATH));
 }
 
 static int see_files(const struct request *request,
-                     const struct attach *attach, int root, struct seen *out,
+                     const struct mount_copies *attach, int root, struct seen *out,
                      struct berth_err *err)
 {
     out->mounts = calloc(request->nmounts + 1, sizeof(*out->mounts));
@@ -132,7 +132,7 @@ static int see_files(const struct request *request,
         return err_set(err, BERTH_ENOMEM, "memory is out");
     for (size_t i = 0; i < request->nmounts; i++) {
         const struct request_mount *m = &request->mounts[i];
-        out->mounts[i].covered = attach_covers(attach, m->target);
+        out->mounts[i].covered = mount_copies_covers(attach, m->target);
         if (out->mounts[i].covered)
             continue;
         out->mounts[i].source = see_once(open(m->source, O_PATH | O_CLOEXEC));
@@ -145,7 +145,7 @@ static int see_files(const struct request *request,
     return 0;
 }
 
-int observe(const struct request *request, const struct attach *attach,
+int observe(const struct request *request, const struct mount_copies *attach,
             const struct process *init, int root, struct seen *out,
             struct berth_err *err)
 {

@@ -18,17 +18,17 @@
 #include "stepd/devices.h"
 #include "node/trusted.h"
 
-static bool is_taken(const struct outfit *o, const char *target)
+static bool is_taken(const struct request_node *o, const char *target)
 {
     for (size_t i = 0; i < o->plan.request.ntmpfs; i++)
         if (strcmp(o->tmpfs[i].target, target) == 0)
             return true;
-    return supply_holds(o->supply, target);
+    return step_mounts_holds(o->supply, target);
 }
 
 // The plan's, and one for each VOLUME that the image declares: the engine
 // would make an anonymous volume of each, on its disk and without a bound.
-static int choose_tmpfs(struct outfit *o, uint64_t bytes,
+static int choose_tmpfs(struct request_node *o, uint64_t bytes,
                         struct berth_err *err)
 {
     struct request *r = &o->plan.request;
@@ -60,7 +60,7 @@ static int choose_tmpfs(struct outfit *o, uint64_t bytes,
 // Podman's API makes of each mount the text of an option, and quotes nothing:
 // behind a comma a directory's name would go on as options of its own, such
 // as another source. (A tmpfs' options stand behind a colon there.)
-static int check_names(const struct outfit *o, struct berth_err *err)
+static int check_names(const struct request_node *o, struct berth_err *err)
 {
     const struct request *r = &o->plan.request;
     const char *bad = NULL;
@@ -80,7 +80,7 @@ static int check_names(const struct outfit *o, struct berth_err *err)
                    bad);
 }
 
-static void choose_labels(struct outfit *o)
+static void choose_labels(struct request_node *o)
 {
     const struct step *step = o->step;
     size_t n = 0;
@@ -100,7 +100,7 @@ static void choose_labels(struct outfit *o)
 
 // By CDI, if the administrator says so; NVIDIA's GPUs also if the engine has
 // them so, and Podman has no other means. Only for these it is asked.
-static int request_gpus(struct outfit *o, struct berth_err *err)
+static int request_gpus(struct request_node *o, struct berth_err *err)
 {
     const char *cdi = policy_cdi(o->ruling->policy);
     struct request *r = &o->plan.request;
@@ -119,7 +119,7 @@ static int request_gpus(struct outfit *o, struct berth_err *err)
 
 // The GPUs that Slurm gave the step, if the policy lets it have them: a rule
 // that is being rolled out only warns.
-static int choose_gpus(struct outfit *o, struct berth_err *err)
+static int choose_gpus(struct request_node *o, struct berth_err *err)
 {
     const struct rules *rules = &o->ruling->rules;
     struct decision *decision = &o->ruling->decision;
@@ -146,7 +146,7 @@ static int choose_gpus(struct outfit *o, struct berth_err *err)
 }
 
 // Gives Podman M->seccomp as a file of this step's.
-static int write_seccomp(struct outfit *o, struct berth_err *err)
+static int write_seccomp(struct request_node *o, struct berth_err *err)
 {
     size_t len = strlen(o->seccomp);
     char *path = NULL;
@@ -169,7 +169,7 @@ static int write_seccomp(struct outfit *o, struct berth_err *err)
 
 // The administrator's profile: Docker takes its text, Podman the path of a
 // file, which is here a copy of what was trusted.
-static int choose_seccomp(struct outfit *o, struct berth_err *err)
+static int choose_seccomp(struct request_node *o, struct berth_err *err)
 {
     const char *path = o->ruling->rules.seccomp;
     char *text = NULL;
@@ -195,7 +195,7 @@ static int choose_seccomp(struct outfit *o, struct berth_err *err)
 }
 
 // What Podman's interface for Docker's clients would ignore.
-static int check_podman(const struct outfit *o, struct berth_err *err)
+static int check_podman(const struct request_node *o, struct berth_err *err)
 {
     if (!engine_is_podman(o->engine) || !o->plan.request.runtime)
         return 0;
@@ -206,7 +206,7 @@ static int check_podman(const struct outfit *o, struct berth_err *err)
 }
 
 // The engine starts berth-init with all of it.
-static int check_environment(const struct outfit *o, struct berth_err *err)
+static int check_environment(const struct request_node *o, struct berth_err *err)
 {
     // The kernel's MAX_ARG_STRLEN.
     const size_t one_max = 32 * (size_t)sysconf(_SC_PAGESIZE);
@@ -219,7 +219,7 @@ static int check_environment(const struct outfit *o, struct berth_err *err)
     return image_env_check(o->image->env, o->image->nenv, one_max, stack, err);
 }
 
-int outfit_choose(struct outfit *o, struct strv *overlay,
+int request_node_choose(struct request_node *o, struct strv *overlay,
                   struct berth_err *err)
 {
     struct request *r = &o->plan.request;
@@ -230,7 +230,7 @@ int outfit_choose(struct outfit *o, struct strv *overlay,
 
     if (memory <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    if (plan_make(&o->ruling->decision, &o->ruling->subject, (uint64_t)memory,
+    if (request_decided_make(&o->ruling->decision, &o->ruling->subject, (uint64_t)memory,
                   &o->plan, err) < 0)
         return -1;
     if (!r->shm_bytes) // where the node has none, half of its memory
@@ -253,18 +253,18 @@ int outfit_choose(struct outfit *o, struct strv *overlay,
     if (check_environment(o, err) < 0 || choose_gpus(o, err) < 0 ||
         devices_find(&rules->devices, r, &o->devices, err) < 0 ||
         choose_seccomp(o, err) < 0 ||
-        choose_tmpfs(o, plan_size(&rules->tmp_size, (uint64_t)memory), err) <
+        choose_tmpfs(o, request_decided_size(&rules->tmp_size, (uint64_t)memory), err) <
             0 ||
         check_names(o, err) < 0 || check_podman(o, err) < 0)
         return -1;
     return 0;
 }
 
-int outfit_overlay(const struct outfit *o, struct strv *out,
+int request_node_changes(const struct request_node *o, struct strv *out,
                    struct berth_err *err)
 {
     const struct decision *d = &o->ruling->decision;
-    struct overlay overlay = {
+    struct changes overlay = {
         .argv0 = o->step->argv0,
         .entry = o->image->entry,
         .nentry = d->entrypoint ? o->image->nentry : 0,
@@ -281,16 +281,16 @@ int outfit_overlay(const struct outfit *o, struct strv *out,
         .nenv_set = d->nenv_set,
     };
 
-    return overlay_build(&overlay, out, err) < 0
+    return changes_build(&overlay, out, err) < 0
                ? -1
                : gpus_overlay(&o->gpus, out, err);
 }
 
-void outfit_clear(struct outfit *o)
+void request_node_clear(struct request_node *o)
 {
     gpus_clear(&o->gpus);
     free(o->tmpfs);
     free(o->seccomp);
     strv_clear(&o->devices);
-    plan_clear(&o->plan);
+    request_decided_clear(&o->plan);
 }

@@ -4,8 +4,8 @@
 // What a container is to be besides its mounts, as only the node and its
 // engine can tell: memory file systems, limits, labels, GPUs and other
 // devices, profiles. It completes the create request. As root.
-#ifndef BERTH_OUTFIT_H
-#define BERTH_OUTFIT_H
+#ifndef BERTH_REQUEST_NODE_H
+#define BERTH_REQUEST_NODE_H
 
 #include "logic/err.h"
 #include "logic/request_decided.h"
@@ -18,16 +18,16 @@
 #include "stepd/mounts.h"
 #include "stepd/ulimits.h"
 
-struct outfit {
+struct request_node {
     // For what: the caller's, borrowed.
     const struct step *step;
-    struct ruling *ruling; // may receive a warning
+    struct admission *ruling; // may receive a warning
     struct engine *engine;
     const struct engine_image *image;
-    const struct supply *supply;
+    const struct step_mounts *supply;
     const char *nonce; // of the record (node/store.h)
     // What is chosen.
-    struct plan plan; // and its request, which points to the rest
+    struct request_decided plan; // and its request, which points to the rest
     struct request_tmpfs *tmpfs;
     struct request_ulimit ulimits[RLIMITS];
     struct request_label labels[8];
@@ -40,15 +40,15 @@ struct outfit {
 
 // Completes OUTFIT, and appends to OVERLAY (protocol/wire.h) which limits the
 // tasks are to have. 0; or -1 with ERR set to a sentence for the user.
-// outfit_clear in either case.
-int outfit_choose(struct outfit *outfit, struct strv *overlay,
+// request_node_clear in either case.
+int request_node_choose(struct request_node *outfit, struct strv *overlay,
                   struct berth_err *err);
 
 // Appends to OVERLAY what the tasks are started with: the command, where, and
 // the environment. 0, or -1 with ERR set.
-int outfit_overlay(const struct outfit *outfit, struct strv *overlay,
+int request_node_changes(const struct request_node *outfit, struct strv *overlay,
                    struct berth_err *err);
 
-void outfit_clear(struct outfit *outfit);
+void request_node_clear(struct request_node *outfit);
 
 #endif

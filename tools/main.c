@@ -194,14 +194,14 @@ static int read_conf(const struct words *words, const struct strv *plugin,
 static int read_policy(const struct words *words, struct policy **out,
                        struct berth_err *err)
 {
-    struct conf_origin origin;
+    struct plugstack_origin origin;
     struct strv plugin = {0};
     const char *path = NULL;
     char *text = NULL;
     size_t len = 0;
     int rc = EXIT_REFUSED;
 
-    conf_load(words->plugstack, &origin, &plugin);
+    plugstack_load(words->plugstack, &origin, &plugin);
     struct policy_source source = {origin.file[0] ? origin.file : NULL,
                                    origin.line, origin.cut};
     if (read_conf(words, &plugin, &path, &text, &len, err) < 0) {

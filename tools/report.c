@@ -212,9 +212,9 @@ static json_t *build_request(const struct decision *decision,
     struct request_mount mounts[BERTH_MOUNTS_MAX + OWN_MOUNTS];
     json_t *names = json_array(), *body = NULL;
     char image[IMGREF_TEXT_MAX], id[IMGREF_TEXT_MAX + 32];
-    struct plan plan;
+    struct request_decided plan;
 
-    if (plan_make(decision, subject, SOME_MEMORY, &plan, err) < 0)
+    if (request_decided_make(decision, subject, SOME_MEMORY, &plan, err) < 0)
         goto out;
     struct request *r = &plan.request;
     imgref_format(&decision->image, image);
@@ -240,7 +240,7 @@ static json_t *build_request(const struct decision *decision,
         name_sizes(json_object_get(body, "HostConfig"), decision->rules);
         name_rest(body, decision->rules);
     }
-    plan_clear(&plan);
+    request_decided_clear(&plan);
 out:
     json_decref(names);
     return body;

@@ -61,7 +61,7 @@ static int stage(struct floor *f, int fd, const char *name, const char *target,
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", name);
-    int rc = stage_bind(fd, f->store.dir, name, readonly, err);
+    int rc = mount_bind(fd, f->store.dir, name, readonly, err);
     close(fd);
     if (asprintf(&source, "%s/%s", f->store.path, name) < 0)
         return err_set(err, BERTH_ENOMEM, "memory is out");

@@ -141,7 +141,7 @@ static void add(char *list, int peer)
 static void check(void)
 {
     char shared[512] = "", tcp[512] = "", reads[512] = "";
-    struct place {
+    struct cgroups {
         char node[64];
         pid_t pid;
         char *address;

@@ -50,20 +50,20 @@ int main(int argc, char **argv)
     if (pid == 0)
         swap(uid);
     for (int i = 0; i < atoi(argv[3]); i++) {
-        struct stage_source source = {.path = path, .fd = -1};
+        struct mount_source source = {.path = path, .fd = -1};
         struct berth_err err = {0};
         size_t which;
 
-        if (stage_open(&user, 10, &source, 1, &err) < 0) {
+        if (mount_source_open(&user, 10, &source, 1, &err) < 0) {
             fprintf(stderr, "race: %s\n", err.text);
             return 1;
         }
         if (source.error == 0 &&
-            stage_judge(&source, 1, never, &which, &err) == 0 &&
+            mount_source_judge(&source, 1, never, &which, &err) == 0 &&
             strncmp(source.real, argv[1], strlen(argv[1])) == 0 &&
             source.real[strlen(argv[1])] == '/') {
             accepted++;
-            int tree = stage_copy(source.fd, true, &err);
+            int tree = mount_clone(source.fd, true, &err);
             if (tree < 0 || fstat(tree, &have) < 0 ||
                 have.st_dev != want.st_dev || have.st_ino != want.st_ino) {
                 fprintf(stderr, "race: another directory was accepted\n");
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
         } else {
             refused++;
         }
-        stage_close(&source, 1);
+        mount_source_close(&source, 1);
     }
     int status, ended = waitpid(pid, &status, WNOHANG);
     kill(pid, SIGKILL);

@@ -27,7 +27,7 @@
 #include "stepd/cgroup.h"
 
 static char top[] = "/tmp/berth-place-XXXXXX";
-static struct place place; // with its directories below TOP
+static struct cgroups place; // with its directories below TOP
 static pid_t child;
 static struct berth_err err;
 
@@ -94,7 +94,7 @@ static int make(void **state)
     assert_non_null(mkdtemp(top));
     FILE *f = fopen("/proc/self/cgroup", "re");
     assert_non_null(f);
-    place = (struct place){0};
+    place = (struct cgroups){0};
     err = (struct berth_err){0};
     while (fgets(line, sizeof(line), f)) {
         assert_true(cgroup_line_parse(line, &c));
@@ -121,7 +121,7 @@ static int take_down(void **state)
     (void)state;
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    place_clear(&place);
+    cgroup_clear(&place);
     snprintf(command, sizeof(command), "rm -rf '%s'", top);
     return system(command);
 }
@@ -132,7 +132,7 @@ static int place_as(pid_t pid, pid_t like, uint64_t limit)
 
     assert_int_equal(process_hold(pid, -1, &a), 0);
     assert_int_equal(process_hold(like, -1, &b), 0);
-    int rc = place_like(&place, &a, &b, limit, &err);
+    int rc = cgroup_join_like(&place, &a, &b, limit, &err);
     process_close(&a);
     process_close(&b);
     return rc;
@@ -230,9 +230,9 @@ static void a_process_that_is_gone_is_placed_nowhere(void **state)
     assert_int_equal(process_hold(child, -1, &there), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    assert_int_equal(place_like(&place, &there, &gone, 0, &err), -1);
+    assert_int_equal(cgroup_join_like(&place, &there, &gone, 0, &err), -1);
     assert_int_equal(err.code, BERTH_ESYS);
-    assert_int_equal(place_like(&place, &gone, &there, 0, &err), -1);
+    assert_int_equal(cgroup_join_like(&place, &gone, &there, 0, &err), -1);
     process_close(&gone);
     process_close(&there);
     for (size_t i = 0; i < place.n; i++)
@@ -272,13 +272,13 @@ static void the_cgroups_that_have_a_word_are_listed(void **state)
     snprintf(file, sizeof(file), "%s/list", top);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(place_list(&place, &self, "no such word", fd, &err), 0);
+    assert_int_equal(cgroup_list(&place, &self, "no such word", fd, &err), 0);
     reads(file, "");
     while (place.n > 1) { // one is enough, and has a known length
         free(place.hierarchy[place.n - 1].controllers);
         free(place.hierarchy[--place.n].dir);
     }
-    assert_int_equal(place_list(&place, &self, "/", fd, &err), 1);
+    assert_int_equal(cgroup_list(&place, &self, "/", fd, &err), 1);
     close(fd);
     process_close(&self);
     snprintf(want, sizeof(want), "%s", file_of(0, ""));
@@ -295,23 +295,23 @@ static void a_task_that_is_none_of_slurms_has_no_cpus_of_a_step(void **state)
     assert_int_equal(process_hold(getpid(), -1, &self), 0);
     for (size_t i = 0; i < place.n; i++)
         put(file_of(i, "cpuset.cpus"), "0-63\n");
-    assert_false(place_step_cpus(&place, &self, cpus, sizeof(cpus)));
+    assert_false(cgroup_step_cpus(&place, &self, cpus, sizeof(cpus)));
     process_close(&self);
 }
 
 static void this_machines_hierarchies_are_found(void **state)
 {
-    struct place real;
+    struct cgroups real;
     char file[PATH_MAX];
 
     (void)state;
-    if (place_init(&real, &err) < 0)
+    if (cgroup_init(&real, &err) < 0)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < real.n; i++) {
         snprintf(file, sizeof(file), "%s/cgroup.procs", real.hierarchy[i].dir);
         assert_int_equal(access(file, F_OK), 0);
     }
-    place_clear(&real);
+    cgroup_clear(&real);
     assert_int_equal(real.n, 0);
 }
 

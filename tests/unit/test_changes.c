@@ -16,7 +16,7 @@
 #define FRONT ">/work", "-BERTH_*"
 #define BACK "=HOME=/home/x", "=PWD=/work"
 
-static void check(struct overlay o, const char *const *want)
+static void check(struct changes o, const char *const *want)
 {
     struct strv out = {0};
     size_t i = 0;
@@ -24,7 +24,7 @@ static void check(struct overlay o, const char *const *want)
     o.argv0 = o.argv0 ? o.argv0 : "";
     o.cwd = "/work";
     o.home = "/home/x";
-    assert_int_equal(overlay_build(&o, &out, NULL), 0);
+    assert_int_equal(changes_build(&o, &out, NULL), 0);
     for (; want[i]; i++) {
         assert_true(i < out.n);
         assert_string_equal(out.v[i], want[i]);
@@ -35,7 +35,7 @@ static void check(struct overlay o, const char *const *want)
 
 static void check_image(char *const *image, size_t n, const char *const *want)
 {
-    check((struct overlay){.image_env = image, .nimage_env = n}, want);
+    check((struct changes){.image_env = image, .nimage_env = n}, want);
 }
 
 static void an_image_can_not_say_who_and_where_a_task_is(void **state)
@@ -58,7 +58,7 @@ static void an_image_can_not_say_who_and_where_a_task_is(void **state)
         (char *)"TMPDIR=/x",
         (char *)"PWD=/x",
     };
-    const char *const want[] = {FRONT, "=PATH=" OVERLAY_PATH, BACK, NULL};
+    const char *const want[] = {FRONT, "=PATH=" CHANGES_PATH, BACK, NULL};
 
     (void)state;
     check_image(image, sizeof(image) / sizeof(*image), want);
@@ -67,7 +67,7 @@ static void an_image_can_not_say_who_and_where_a_task_is(void **state)
 static void entries_that_are_no_assignment_are_left_out(void **state)
 {
     char *image[] = {(char *)"", (char *)"A", (char *)"=x"};
-    const char *const want[] = {FRONT, "=PATH=" OVERLAY_PATH, BACK, NULL};
+    const char *const want[] = {FRONT, "=PATH=" CHANGES_PATH, BACK, NULL};
 
     (void)state;
     check_image(image, 3, want);
@@ -91,11 +91,11 @@ static void the_jobs_values_win_where_the_user_says_so(void **state)
     char *image[] = {(char *)"LANG=C", (char *)"LANGUAGE=de"};
     const char *const env[] = {"LANG", "PATH", "HOME", "NONE"};
     const char *const want[] = {FRONT, "?LANG=C", "=LANGUAGE=de",
-                                "?PATH=" OVERLAY_PATH, "?HOME=/home/x",
+                                "?PATH=" CHANGES_PATH, "?HOME=/home/x",
                                 "=PWD=/work", NULL};
 
     (void)state;
-    check((struct overlay){.image_env = image, .nimage_env = 2, .env = env,
+    check((struct changes){.image_env = image, .nimage_env = 2, .env = env,
                            .nenv = 4},
           want);
 }
@@ -104,12 +104,12 @@ static void slurms_commands_come_before_the_images(void **state)
 {
     char *image[] = {(char *)"PATH=/opt/bin"};
     char *set[] = {(char *)"SLURM_CONF=/site"};
-    const char *const want[] = {FRONT, "=PATH=" WITHIN_BIN ":/opt/bin", BACK,
+    const char *const want[] = {FRONT, "=PATH=" INSIDE_SLURM_BIN ":/opt/bin", BACK,
                                 "=SLURM_CONF=/etc/slurm/slurm.conf",
                                 "=SLURM_CONF=/site", NULL};
 
     (void)state;
-    check((struct overlay){.image_env = image, .nimage_env = 1,
+    check((struct changes){.image_env = image, .nimage_env = 1,
                            .slurm_conf = "/etc/slurm/slurm.conf",
                            .env_set = set, .nenv_set = 1},
           want);
@@ -130,11 +130,11 @@ static void the_administrator_is_first_and_last(void **state)
         "~CUDA_VISIBLE_DEVICES=GPU_DEVICE_ORDINAL=HIP_VISIBLE_DEVICES="
         "NVIDIA_*=ROCR_VISIBLE_DEVICES=ZE_AFFINITY_MASK=OMPI_*=PMI*=SLURM*="
         "MY_*=LANG",
-        "=A=1", "=PATH=" OVERLAY_PATH, BACK, "=PATH=/site/bin", "=HOME=/site",
+        "=A=1", "=PATH=" CHANGES_PATH, BACK, "=PATH=/site/bin", "=HOME=/site",
         NULL};
 
     (void)state;
-    check((struct overlay){.image_env = image, .nimage_env = 1,
+    check((struct changes){.image_env = image, .nimage_env = 1,
                            .env_deny = &deny, .env_pass = &pass,
                            .env_set = set, .nenv_set = 4},
           want);
@@ -144,10 +144,10 @@ static void the_program_comes_behind_the_entry_point(void **state)
 {
     char *entry[] = {(char *)"/entry", (char *)"--", (char *)""};
     const char *const want[] = {"0prog", "@/entry", "@--", "@", FRONT,
-                                "=PATH=" OVERLAY_PATH, BACK, NULL};
+                                "=PATH=" CHANGES_PATH, BACK, NULL};
 
     (void)state;
-    check((struct overlay){.argv0 = "prog", .entry = entry, .nentry = 3},
+    check((struct changes){.argv0 = "prog", .entry = entry, .nentry = 3},
           want);
 }
 

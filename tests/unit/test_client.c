@@ -156,7 +156,7 @@ static int make(void **state)
         if (o->env)
             unsetenv(o->env);
     unsetenv("SLURM_JOB_ID");
-    carry_forget(&options);
+    option_env_forget(&options);
     options_clear(&options);
     context = S_CTX_LOCAL;
     memcpy(conf + sizeof(conf) - 7, "XXXXXX", 6);
@@ -260,7 +260,7 @@ static void what_comes_is_received_and_taken_away(void **state)
     node_env[1][1] = "whatever";
     node_env[2][0] = "PATH";
     node_env[2][1] = "/bin";
-    assert_int_equal(carry_receive(NULL, &options, &err), 0);
+    assert_int_equal(option_env_receive(NULL, &options, &err), 0);
     assert_string_equal(options.image, "debian:12");
     assert_int_equal(options.writable, CHOICE_YES);
     assert_null(node_env[0][0]);
@@ -289,7 +289,7 @@ static void what_cannot_be_meant_is_refused_on_the_node(void **state)
         struct berth_err err = {0};
         node_env[0][0] = rows[i].name;
         node_env[0][1] = rows[i].value;
-        assert_int_equal(carry_receive(NULL, &options, &err), -1);
+        assert_int_equal(option_env_receive(NULL, &options, &err), -1);
         if (!strstr(err.text, rows[i].sentence))
             fail_msg("%zu: %s", i, err.text);
         assert_null(node_env[0][0]);

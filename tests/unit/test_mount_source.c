@@ -28,7 +28,7 @@ static enum berth_errc judge(const char *dir, uid_t uid)
 
     int fd = open(dir, O_PATH | O_CLOEXEC);
     assert_true(fd >= 0);
-    int rc = stage_judge_made(fd, dir, uid, &err);
+    int rc = mount_source_judge_made(fd, dir, uid, &err);
     assert_int_equal(rc, err.code ? -1 : 0);
     close(fd);
     return err.code;
@@ -71,7 +71,7 @@ static void a_directory_made_for_a_user_is_his_where_he_cannot_rename_it(
     rmdir(top);
 }
 
-// Here a child of stage_open's is stopped, as its user can do it: when it has
+// Here a child of mount_source_open's is stopped, as its user can do it: when it has
 // answered all and is about to end.
 static bool stop_at_exit;
 
@@ -94,7 +94,7 @@ static bool find_user(struct child_user *out)
 
 static void a_child_that_its_user_stops_is_not_waited_for(void **state)
 {
-    struct stage_source sources[] = {{.path = "/"}, {.path = "/absent"}};
+    struct mount_source sources[] = {{.path = "/"}, {.path = "/absent"}};
     struct child_user user;
     struct berth_err err = {0};
 
@@ -103,14 +103,14 @@ static void a_child_that_its_user_stops_is_not_waited_for(void **state)
         skip();
     stop_at_exit = true;
     alarm(20); // a failure does not last for ever
-    int rc = stage_open(&user, 5, sources, 2, &err);
+    int rc = mount_source_open(&user, 5, sources, 2, &err);
     alarm(0);
     stop_at_exit = false;
     assert_int_equal(rc, 0);
     assert_int_equal(sources[0].type, S_IFDIR);
     assert_int_equal(sources[0].owner, 0);
     assert_int_equal(sources[1].fd, -1);
-    stage_close(sources, 2);
+    mount_source_close(sources, 2);
     // Not even a zombie is left.
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

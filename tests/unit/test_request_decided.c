@@ -46,15 +46,15 @@ static void more_ports_than_a_container_has_are_refused(void **state)
     static const struct rule *const few[] = {&rules_of[0], &rules_of[1]};
     static const struct rule *const many[] = {&rules_of[0], &rules_of[2]};
     struct berth_err err;
-    struct plan plan;
+    struct request_decided plan;
     (void)state;
 
     decision.publish = (struct rule_list){2, few};
-    assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     assert_int_equal(plan.request.nports, 16);
-    plan_clear(&plan);
+    request_decided_clear(&plan);
     decision.publish = (struct rule_list){2, many};
-    assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), -1);
+    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), -1);
     assert_int_equal(err.code, BERTH_EINVAL);
     assert_string_equal(err.text, "publish = \"11-19\": with it there are more "
                                   "than 16 ports: tell your administrator");
@@ -82,7 +82,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
         {.target = (char *)"/fast"},
     };
     struct berth_err err;
-    struct plan plan;
+    struct request_decided plan;
     (void)state;
 
     rules.ulimits = (struct rule_list){3, v};
@@ -95,7 +95,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     decision.ngids = 2;
     decision.network = "lan";
     decision.writable = true;
-    assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     const struct request *r = &plan.request;
     assert_int_equal(r->uid, 1001);
     assert_int_equal(r->gid, 1002);
@@ -124,19 +124,19 @@ static void what_the_decision_says_is_in_the_request(void **state)
     assert_int_equal(r->ulimits[0].hard, 20);
     assert_int_equal(r->ulimits[1].hard, -1);
     assert_int_equal(r->ulimits[2].hard, -1);
-    plan_clear(&plan);
+    request_decided_clear(&plan);
 }
 
 static void the_nodes_network_is_no_network_of_the_engines(void **state)
 {
     struct berth_err err;
-    struct plan plan;
+    struct request_decided plan;
     (void)state;
 
-    assert_int_equal(plan_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     assert_null(plan.request.network);
     assert_int_equal(plan.request.ntmpfs, 3);
-    plan_clear(&plan);
+    request_decided_clear(&plan);
 }
 
 int main(void)

@@ -261,7 +261,7 @@ static void a_run_that_makes_no_sense_is_invalid(void **state)
     run = good;
     run.size = 3; // fewer bytes than strings
     assert_false(wire_run_valid(&run, 4));
-    run.size = WIRE_IMAGE_MAX + 1;
+    run.size = WIRE_START_MAX + 1;
     assert_false(wire_run_valid(&run, 4));
     run.size = ~(uint64_t)0;
     assert_false(wire_run_valid(&run, 4));
