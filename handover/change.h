@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // What berth-task was started with, and what berth-stepd makes of it: the
-// overlay (protocol/wire.h) applied to arguments, environment, working
+// changes (protocol/wire.h) applied to arguments, environment, working
 // directory and limits. Pure.
 #ifndef BERTH_CHANGE_H
 #define BERTH_CHANGE_H
@@ -13,13 +13,13 @@
 #include "protocol/wire.h"
 
 // How a program is started. The strings are borrowed; the two arrays have
-// room for as many more as the overlay has strings, and for a NULL.
+// room for as many more as there are changes, and for a NULL.
 struct start {
     char **argv; // berth-task's own; without its argv[0] in the end
     size_t argc;
     char **env;
     size_t envc;
-    const char *cwd; // NULL unless the overlay has one
+    const char *cwd; // NULL unless a change names one
     struct wire_run *run; // limits
 };
 

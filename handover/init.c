@@ -109,21 +109,21 @@ static void join_group(pid_t leader)
         setpgid(0, 0);
 }
 
-// Reads the image, SIZE bytes from the pipe FD, and closes that.
-static char *read_image(int fd, size_t size)
+// Reads the start data, SIZE bytes from the pipe FD, and closes that.
+static char *read_start(int fd, size_t size)
 {
-    char *image = malloc(size);
+    char *data = malloc(size);
     size_t got = 0;
 
-    while (image && got < size) {
-        ssize_t n = read(fd, image + got, size - got);
+    while (data && got < size) {
+        ssize_t n = read(fd, data + got, size - got);
 
         if (n == 0 || (n < 0 && errno != EINTR))
             return NULL;
         got += n > 0 ? (size_t)n : 0;
     }
     close(fd);
-    return image;
+    return data;
 }
 
 // The number that the I-th of the program's descriptors has in the program.
@@ -286,7 +286,7 @@ static void task_process(int link, int done)
     struct wire_run *run = &in.u.run;
     const char *cwd;
     char **vec;
-    char *image;
+    char *data;
 
     // 0, 1 and 2 are berth-init's own; the other tasks' links must not
     // live on here. Two steps: each may stand where the other goes.
@@ -309,9 +309,9 @@ static void task_process(int link, int done)
     out_of_way(4, run);
     place_fds(run, in.fds + 1);
 
-    image = read_image(in.fds[0], run->size);
+    data = read_start(in.fds[0], run->size);
     vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
-    if (!image || !vec || wire_run_parse(run, image, vec, &cwd) < 0)
+    if (!data || !vec || wire_run_parse(run, data, vec, &cwd) < 0)
         give_up(WIRE_EXIT_BERTH,
                 "the task's arguments and environment did "
                 "not arrive in the container");

@@ -38,8 +38,8 @@
 // How long berth-stepd may take to say that the container is gone.
 enum { AFTERWORD_MS = 100 };
 
-// The program's image in the making: strings, gathered for few writes.
-struct image {
+// How the program starts, in the making: strings, gathered for few writes.
+struct start_data {
     int fd;
     size_t used;
     char room[16384];
@@ -118,9 +118,9 @@ static int connect_step(void)
 }
 
 // Waits until the container is up. Signals do to berth-task meanwhile what
-// they would do to the program. Returns the task link, the overlay,
+// they would do to the program. Returns the task link, the changes,
 // and whether this is a batch script.
-static int await_container(int step, int *overlay, bool *batch)
+static int await_container(int step, int *changes, bool *batch)
 {
     for (;;) {
         struct wire_in in;
@@ -139,7 +139,7 @@ static int await_container(int step, int *overlay, bool *batch)
             _exit(in.msg.value > 0 && in.msg.value < 256 ? in.msg.value
                                                          : WIRE_EXIT_BERTH);
         case WIRE_ACCEPT:
-            *overlay = in.fds[1];
+            *changes = in.fds[1];
             *batch = in.msg.value == 1;
             return in.fds[0];
         default:
@@ -148,7 +148,7 @@ static int await_container(int step, int *overlay, bool *batch)
     }
 }
 
-// ---- the overlay -------------------------------------------------------
+// ---- the changes -------------------------------------------------------
 
 static void no_overlay(void) __attribute__((noreturn));
 
@@ -157,7 +157,7 @@ static void no_overlay(void)
     no_container("its environment is not as it should be");
 }
 
-// Reads the overlay's descriptor: strings, one behind the other. Returns
+// Reads the descriptor of the changes: strings, one behind the other. Returns
 // them (for ever) and their number.
 static char *read_overlay(int fd, size_t *count)
 {
@@ -188,7 +188,7 @@ static char **copy_vec(char **vec, size_t n, size_t more)
 }
 
 // What RUN's program is started with: this process's ARGV and environment,
-// with the changes of the overlay FD, and without the variable that is
+// with the changes of the descriptor FD, and without the variable that is
 // berth's own.
 static struct start make_start(struct wire_run *run, int argc, char **argv,
                                int fd)
@@ -237,35 +237,35 @@ static bool release_terminal(void)
 
 // Writes out what has been gathered. If the reader has gone, so has the
 // task's process, and the link will tell.
-static void image_flush(struct image *image)
+static void start_flush(struct start_data *data)
 {
     size_t done = 0;
 
-    while (done < image->used) {
-        ssize_t n = write(image->fd, image->room + done, image->used - done);
+    while (done < data->used) {
+        ssize_t n = write(data->fd, data->room + done, data->used - done);
 
         if (n < 0 && errno != EINTR)
             break;
         done += n > 0 ? (size_t)n : 0;
     }
-    image->used = 0;
+    data->used = 0;
 }
 
-static void image_add(struct image *image, const char *string)
+static void start_add(struct start_data *data, const char *string)
 {
     size_t left = strlen(string) + 1;
 
     while (left > 0) {
-        size_t part = sizeof(image->room) - image->used;
+        size_t part = sizeof(data->room) - data->used;
 
         if (part > left)
             part = left;
-        memcpy(image->room + image->used, string, part);
-        image->used += part;
+        memcpy(data->room + data->used, string, part);
+        data->used += part;
         string += part;
         left -= part;
-        if (image->used == sizeof(image->room))
-            image_flush(image);
+        if (data->used == sizeof(data->room))
+            start_flush(data);
     }
 }
 
@@ -280,12 +280,12 @@ static void get_mempolicy(struct wire_run *run)
         run->mempolicy = (uint32_t)mode;
 }
 
-// Sends RUN and the image of START. RUN has what main found out about this
+// Sends RUN and the data of START. RUN has what main found out about this
 // process when it was started.
 static void hand_over(int link, struct wire_run *run,
                       const struct start *start)
 {
-    static struct image image;
+    static struct start_data data;
     int fds[WIRE_FDS_MAX] = {-1, 0, 1, 2};
     int ends[2];
 
@@ -307,13 +307,13 @@ static void hand_over(int link, struct wire_run *run,
         0)
         no_container("its container has gone away");
     close(ends[0]);
-    image.fd = ends[1];
+    data.fd = ends[1];
     for (uint32_t i = 0; i < run->argc; i++)
-        image_add(&image, start->argv[i]);
+        start_add(&data, start->argv[i]);
     for (uint32_t i = 0; i < run->envc; i++)
-        image_add(&image, start->env[i]);
-    image_add(&image, start->cwd);
-    image_flush(&image);
+        start_add(&data, start->env[i]);
+    start_add(&data, start->cwd);
+    start_flush(&data);
     close(ends[1]);
 }
 

@@ -4,7 +4,7 @@
 // How a task starts in a container: its environment is the job's, except
 // where the image has a value of its own, the user prefers the job's, or the
 // administrator says otherwise. Worked out here as a list of changes that
-// berth-task applies to what Slurm gave it (protocol/wire.h, "The overlay").
+// berth-task applies to what Slurm gave it (protocol/wire.h, "The changes").
 #ifndef BERTH_CHANGES_H
 #define BERTH_CHANGES_H
 
@@ -41,7 +41,7 @@ struct changes {
 // PMI*, PMIX*, OMPI_*, NVIDIA_*, CUDA_VISIBLE_DEVICES and their kin. These
 // pass ENV_PASS, and those of GPUs are not to be had by ENV_SET either.
 // Returns 0, or -1 with ERR set (BERTH_ENOMEM).
-int changes_build(const struct changes *overlay, struct strv *out,
+int changes_build(const struct changes *changes, struct strv *out,
                   struct berth_err *err);
 
 // Appends to OUT those of the N assignments ENV that an image, or what the

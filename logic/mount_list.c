@@ -25,7 +25,7 @@ enum cause {
 };
 
 // A decision's mounts while they are collected.
-struct mounting {
+struct mount_list {
     struct decision *out;
     const struct options *options;
     const struct subject *subject;
@@ -38,7 +38,7 @@ static const char *what(const struct decision_mount *mount)
     return mount->source ? mount->source : "a tmpfs";
 }
 
-static struct decision_mount *mount_at(const struct mounting *m,
+static struct decision_mount *mount_at(const struct mount_list *m,
                                        const char *target)
 {
     for (size_t i = 0; i < m->out->nmounts; i++)
@@ -47,7 +47,7 @@ static struct decision_mount *mount_at(const struct mounting *m,
     return NULL;
 }
 
-static enum cause cause_of(const struct mounting *m,
+static enum cause cause_of(const struct mount_list *m,
                            const struct decision_mount *mount)
 {
     return m->causes[mount - m->out->mounts];
@@ -63,7 +63,7 @@ void decision_mount_clear(struct decision_mount *mount)
     *mount = (struct decision_mount){0};
 }
 
-static void drop_mount(struct mounting *m, size_t i)
+static void drop_mount(struct mount_list *m, size_t i)
 {
     size_t rest = --m->out->nmounts - i;
 
@@ -74,7 +74,7 @@ static void drop_mount(struct mounting *m, size_t i)
 }
 
 // Adds MOUNT, whose strings it takes, also where it fails.
-static int add_mount(struct mounting *m, enum cause cause,
+static int add_mount(struct mount_list *m, enum cause cause,
                      struct decision_mount *mount)
 {
     size_t n = m->out->nmounts;
@@ -92,7 +92,7 @@ static int add_mount(struct mounting *m, enum cause cause,
 }
 
 // Adds a mount of PATH at the same path.
-static int add_path(struct mounting *m, enum cause cause, const char *path,
+static int add_path(struct mount_list *m, enum cause cause, const char *path,
                     bool optional, const struct rule *rule)
 {
     struct decision_mount mount = {strdup(path), strdup(path), false,
@@ -105,7 +105,7 @@ static int add_path(struct mounting *m, enum cause cause, const char *path,
 }
 
 // Adds what RULE of the administrator's says.
-static int add_rule(struct mounting *m, enum cause cause,
+static int add_rule(struct mount_list *m, enum cause cause,
                     const struct rule *rule)
 {
     const struct mount *written = rule->mount;
@@ -148,7 +148,7 @@ static int add_rule(struct mounting *m, enum cause cause,
     return add_mount(m, cause, &mount);
 }
 
-static bool is_cwd(const struct mounting *m, const struct mount *wanted)
+static bool is_cwd(const struct mount_list *m, const struct mount *wanted)
 {
     const char *cwd = m->subject->cwd;
 
@@ -157,7 +157,7 @@ static bool is_cwd(const struct mounting *m, const struct mount *wanted)
            !strcmp(wanted->target, cwd);
 }
 
-static int add_wanted(struct mounting *m, const struct mount *wanted)
+static int add_wanted(struct mount_list *m, const struct mount *wanted)
 {
     struct decision_mount mount = {0};
     char target[DENY_PATH_MAX];
@@ -203,7 +203,7 @@ static int add_wanted(struct mounting *m, const struct mount *wanted)
     return deny_memory(m->out);
 }
 
-static int add_users(struct mounting *m)
+static int add_users(struct mount_list *m)
 {
     struct mounts wanted;
     struct berth_err err;
@@ -220,7 +220,7 @@ static int add_users(struct mounting *m)
     return rc;
 }
 
-static int add_home(struct mounting *m)
+static int add_home(struct mount_list *m)
 {
     const struct rules *rules = m->out->rules;
     const char *home = m->subject->home;
@@ -253,7 +253,7 @@ static int add_home(struct mounting *m)
                           rules->home_rule.file ? &rules->home_rule : NULL);
 }
 
-static int add_cwd(struct mounting *m)
+static int add_cwd(struct mount_list *m)
 {
     const struct rules *rules = m->out->rules;
     const char *cwd = m->subject->cwd, *start = m->options->workdir;
@@ -296,7 +296,7 @@ static bool is_in_place(const struct decision_mount *inner,
 
 // For a mount within another one the engine makes its place there, as root.
 // That is not done in what a user chose, nor for him in what he did not.
-static int check_nesting(struct mounting *m)
+static int check_nesting(struct mount_list *m)
 {
     for (size_t i = 0; i < m->out->nmounts; i++)
         for (size_t j = 0; j < m->out->nmounts; j++) {
@@ -338,7 +338,7 @@ int mount_list_decide(struct decision *out, const struct options *options,
                     const struct subject *subject)
 {
     const struct rules *rules = out->rules;
-    struct mounting m = {.out = out, .options = options, .subject = subject};
+    struct mount_list m = {.out = out, .options = options, .subject = subject};
     int rc = 0;
 
     out->mounts = calloc(BERTH_MOUNTS_MAX, sizeof(*out->mounts));

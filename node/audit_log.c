@@ -19,7 +19,7 @@
 #include "logic/utf8.h"
 
 // A file in the step's directory.
-#define WILL "journal"
+#define WILL "log"
 
 // A string of TEXT that is safe to show: jansson escapes what is below a
 // space and, as it is asked to, what is beyond ASCII. DEL is left.
@@ -36,51 +36,51 @@ static json_t *safe_string(const char *text)
     return string;
 }
 
-void audit_log_note(struct audit_log *journal, const char *key, const char *text)
+void audit_log_note(struct audit_log *log, const char *key, const char *text)
 {
     if (text && *text)
-        json_object_set_new(journal->facts, key, safe_string(text));
+        json_object_set_new(log->facts, key, safe_string(text));
 }
 
-static void note_number(struct audit_log *journal, const char *key, json_int_t n)
+static void note_number(struct audit_log *log, const char *key, json_int_t n)
 {
-    json_object_set_new(journal->facts, key, json_integer(n));
+    json_object_set_new(log->facts, key, json_integer(n));
 }
 
-void audit_log_open(struct audit_log *journal, const struct step *step,
+void audit_log_open(struct audit_log *log, const struct step *step,
                   const char *user)
 {
     char name[STEP_NAME_MAX];
 
     step_name(step->job, step->step, name);
-    *journal = (struct audit_log){.facts = json_object()};
-    audit_log_note(journal, "node", step->node);
-    note_number(journal, "job", step->job);
-    audit_log_note(journal, "step", strchr(name, '.') + 1);
-    audit_log_note(journal, "user", user);
-    note_number(journal, "uid", step->uid);
+    *log = (struct audit_log){.facts = json_object()};
+    audit_log_note(log, "node", step->node);
+    note_number(log, "job", step->job);
+    audit_log_note(log, "step", strchr(name, '.') + 1);
+    audit_log_note(log, "user", user);
+    note_number(log, "uid", step->uid);
     if (step->options.image)
-        audit_log_note(journal, "image", step->options.image);
+        audit_log_note(log, "image", step->options.image);
 }
 
-void audit_log_send_to(struct audit_log *journal, const char *to)
+void audit_log_send_to(struct audit_log *log, const char *to)
 {
     char *copy = strdup(to);
 
     if (!copy)
         return;
-    free(journal->to);
-    journal->to = copy;
+    free(log->to);
+    log->to = copy;
 }
 
-void audit_log_rule(struct audit_log *journal, const struct rule *rule)
+void audit_log_rule(struct audit_log *log, const struct rule *rule)
 {
     if (!rule)
         return;
-    audit_log_note(journal, "rule", rule->text);
-    audit_log_note(journal, "file", rule->file);
+    audit_log_note(log, "rule", rule->text);
+    audit_log_note(log, "file", rule->file);
     if (rule->line > 0)
-        note_number(journal, "line", rule->line);
+        note_number(log, "line", rule->line);
 }
 
 // As syslog(3) does, but that it doesn't wait where the daemon doesn't read.
@@ -134,9 +134,9 @@ out:
     return rc;
 }
 
-static void send_line(const struct audit_log *journal, char *line)
+static void send_line(const struct audit_log *log, char *line)
 {
-    const char *to = journal->to ? journal->to : "syslog";
+    const char *to = log->to ? log->to : "syslog";
     size_t len = strlen(line);
 
     if (strcmp(to, "none") == 0)
@@ -171,21 +171,21 @@ static json_t *now_string(void)
     return json_sprintf("%s.%03ldZ", date, now.tv_nsec / 1000000);
 }
 
-static void write_line(const struct audit_log *journal, const char *event,
+static void write_line(const struct audit_log *log, const char *event,
                        const char *exit, const char *reason, long long ms)
 {
     json_t *line = json_pack("{s:o, s:s}", "time", now_string(), "event",
                              event);
 
-    if (line && journal->verdict)
-        json_object_set_new(line, "verdict", json_string(journal->verdict));
+    if (line && log->verdict)
+        json_object_set_new(line, "verdict", json_string(log->verdict));
     if (line && reason && *reason)
         json_object_set_new(line, "reason", safe_string(reason));
     if (line && exit)
         json_object_set_new(line, "exit", json_string(exit));
     if (line && ms >= 0)
         json_object_set_new(line, "seconds", json_real((double)ms / 1000));
-    json_object_update(line, journal->facts);
+    json_object_update(line, log->facts);
     size_t size = json_dumpb(line, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII |
                                                 JSON_REAL_PRECISION(12));
     // Room for a newline as well.
@@ -193,7 +193,7 @@ static void write_line(const struct audit_log *journal, const char *event,
     if (text) {
         json_dumpb(line, text, size, JSON_COMPACT | JSON_ENSURE_ASCII |
                                          JSON_REAL_PRECISION(12));
-        send_line(journal, text);
+        send_line(log, text);
     } else {
         send_syslog(LOG_DAEMON | LOG_ERR,
                     "a line of the audit log is lost: memory is out");
@@ -203,15 +203,15 @@ static void write_line(const struct audit_log *journal, const char *event,
 }
 
 // What there is to say at the end, if this process can't.
-static void leave_will(const struct audit_log *journal)
+static void leave_will(const struct audit_log *log)
 {
-    int fd = openat(journal->dir, WILL,
+    int fd = openat(log->dir, WILL,
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0600);
     json_t *will = json_pack("{s:s, s:s, s:O}",
-                             "to", journal->to ? journal->to : "syslog",
-                             "verdict", journal->verdict,
-                             "facts", journal->facts);
+                             "to", log->to ? log->to : "syslog",
+                             "verdict", log->verdict,
+                             "facts", log->facts);
 
     if (fd >= 0 && will)
         json_dumpfd(will, fd, JSON_COMPACT);
@@ -220,46 +220,46 @@ static void leave_will(const struct audit_log *journal)
     json_decref(will);
 }
 
-void audit_log_allow(struct audit_log *journal)
+void audit_log_allow(struct audit_log *log)
 {
-    journal->verdict = "allow";
-    write_line(journal, "allow", NULL, NULL, -1);
+    log->verdict = "allow";
+    write_line(log, "allow", NULL, NULL, -1);
 }
 
-void audit_log_start(struct audit_log *journal, int dir)
+void audit_log_start(struct audit_log *log, int dir)
 {
-    journal->started = true;
-    journal->dir = dir;
-    leave_will(journal);
-    clock_gettime(CLOCK_MONOTONIC, &journal->start);
-    write_line(journal, "start", NULL, NULL, -1);
+    log->started = true;
+    log->dir = dir;
+    leave_will(log);
+    clock_gettime(CLOCK_MONOTONIC, &log->start);
+    write_line(log, "start", NULL, NULL, -1);
 }
 
-void audit_log_fail(struct audit_log *journal, const struct berth_err *why)
+void audit_log_fail(struct audit_log *log, const struct berth_err *why)
 {
-    if (journal->started)
+    if (log->started)
         return;
-    if (!journal->verdict &&
+    if (!log->verdict &&
         (why->code == BERTH_EDENIED || why->code == BERTH_EINVAL)) {
-        journal->verdict = "deny";
-        write_line(journal, "deny", NULL, why->text, -1);
+        log->verdict = "deny";
+        write_line(log, "deny", NULL, why->text, -1);
         return;
     }
-    write_line(journal, "end", "failed", why->text, -1);
+    write_line(log, "end", "failed", why->text, -1);
 }
 
-void audit_log_end(struct audit_log *journal, const char *exit)
+void audit_log_end(struct audit_log *log, const char *exit)
 {
     struct timespec now;
 
-    if (!journal->started)
+    if (!log->started)
         return;
-    journal->started = false;
-    unlinkat(journal->dir, WILL, 0);
+    log->started = false;
+    unlinkat(log->dir, WILL, 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    write_line(journal, "end", exit, NULL,
-               (now.tv_sec - journal->start.tv_sec) * 1000LL +
-                   (now.tv_nsec - journal->start.tv_nsec) / 1000000);
+    write_line(log, "end", exit, NULL,
+               (now.tv_sec - log->start.tv_sec) * 1000LL +
+                   (now.tv_nsec - log->start.tv_nsec) / 1000000);
 }
 
 void audit_log_end_for(int dir)
@@ -273,9 +273,9 @@ void audit_log_end_for(int dir)
     if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
                     "facts", &facts) == 0 &&
         json_is_object(facts)) {
-        const struct audit_log journal = {
+        const struct audit_log log = {
             .to = (char *)to, .facts = facts, .verdict = verdict};
-        write_line(&journal, "end", "killed", NULL, -1);
+        write_line(&log, "end", "killed", NULL, -1);
     }
     if (fd >= 0) {
         unlinkat(dir, WILL, 0);
@@ -284,9 +284,9 @@ void audit_log_end_for(int dir)
     json_decref(will);
 }
 
-void audit_log_close(struct audit_log *journal)
+void audit_log_close(struct audit_log *log)
 {
-    json_decref(journal->facts);
-    free(journal->to);
-    *journal = (struct audit_log){0};
+    json_decref(log->facts);
+    free(log->to);
+    *log = (struct audit_log){0};
 }

@@ -32,34 +32,34 @@ struct audit_log {
 
 // Notes the facts of STEP, and its user's name (NULL: unknown). Some of STEP
 // may be missing.
-void audit_log_open(struct audit_log *journal, const struct step *step,
+void audit_log_open(struct audit_log *log, const struct step *step,
                   const char *user);
 
 // From now on lines go there: the key "audit_log" of berth.conf(5).
-void audit_log_send_to(struct audit_log *journal, const char *to);
+void audit_log_send_to(struct audit_log *log, const char *to);
 
 // Notes a fact, such as "name" or "partition"; NULL and "" are none. TEXT is
 // copied.
-void audit_log_note(struct audit_log *journal, const char *key, const char *text);
+void audit_log_note(struct audit_log *log, const char *key, const char *text);
 
 // Notes the rule that decided; NULL: none did.
-void audit_log_rule(struct audit_log *journal, const struct rule *rule);
+void audit_log_rule(struct audit_log *log, const struct rule *rule);
 
 // All that was asked for is allowed.
-void audit_log_allow(struct audit_log *journal);
+void audit_log_allow(struct audit_log *log);
 // The container is there, and tasks can begin. In DIR, the step's directory
 // (node/store.h), goes what audit_log_end_for needs, until the end.
-void audit_log_start(struct audit_log *journal, int dir);
+void audit_log_start(struct audit_log *log, int dir);
 // There will be no container. If no verdict was given yet, and WHY says that
 // somebody's words are at fault, it is a denial; else it failed.
-void audit_log_fail(struct audit_log *journal, const struct berth_err *why);
+void audit_log_fail(struct audit_log *log, const struct berth_err *why);
 // The container goes. EXIT is "step", as the step is over, or "container",
 // as it ended by itself. Without a start nothing is written.
-void audit_log_end(struct audit_log *journal, const char *exit);
+void audit_log_end(struct audit_log *log, const char *exit);
 // The same, with "killed", for a berth-stepd that was killed before it could:
 // nothing is written if none was that left the step's directory DIR.
 void audit_log_end_for(int dir);
 
-void audit_log_close(struct audit_log *journal);
+void audit_log_close(struct audit_log *log);
 
 #endif

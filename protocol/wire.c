@@ -222,12 +222,12 @@ bool wire_run_valid(const struct wire_run *run, int nfds)
 }
 
 int wire_run_parse(const struct wire_run *run,
-                   char *image,
+                   char *data,
                    char **vec,
                    const char **cwd)
 {
     uint64_t strings = (uint64_t)run->argc + run->envc + 1;
-    char *p = image;
+    char *p = data;
     size_t left = run->size;
 
     for (uint64_t i = 0; i < strings; i++) {

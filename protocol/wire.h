@@ -60,14 +60,14 @@ enum wire_type {
     WIRE_NOTE = 1,   // stepd -> task: text for the task's stderr
     WIRE_REFUSE = 2, // stepd -> task: value is the exit status, text says
                      // why (empty: another task of this node has said it)
-    WIRE_ACCEPT = 3, // stepd -> task: fds = task link, overlay; value 1: it
+    WIRE_ACCEPT = 3, // stepd -> task: fds = task link, changes; value 1: it
                      // is a batch script, whose process group Slurm signals
     WIRE_HELLO = 4,  // init -> stepd: I am up; value 1: the engine's seccomp
                      // filter refuses what one should (handover/filter.h)
     WIRE_FORK = 5,   // stepd -> init: fds = task link
     WIRE_BORN = 6,   // the task's process -> stepd, with SCM_CREDENTIALS
     WIRE_RUN = 7,    // task -> the process: a struct wire_run, and fds =
-                     // image, then the program's descriptors
+                     // start data, then the program's descriptors
     WIRE_SIGNAL = 8, // task -> init: value is the signal's number; below 0,
                      // for the others of the program's process group
     WIRE_DONE = 9,   // init -> task: value is the wait status, whole
@@ -97,7 +97,7 @@ enum {
     WIRE_EXIT_NOENT = 127,
 };
 
-// Behind RUN's header. The image is the reading end of a pipe from which
+// Behind RUN's header. The start data is the reading end of a pipe from which
 // exactly `size` bytes come: argc + envc + 1 NUL-terminated strings, one
 // behind the other: the arguments (argv[0] is looked up in the
 // environment's PATH unless it has a '/'), the environment, the working
@@ -125,7 +125,7 @@ struct wire_run {
                                  // ascending from 3
 };
 
-// The overlay of ACCEPT: a sealed memfd of NUL-terminated strings by which
+// The changes of ACCEPT: a sealed memfd of NUL-terminated strings by which
 // berth-task changes, in their order, what it was started with. The first
 // character of each says what the others are.
 enum wire_change {
@@ -188,11 +188,11 @@ void wire_close_from(int first);
 // Says whether RUN makes sense and fits the NFDS descriptors beside it.
 bool wire_run_valid(const struct wire_run *run, int nfds);
 
-// Takes IMAGE (RUN->size bytes) of a valid RUN apart. VEC has room for argc
+// Takes DATA (RUN->size bytes) of a valid RUN apart. VEC has room for argc
 // + envc + 2 pointers: the arguments, NULL, the environment, NULL; they and
-// CWD point into IMAGE. Returns 0, or -1 if RUN and IMAGE don't fit together.
+// CWD point into DATA. Returns 0, or -1 if RUN and DATA don't fit together.
 int wire_run_parse(const struct wire_run *run,
-                   char *image,
+                   char *data,
                    char **vec,
                    const char **cwd);
 

@@ -15,13 +15,13 @@
 
 // Without the prolog's record nothing is known of the job: no GPUs, no
 // cluster, no partition.
-static int find_allocation(const struct step *step, struct audit_log *journal,
+static int find_allocation(const struct step *step, struct audit_log *log,
                            struct admission *r, struct berth_err *err)
 {
     r->allocated = store_job_read(BERTH_STATEDIR, step->node, step->job,
                                   &r->allocation, err) == 0;
-    audit_log_note(journal, "cluster", r->allocation.cluster);
-    audit_log_note(journal, "partition", r->allocation.partition);
+    audit_log_note(log, "cluster", r->allocation.cluster);
+    audit_log_note(log, "partition", r->allocation.partition);
     return r->allocated || err->code == BERTH_ENOTFOUND ? 0 : -1;
 }
 
@@ -67,15 +67,15 @@ static int read_policy(const struct step *step, struct admission *r,
     return r->policy ? 0 : -1;
 }
 
-static void note(const struct decision *decision, struct audit_log *journal)
+static void note(const struct decision *decision, struct audit_log *log)
 {
     char name[IMGREF_TEXT_MAX];
 
     if (decision->image.path[0]) {
         imgref_format(&decision->image, name);
-        audit_log_note(journal, "name", name);
+        audit_log_note(log, "name", name);
     }
-    audit_log_rule(journal, decision->rule);
+    audit_log_rule(log, decision->rule);
 }
 
 // The strictest mode that a job can have, whatever its partition.
@@ -123,11 +123,11 @@ static int check_partition(const struct step *step, struct admission *r,
     return 0;
 }
 
-int admission_make(const struct step *step, struct audit_log *journal,
+int admission_make(const struct step *step, struct audit_log *log,
                 struct admission *out, struct berth_err *err)
 {
     *out = (struct admission){0};
-    if (find_allocation(step, journal, out, err) < 0 ||
+    if (find_allocation(step, log, out, err) < 0 ||
         identity_lookup(step, &out->identity, err) < 0)
         return -1;
     know_subject(step, out);
@@ -135,11 +135,11 @@ int admission_make(const struct step *step, struct audit_log *journal,
         return err_set(err, BERTH_EINVAL, "%s", step->wrong);
     if (read_policy(step, out, err) < 0)
         return -1;
-    audit_log_send_to(journal, policy_audit_log(out->policy));
+    audit_log_send_to(log, policy_audit_log(out->policy));
     if (policy_rules(out->policy, &out->subject, &out->rules, err) < 0)
         return -1;
     decide(&out->rules, &step->options, &out->subject, &out->decision);
-    note(&out->decision, journal);
+    note(&out->decision, log);
     if (check_partition(step, out, err) < 0)
         return -1;
     if (out->decision.verdict != VERDICT_ALLOW)
@@ -149,14 +149,14 @@ int admission_make(const struct step *step, struct audit_log *journal,
                : 0;
 }
 
-void admission_clear(struct admission *ruling)
+void admission_clear(struct admission *admission)
 {
     int saved = errno;
 
-    decision_clear(&ruling->decision);
-    rules_clear(&ruling->rules);
-    policy_free(ruling->policy);
-    identity_clear(&ruling->identity);
-    *ruling = (struct admission){0};
+    decision_clear(&admission->decision);
+    rules_clear(&admission->rules);
+    policy_free(admission->policy);
+    identity_clear(&admission->identity);
+    *admission = (struct admission){0};
     errno = saved;
 }

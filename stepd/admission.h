@@ -31,9 +31,9 @@ struct admission {
 // what was decided. 0; or -1 with ERR set to a sentence for the user: it is
 // denied, or the administrator's words are in error. admission_clear in either
 // case.
-int admission_make(const struct step *step, struct audit_log *journal,
+int admission_make(const struct step *step, struct audit_log *log,
                 struct admission *out, struct berth_err *err);
 
-void admission_clear(struct admission *ruling); // keeps errno
+void admission_clear(struct admission *admission); // keeps errno
 
 #endif

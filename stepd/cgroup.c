@@ -49,13 +49,13 @@ static char *find_hierarchy(const char *controllers)
     return dir;
 }
 
-int cgroup_init(struct cgroups *place, struct berth_err *err)
+int cgroup_init(struct cgroups *cgroups, struct berth_err *err)
 {
     char *line = NULL;
     size_t cap = 0;
     int rc = -1;
 
-    *place = (struct cgroups){0};
+    *cgroups = (struct cgroups){0};
     FILE *f = fopen("/proc/self/cgroup", "re");
     if (!f)
         return err_set(err, BERTH_ESYS, "/proc/self/cgroup: %m");
@@ -70,14 +70,14 @@ int cgroup_init(struct cgroups *place, struct berth_err *err)
             continue;
         char *controllers = strdup(c.controllers);
         if (!controllers ||
-            place->n == sizeof(place->hierarchy) / sizeof(*place->hierarchy)) {
+            cgroups->n == sizeof(cgroups->hierarchy) / sizeof(*cgroups->hierarchy)) {
             free(dir);
             free(controllers);
             err_set(err, BERTH_ENOMEM, "too many cgroup hierarchies");
             goto out;
         }
-        place->hierarchy[place->n].controllers = controllers;
-        place->hierarchy[place->n++].dir = dir;
+        cgroups->hierarchy[cgroups->n].controllers = controllers;
+        cgroups->hierarchy[cgroups->n++].dir = dir;
     }
     rc = 0;
 out:
@@ -86,21 +86,21 @@ out:
     return rc;
 }
 
-void cgroup_clear(struct cgroups *place)
+void cgroup_clear(struct cgroups *cgroups)
 {
-    for (size_t i = 0; i < place->n; i++) {
-        free(place->hierarchy[i].controllers);
-        free(place->hierarchy[i].dir);
+    for (size_t i = 0; i < cgroups->n; i++) {
+        free(cgroups->hierarchy[i].controllers);
+        free(cgroups->hierarchy[i].dir);
     }
-    *place = (struct cgroups){0};
+    *cgroups = (struct cgroups){0};
 }
 
-static const char *hierarchy_dir(const struct cgroups *place,
+static const char *hierarchy_dir(const struct cgroups *cgroups,
                                  const char *controllers)
 {
-    for (size_t i = 0; i < place->n; i++)
-        if (strcmp(place->hierarchy[i].controllers, controllers) == 0)
-            return place->hierarchy[i].dir;
+    for (size_t i = 0; i < cgroups->n; i++)
+        if (strcmp(cgroups->hierarchy[i].controllers, controllers) == 0)
+            return cgroups->hierarchy[i].dir;
     return NULL;
 }
 
@@ -180,7 +180,7 @@ static bool is_there(const struct process *process,
 // Moves PROCESS in every hierarchy that LIKE is in to where LIKE is; but not
 // (STAY) in that of the number of processes, where it has one of its own. Or
 // both are NULL: moves this process to the top.
-static int join_cgroups(const struct cgroups *place,
+static int join_cgroups(const struct cgroups *cgroups,
                         const struct process *process,
                         const struct process *like, bool stay,
                         struct berth_err *err)
@@ -200,7 +200,7 @@ static int join_cgroups(const struct cgroups *place,
                     "/proc/%d/cgroup has a line of no known form", (int)pid);
             goto out;
         }
-        const char *dir = hierarchy_dir(place, c.controllers);
+        const char *dir = hierarchy_dir(cgroups, c.controllers);
         if ((!like && (!dir || strcmp(c.path, "/") == 0)) ||
             (stay && strcmp(c.controllers, "pids") == 0) ||
             (!dir && is_there(process, &c)))
@@ -229,9 +229,9 @@ out:
     return rc;
 }
 
-int cgroup_leave_step(const struct cgroups *place, struct berth_err *err)
+int cgroup_leave_step(const struct cgroups *cgroups, struct berth_err *err)
 {
-    return join_cgroups(place, NULL, NULL, false, err);
+    return join_cgroups(cgroups, NULL, NULL, false, err);
 }
 
 // Reads the CPUs of the step of which TASK, in the hierarchy at DIR, is a
@@ -258,7 +258,7 @@ static bool read_cpus(const char *dir, const struct cgroup_line *task,
     return ok;
 }
 
-bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
+bool cgroup_step_cpus(const struct cgroups *cgroups, const struct process *task,
                      char *cpus, size_t size)
 {
     char *line = NULL;
@@ -271,7 +271,7 @@ bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
         if (!cgroup_line_parse(line, &c) ||
             (c.controllers[0] && !strstr(c.controllers, "cpuset")))
             continue;
-        const char *dir = hierarchy_dir(place, c.controllers);
+        const char *dir = hierarchy_dir(cgroups, c.controllers);
         found = dir && read_cpus(dir, &c, cpus, size);
     }
     free(line);
@@ -280,7 +280,7 @@ bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
     return found;
 }
 
-int cgroup_list(const struct cgroups *place, const struct process *process,
+int cgroup_list(const struct cgroups *cgroups, const struct process *process,
                const char *word, int fd, struct berth_err *err)
 {
     char *line = NULL;
@@ -293,7 +293,7 @@ int cgroup_list(const struct cgroups *place, const struct process *process,
     while (n >= 0 && getline(&line, &cap, f) > 0) {
         struct cgroup_line c;
         const char *dir = cgroup_line_parse(line, &c)
-                              ? hierarchy_dir(place, c.controllers)
+                              ? hierarchy_dir(cgroups, c.controllers)
                               : NULL;
         if (!dir || !strstr(c.path, word))
             continue;
@@ -306,10 +306,10 @@ int cgroup_list(const struct cgroups *place, const struct process *process,
     return n;
 }
 
-pid_t cgroup_keep_warm(const struct cgroups *place)
+pid_t cgroup_keep_warm(const struct cgroups *cgroups)
 {
     struct timespec t = {.tv_nsec = PRIME_STEP_MS * 1000000L};
-    pid_t pid = place->n > 0 ? fork() : -1;
+    pid_t pid = cgroups->n > 0 ? fork() : -1;
 
     if (pid != 0)
         return pid;
@@ -318,7 +318,7 @@ pid_t cgroup_keep_warm(const struct cgroups *place)
     if (syscall(SYS_close_range, 0, ~0U, 0) < 0)
         _exit(1);
     for (int ms = 0; ms < PRIME_MS; ms += PRIME_STEP_MS) {
-        write_pid(place->hierarchy[0].dir, "", getpid());
+        write_pid(cgroups->hierarchy[0].dir, "", getpid());
         nanosleep(&t, NULL);
     }
     _exit(0);
@@ -349,12 +349,12 @@ static int copy_oom_score(const struct process *process,
 
 // The directory of PROCESS's cgroup in the hierarchy of CONTROLLERS, or (STEP)
 // that of the step of which it is a task; false: it has none.
-static bool find_cgroup(const struct cgroups *place,
+static bool find_cgroup(const struct cgroups *cgroups,
                         const struct process *process,
                         const char *controllers, bool step, char *out,
                         size_t size)
 {
-    const char *dir = hierarchy_dir(place, controllers);
+    const char *dir = hierarchy_dir(cgroups, controllers);
     struct cgroup_line c;
     char *line = dir ? read_line(process, controllers, &c) : NULL;
     size_t n = !line ? 0 : step ? cgroup_step_length(&c) : strlen(c.path);
@@ -380,13 +380,13 @@ static bool write_file(const char *dir, size_t len, const char *name,
 
 // cgroup v2: in what all tasks of LIKE's step are in, which Slurm calls
 // "user". Slurm itself does not use this controller, and has not enabled it.
-static bool bound_step(const struct cgroups *place, const struct process *like,
+static bool bound_step(const struct cgroups *cgroups, const struct process *like,
                        const char *limit)
 {
-    const char *top = hierarchy_dir(place, "");
+    const char *top = hierarchy_dir(cgroups, "");
     char dir[8000];
 
-    if (!find_cgroup(place, like, "", true, dir, sizeof(dir)))
+    if (!find_cgroup(cgroups, like, "", true, dir, sizeof(dir)))
         return false;
     for (size_t n = strlen(top); dir[n]; n += 1 + strcspn(dir + n + 1, "/"))
         write_file(dir, n, "cgroup.subtree_control", "+pids");
@@ -394,12 +394,12 @@ static bool bound_step(const struct cgroups *place, const struct process *like,
 }
 
 // cgroup v1: PROCESS's own has the limit.
-static bool is_bounded(const struct cgroups *place,
+static bool is_bounded(const struct cgroups *cgroups,
                        const struct process *process, const char *limit)
 {
     char dir[8000], file[8192], text[32] = "";
 
-    if (!find_cgroup(place, process, "pids", false, dir, sizeof(dir)))
+    if (!find_cgroup(cgroups, process, "pids", false, dir, sizeof(dir)))
         return false;
     snprintf(file, sizeof(file), "%s/pids.max", dir);
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -411,7 +411,7 @@ static bool is_bounded(const struct cgroups *place,
     return strcmp(text, limit) == 0;
 }
 
-static int bound_processes(const struct cgroups *place,
+static int bound_processes(const struct cgroups *cgroups,
                            const struct process *process,
                            const struct process *like, uint64_t limit,
                            struct berth_err *err)
@@ -419,8 +419,8 @@ static int bound_processes(const struct cgroups *place,
     char text[32];
 
     snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
-    return (hierarchy_dir(place, "pids") ? is_bounded(place, process, text)
-                                         : bound_step(place, like, text))
+    return (hierarchy_dir(cgroups, "pids") ? is_bounded(cgroups, process, text)
+                                         : bound_step(cgroups, like, text))
                ? 0
                : err_set(err, BERTH_ESYS,
                          "the container cannot be kept to %s processes, as "
@@ -428,7 +428,7 @@ static int bound_processes(const struct cgroups *place,
                          text);
 }
 
-int cgroup_join_like(const struct cgroups *place, const struct process *process,
+int cgroup_join_like(const struct cgroups *cgroups, const struct process *process,
                const struct process *like, uint64_t pids_limit,
                struct berth_err *err)
 {
@@ -437,11 +437,11 @@ int cgroup_join_like(const struct cgroups *place, const struct process *process,
     int rc = -1, n = 1024;
 
     if (pids_limit &&
-        bound_processes(place, process, like, pids_limit, err) < 0)
+        bound_processes(cgroups, process, like, pids_limit, err) < 0)
         return -1;
     if (!process_lives(process))
         return err_set(err, BERTH_ESYS, "a task's process has ended");
-    if (join_cgroups(place, process, like, pids_limit != 0, err) < 0)
+    if (join_cgroups(cgroups, process, like, pids_limit != 0, err) < 0)
         return -1;
     // After the cgroups: a move into another cpuset resets the affinity.
     do {

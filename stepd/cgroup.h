@@ -23,22 +23,22 @@ struct cgroups {
 };
 
 // 0, or -1 with ERR set. cgroup_clear in either case.
-int cgroup_init(struct cgroups *place, struct berth_err *err);
-void cgroup_clear(struct cgroups *place);
+int cgroup_init(struct cgroups *cgroups, struct berth_err *err);
+void cgroup_clear(struct cgroups *cgroups);
 
 // Takes this process out of the step's cgroups, which Slurm kills and
 // removes at the step's end, into the root of each hierarchy. 0, or -1 with
 // ERR set.
-int cgroup_leave_step(const struct cgroups *place, struct berth_err *err);
+int cgroup_leave_step(const struct cgroups *cgroups, struct berth_err *err);
 
 // Writes the directories of those cgroups of PROCESS that have WORD in their
 // path to FD, one a line. Returns how many those are, or -1 with ERR set.
-int cgroup_list(const struct cgroups *place, const struct process *process,
+int cgroup_list(const struct cgroups *cgroups, const struct process *process,
                const char *word, int fd, struct berth_err *err);
 
 // Reads which CPUs the Slurm step has of which TASK is a task, as the kernel
 // lists them: "0-3,8". False: Slurm does not confine it to any.
-bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
+bool cgroup_step_cpus(const struct cgroups *cgroups, const struct process *task,
                      char *cpus, size_t size);
 
 // Has a child keep the kernel's lock on moves between cgroups ready: a move
@@ -46,7 +46,7 @@ bool cgroup_step_cpus(const struct cgroups *place, const struct process *task,
 // as well as ours; those soon after another don't. The child moves itself to
 // where it is, again and again for some seconds. Returns its pid, to be
 // killed and reaped by the caller, or -1 (nothing but time is lost).
-pid_t cgroup_keep_warm(const struct cgroups *place);
+pid_t cgroup_keep_warm(const struct cgroups *cgroups);
 
 // Gives PROCESS what the Slurm task LIKE has: its cgroups in every hierarchy,
 // nice value, scheduling policy, CPU affinity and OOM score adjustment. All
@@ -55,7 +55,7 @@ pid_t cgroup_keep_warm(const struct cgroups *place);
 // PROCESS then stays in the container's own cgroup of that controller, which
 // must have the limit; with v2 the step's receives it. 0, and both have lived
 // to the end of it; or -1 with ERR set: then PROCESS must not run anything.
-int cgroup_join_like(const struct cgroups *place, const struct process *process,
+int cgroup_join_like(const struct cgroups *cgroups, const struct process *process,
                const struct process *like, uint64_t pids_limit,
                struct berth_err *err);
 

@@ -35,15 +35,15 @@
 struct making {
     const struct step *step;
     const struct store_step *store;
-    struct audit_log *journal;
-    const struct cgroups *place;
+    struct audit_log *log;
+    const struct cgroups *cgroups;
     const struct watch *watch;
-    struct admission ruling;
+    struct admission admission;
     struct engine *engine;
     struct engine_image image;
-    struct step_mounts supply;
-    struct request_node outfit;
-    const struct request *request; // the outfit's
+    struct step_mounts mounts;
+    struct request_node node;
+    const struct request *request; // the node's
     struct store_record record;
     char id[65];
     struct engine_container seen;
@@ -76,13 +76,13 @@ static int find_image(struct making *m, struct berth_err *err)
 {
     char name[IMGREF_TEXT_MAX];
 
-    imgref_format(&m->ruling.decision.image, name);
-    m->engine = engine_open(policy_engine(m->ruling.policy), m->watch, err);
+    imgref_format(&m->admission.decision.image, name);
+    m->engine = engine_open(policy_engine(m->admission.policy), m->watch, err);
     if (!m->engine)
         return -1;
     if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
-        audit_log_note(m->journal, "id", m->image.id);
-        audit_log_note(m->journal, "digest", m->image.digest);
+        audit_log_note(m->log, "id", m->image.id);
+        audit_log_note(m->log, "digest", m->image.digest);
         return check_annotations(m, name, err);
     }
     if (err->code == BERTH_ENOTFOUND)
@@ -104,7 +104,7 @@ static int await_init(struct making *m, struct berth_err *err)
     struct wire_in in;
 
     while (clock_ms() < end) {
-        int n = watch_wait(m->watch, m->supply.listener, 500);
+        int n = watch_wait(m->watch, m->mounts.listener, 500);
         if (n < 0)
             return err_set(err, BERTH_EENDED, "nobody waits for it");
         if (n == 0) {
@@ -117,7 +117,7 @@ static int await_init(struct making *m, struct berth_err *err)
             continue;
         }
         struct peer peer;
-        if (peer_accept(m->supply.listener, &peer) < 0)
+        if (peer_accept(m->mounts.listener, &peer) < 0)
             continue;
         if (peer.pid == m->init.pid && process_lives(&m->init) &&
             listen_timeout(peer.conn) == 0 &&
@@ -200,28 +200,28 @@ static int hold(struct making *m, struct berth_err *err)
                          "the container ended before its tasks began");
 }
 
-static int start(struct making *m, struct strv *overlay,
+static int start(struct making *m, struct strv *changes,
                  struct berth_err *err)
 {
     int rc = -1;
 
-    if (store_record_write(m->store, policy_engine(m->ruling.policy),
+    if (store_record_write(m->store, policy_engine(m->admission.policy),
                            &m->record, err) < 0)
         return -1;
-    m->outfit = (struct request_node){.step = m->step,
-                                .ruling = &m->ruling,
+    m->node = (struct request_node){.step = m->step,
+                                .admission = &m->admission,
                                 .engine = m->engine,
                                 .image = &m->image,
-                                .supply = &m->supply,
+                                .mounts = &m->mounts,
                                 .nonce = m->record.nonce};
-    if (request_node_choose(&m->outfit, overlay, err) < 0)
+    if (request_node_choose(&m->node, changes, err) < 0)
         return -1;
-    audit_log_note(m->journal, "warning", m->ruling.decision.warning);
-    audit_log_allow(m->journal);
+    audit_log_note(m->log, "warning", m->admission.decision.warning);
+    audit_log_allow(m->log);
     json_t *body = request_build(m->request, err);
     if (body && create(m, body, err) == 0 &&
         store_record_created(m->store, m->id, err) == 0 &&
-        (m->prime = cgroup_keep_warm(m->place)) != 0 &&
+        (m->prime = cgroup_keep_warm(m->cgroups)) != 0 &&
         engine_container_start(m->engine, m->id, err) == 0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
         rc = hold(m, err);
@@ -263,7 +263,7 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
-    int n = cgroup_list(m->place, &m->init, m->id, fd, err);
+    int n = cgroup_list(m->cgroups, &m->init, m->id, fd, err);
     close(fd);
     return n != 0 ? n
                   : err_set(err, BERTH_EENGINE,
@@ -274,7 +274,7 @@ static int note_cgroups(struct making *m, struct berth_err *err)
 // The check after the start: nothing of the user's has run yet.
 static int verify(const struct making *m, struct berth_err *err)
 {
-    const struct mount_copies *attach = &m->supply.attach;
+    const struct mount_copies *copies = &m->mounts.copies;
     struct seen kernel = {0};
     int rc = -1;
 
@@ -283,61 +283,61 @@ static int verify(const struct making *m, struct berth_err *err)
     int root = process_open(&m->init, "root", O_PATH | O_DIRECTORY);
     if (root < 0)
         return err_set(err, BERTH_ESYS, "opening the container's root: %m");
-    if (observe(m->request, attach, &m->init, root, &kernel, err) == 0 &&
+    if (observe(m->request, copies, &m->init, root, &kernel, err) == 0 &&
         verify_kernel(m->request, &kernel, err) == 0)
-        rc = gpus_verify(&m->outfit.gpus, m->request->devices,
+        rc = gpus_verify(&m->node.gpus, m->request->devices,
                          m->request->ndevices, root, err);
     observe_clear(&kernel);
     close(root);
     return rc;
 }
 
-int container_create(const struct step *step, const struct cgroups *place,
-                     const struct store_step *store, struct audit_log *journal,
+int container_create(const struct step *step, const struct cgroups *cgroups,
+                     const struct store_step *store, struct audit_log *log,
                      const struct watch *watch, struct container *out,
                      struct berth_err *err)
 {
     struct making m = {.step = step,
                        .store = store,
-                       .journal = journal,
-                       .place = place,
+                       .log = log,
+                       .cgroups = cgroups,
                        .watch = watch,
-                       .supply = {.listener = -1},
+                       .mounts = {.listener = -1},
                        .init = PROCESS_NONE,
                        .prime = -1};
-    const struct rules *rules = &m.ruling.rules;
+    const struct rules *rules = &m.admission.rules;
     const struct child_user user = {step->uid, step->gid, step->gids,
                                     step->ngids};
     int control = -1, rc = -1;
 
     *out = (struct container){
-        .init = PROCESS_NONE, .control = -1, .inside = INSIDE_NONE};
-    m.request = &m.outfit.plan.request;
-    if (admission_make(step, journal, &m.ruling, err) < 0 ||
+        .init = PROCESS_NONE, .control = -1, .mountns = MOUNTNS_NONE};
+    m.request = &m.node.plan.request;
+    if (admission_make(step, log, &m.admission, err) < 0 ||
         find_image(&m, err) < 0 ||
-        step_mounts_make(step, &m.ruling, store, &m.supply, err) < 0 ||
-        start(&m, &out->overlay, err) < 0 ||
-        request_node_changes(&m.outfit, &out->overlay, err) < 0 ||
+        step_mounts_make(step, &m.admission, store, &m.mounts, err) < 0 ||
+        start(&m, &out->changes, err) < 0 ||
+        request_node_changes(&m.node, &out->changes, err) < 0 ||
         (control = await_init(&m, err)) < 0 || check_init(&m, err) < 0 ||
         note_cgroups(&m, err) < 0 ||
         (m.request->gpus_by == REQUEST_GPUS_CDI &&
-         gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->overlay,
+         gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->changes,
                       err) < 0) ||
-        mountns_prepare(&m.init, m.request, &m.supply.attach,
-                       &m.ruling.identity, store->dir, &out->inside,
+        mountns_prepare(&m.init, m.request, &m.mounts.copies,
+                       &m.admission.identity, store->dir, &out->mountns,
                        err) < 0 ||
         verify(&m, err) < 0 ||
-        inside_lay(&out->inside, &m.supply.attach, &user, rules->probe_seconds,
+        mountns_lay(&out->mountns, &m.mounts.copies, &user, rules->probe_seconds,
                    err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
     if (rules->mode == RULE_MODE_WARN)
-        memcpy(out->warning, m.ruling.decision.warning, sizeof(out->warning));
+        memcpy(out->warning, m.admission.decision.warning, sizeof(out->warning));
     out->init = m.init;
     m.init = (struct process)PROCESS_NONE;
     out->control = control;
-    out->gpus = m.outfit.gpus;
-    m.outfit.gpus = (struct gpus){0};
+    out->gpus = m.node.gpus;
+    m.node.gpus = (struct gpus){0};
     control = -1;
     rc = 0;
 out:
@@ -352,11 +352,11 @@ out:
         child_end(m.prime);
     process_close(&m.init);
     engine_container_clear(&m.seen);
-    request_node_clear(&m.outfit);
-    step_mounts_clear(&m.supply);
+    request_node_clear(&m.node);
+    step_mounts_clear(&m.mounts);
     engine_image_clear(&m.image);
     engine_close(m.engine);
-    admission_clear(&m.ruling);
+    admission_clear(&m.admission);
     return rc;
 }
 
@@ -365,8 +365,8 @@ void container_close(struct container *container)
     if (container->control >= 0)
         close(container->control);
     container->control = -1;
-    inside_clear(&container->inside);
+    mountns_clear(&container->mountns);
     process_close(&container->init);
-    strv_clear(&container->overlay);
+    strv_clear(&container->changes);
     gpus_clear(&container->gpus);
 }

@@ -21,8 +21,8 @@
 struct container {
     struct process init; // berth-init
     int control;         // link to it: closing it ends the container
-    struct inside inside;
-    struct strv overlay; // of the tasks' environment (protocol/wire.h)
+    struct mountns mountns;
+    struct strv changes; // of the tasks' environment (protocol/wire.h)
     uint64_t pids_limit; // stepd/cgroup.h
     char warning[1024];  // for the user, or empty
     struct gpus gpus;    // that are in it
@@ -34,8 +34,8 @@ struct container {
 // Blocks as long as the engine does, or until WATCH says that the step is over
 // (BERTH_EENDED). Returns 0 and OUT, or -1 with ERR set to a sentence for the
 // user.
-int container_create(const struct step *step, const struct cgroups *place,
-                     const struct store_step *store, struct audit_log *journal,
+int container_create(const struct step *step, const struct cgroups *cgroups,
+                     const struct store_step *store, struct audit_log *log,
                      const struct watch *watch, struct container *out,
                      struct berth_err *err);
 

@@ -266,7 +266,7 @@ static bool is_emptied(const char *variable)
 }
 
 int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
-                 struct strv *overlay, struct berth_err *err)
+                 struct strv *changes, struct berth_err *err)
 {
     static const size_t size = BERTH_REQUEST_MAX;
     struct strv env = {0};
@@ -287,7 +287,7 @@ int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
             err_set(err, BERTH_ENOMEM, "memory is out");
             goto out;
         }
-    rc = changes_add(env.v, env.n, overlay, err);
+    rc = changes_add(env.v, env.n, changes, err);
 out:
     if (f)
         fclose(f);
@@ -298,7 +298,7 @@ out:
     return rc;
 }
 
-int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
+int gpus_overlay(const struct gpus *gpus, struct strv *changes,
                  struct berth_err *err)
 {
     static const char *const slurms[] = {
@@ -312,13 +312,13 @@ int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
 
     for (size_t i = 0; gpus->set.n == 0 && rc == 0 &&
                        i < sizeof(slurms) / sizeof(*slurms); i++)
-        rc = changes_change(overlay, WIRE_DROP, slurms[i]);
+        rc = changes_change(changes, WIRE_DROP, slurms[i]);
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         if (gpu->uuid[0])
             used += (size_t)snprintf(uuids + used, sizeof(uuids) - used,
                                      used ? ",%s" : "%s", gpu->uuid);
     if (rc == 0)
-        rc = strv_addf(overlay, "%cNVIDIA_VISIBLE_DEVICES=%s", WIRE_SET,
+        rc = strv_addf(changes, "%cNVIDIA_VISIBLE_DEVICES=%s", WIRE_SET,
                        used ? uuids : "void");
     return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }

@@ -48,12 +48,12 @@ int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
 // what is neither the image's (IMAGE_ENV) nor the engine's own, and a task may
 // have. 0, or -1 with ERR set.
 int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
-                 struct strv *overlay, struct berth_err *err);
+                 struct strv *changes, struct berth_err *err);
 
 // Appends to OVERLAY what the tasks' environment says of GPUs. Slurm's own
 // variables are right for a step that has some; without, none is left, and
 // NVIDIA_VISIBLE_DEVICES is set in either case. 0, or -1 with ERR set.
-int gpus_overlay(const struct gpus *gpus, struct strv *overlay,
+int gpus_overlay(const struct gpus *gpus, struct strv *changes,
                  struct berth_err *err);
 
 // Compares the device nodes in the /dev of the container whose root ROOT is

@@ -66,15 +66,15 @@ struct stepd {
     bool over;          // it does not: the plugin has gone
     struct step step;
     struct store_step store;
-    struct cgroups place;
+    struct cgroups cgroups;
     int listener; // where the tasks connect
     struct container container;
-    struct audit_log journal;
+    struct audit_log log;
     bool up;                 // the container is there
     bool advised;            // the first task has heard where its GPUs are
     bool attached;           // with what the job has of its own
     struct berth_err reason; // why it is not: for the first task
-    int overlay;             // descriptor of it (protocol/wire.h)
+    int changes;             // descriptor of it (protocol/wire.h)
     int theirs; // the mount namespace of the tasks, once one has told of it
     size_t ntasks;
     struct waiting tasks[BERTH_TASKS_MAX];
@@ -165,14 +165,14 @@ static int receive_facts(struct stepd *d, struct berth_err *err)
     }
 }
 
-// Puts the strings of the overlay into a sealed memfd.
-static int seal_overlay(const struct strv *overlay, struct berth_err *err)
+// Puts the strings of the changes into a sealed memfd.
+static int seal_overlay(const struct strv *changes, struct berth_err *err)
 {
-    int fd = memfd_create("berth-overlay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create("berth-changes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    for (size_t i = 0; fd >= 0 && i < overlay->n; i++) {
-        size_t len = strlen(overlay->v[i]) + 1;
-        if (write(fd, overlay->v[i], len) != (ssize_t)len) {
+    for (size_t i = 0; fd >= 0 && i < changes->n; i++) {
+        size_t len = strlen(changes->v[i]) + 1;
+        if (write(fd, changes->v[i], len) != (ssize_t)len) {
             close(fd);
             fd = -1;
         }
@@ -190,14 +190,14 @@ static int seal_overlay(const struct strv *overlay, struct berth_err *err)
 
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
-    if (container_create(&d->step, &d->place, &d->store, &d->journal,
+    if (container_create(&d->step, &d->cgroups, &d->store, &d->log,
                          &d->watch, &d->container, err) < 0)
         return -1;
-    d->overlay = seal_overlay(&d->container.overlay, err);
-    if (d->overlay < 0)
+    d->changes = seal_overlay(&d->container.changes, err);
+    if (d->changes < 0)
         return -1;
     d->up = true;
-    audit_log_start(&d->journal, d->store.dir);
+    audit_log_start(&d->log, d->store.dir);
     return 0;
 }
 
@@ -268,7 +268,7 @@ static void give_up(struct stepd *d, const char *why)
 {
     container_close(&d->container);
     d->up = false;
-    audit_log_end(&d->journal, "container");
+    audit_log_end(&d->log, "container");
     err_set(&d->reason, BERTH_EENGINE, "%s", why);
     tell_plugin(LINK_ENDED, why);
 }
@@ -310,7 +310,7 @@ static int fork_inside(struct stepd *d, const struct process *task,
                 "or have no room for another process");
         goto out;
     }
-    rc = cgroup_join_like(&d->place, &born, task, d->container.pids_limit, err);
+    rc = cgroup_join_like(&d->cgroups, &born, task, d->container.pids_limit, err);
 out:
     wire_close(&in);
     process_close(&born);
@@ -353,7 +353,7 @@ static void advise(struct stepd *d, int conn, const struct process *task)
     if (d->container.gpus.set.n == 0 || d->advised)
         return;
     d->advised = true;
-    if (!cgroup_step_cpus(&d->place, task, cpus, sizeof(cpus)) ||
+    if (!cgroup_step_cpus(&d->cgroups, task, cpus, sizeof(cpus)) ||
         !gpu_set_is_far(&d->container.gpus.set, d->container.gpus.table,
                         d->step.node, cpus, text, sizeof(text)))
         return;
@@ -369,7 +369,7 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
         refuse(d, conn, &d->reason);
         return;
     }
-    int link = mountns_add_task(&d->container.inside, task, d->step.uid,
+    int link = mountns_add_task(&d->container.mountns, task, d->step.uid,
                              d->theirs, &d->attached, &err) < 0
                    ? -1
                    : fork_inside(d, task, &err);
@@ -383,7 +383,7 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
         warn(conn, d->container.warning);
     d->container.warning[0] = 0;
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
-    int fds[] = {link, d->overlay};
+    int fds[] = {link, d->changes};
     wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2,
               MSG_DONTWAIT);
     close(link);
@@ -452,7 +452,7 @@ static void open_journal(struct stepd *d)
 {
     const struct passwd *pw = getpwuid(d->step.uid);
 
-    audit_log_open(&d->journal, &d->step, pw ? pw->pw_name : NULL);
+    audit_log_open(&d->log, &d->step, pw ? pw->pw_name : NULL);
 }
 
 int main(void)
@@ -461,16 +461,16 @@ int main(void)
         .watch = {.fd = PLUGIN, .go_on = step_goes_on, .arg = &d},
         .listener = -1,
         .container = {.init = PROCESS_NONE, .control = -1,
-                      .inside = INSIDE_NONE},
-        .overlay = -1,
+                      .mountns = MOUNTNS_NONE},
+        .changes = -1,
         .theirs = -1,
     };
     struct berth_err err = {0};
 
     harden();
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
-    if (cgroup_init(&d.place, &err) < 0 ||
-        cgroup_leave_step(&d.place, &err) < 0 ||
+    if (cgroup_init(&d.cgroups, &err) < 0 ||
+        cgroup_leave_step(&d.cgroups, &err) < 0 ||
         receive_facts(&d, &err) < 0 ||
         store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store,
                           &err) < 0) {
@@ -478,30 +478,30 @@ int main(void)
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);
         open_journal(&d);
-        audit_log_fail(&d.journal, &err);
+        audit_log_fail(&d.log, &err);
         return 1;
     }
     open_journal(&d);
     d.listener = listen_at(&d.store, "task", d.step.uid, &err);
     if (d.listener < 0) {
         tell_plugin(LINK_FAILED, err.text);
-        audit_log_fail(&d.journal, &err);
+        audit_log_fail(&d.log, &err);
     } else {
         char path[sizeof(d.store.path) + 8];
         snprintf(path, sizeof(path), "%s/task", d.store.path);
         tell_plugin(LINK_READY, path);
         if (bring_up(&d, &d.reason) < 0) {
             container_close(&d.container);
-            audit_log_fail(&d.journal, &d.reason);
+            audit_log_fail(&d.log, &d.reason);
         }
         serve(&d);
         clock_sleep(YIELD_MS);
     }
     container_close(&d.container);
-    audit_log_end(&d.journal, "step");
+    audit_log_end(&d.log, "step");
     clean_up(&d.store);
-    audit_log_close(&d.journal);
-    cgroup_clear(&d.place);
+    audit_log_close(&d.log);
+    cgroup_clear(&d.cgroups);
     step_clear(&d.step);
     return 0;
 }

@@ -30,7 +30,7 @@
 enum { CHILD_MS = 10000 };
 
 // What Slurm's plugins, and others, give a job of its own.
-static const char *const private_dirs[INSIDE_DIRS] = {"/dev/shm", "/tmp",
+static const char *const private_dirs[MOUNTNS_DIRS] = {"/dev/shm", "/tmp",
                                                       "/var/tmp"};
 
 static int write_all(int fd, const char *data, size_t len)
@@ -206,18 +206,18 @@ static int finish(pid_t child, int ms, const struct berth_err *why,
                : err_set(err, why->code, "%s", why->text);
 }
 
-static int hold(const struct process *init, struct inside *out,
+static int hold(const struct process *init, struct mountns *out,
                 struct berth_err *err)
 {
     int flags = O_PATH | O_DIRECTORY;
     struct statfs fs;
 
-    *out = INSIDE_NONE;
+    *out = MOUNTNS_NONE;
     out->ns = process_open(init, "ns/mnt", O_RDONLY);
     int root = process_open(init, "root", flags);
     if (root >= 0) {
         out->dev = mountns_open(root, "/dev", flags);
-        for (int i = 0; i < INSIDE_DIRS; i++)
+        for (int i = 0; i < MOUNTNS_DIRS; i++)
             out->dirs[i] = mountns_open(root, private_dirs[i], flags);
         close(root);
     }
@@ -230,7 +230,7 @@ static int hold(const struct process *init, struct inside *out,
 int mountns_prepare(const struct process *init,
                    const struct request *request, const struct mount_copies *mounts,
                    const struct identity *identity, int dir,
-                   struct inside *out, struct berth_err *err)
+                   struct mountns *out, struct berth_err *err)
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
     pid_t parent = getpid();
@@ -320,7 +320,7 @@ static int lay(int ns, const struct mount_copies *mounts,
     return rc;
 }
 
-int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
+int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err)
 {
@@ -332,13 +332,13 @@ int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
     struct berth_err *why = share_err(err);
     if (!why)
         return -1;
-    keep[mounts->n] = inside->ns;
+    keep[mounts->n] = ns->ns;
     for (size_t i = 0; i < mounts->n; i++)
         keep[i] = mounts->v[i].tree;
     pid_t child = fork();
     if (child == 0)
         _exit(child_begin(parent, keep, mounts->n + 1) < 0 ||
-              lay(inside->ns, mounts, user, seconds, why) < 0);
+              lay(ns->ns, mounts, user, seconds, why) < 0);
     rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
     munmap(why, sizeof(*why));
     return rc;
@@ -423,21 +423,21 @@ static int attach_dir(int tree, int dir)
 // The child, of which the same holds as of prepare. THEIRS is the job's
 // own mount namespace, or -1.
 static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
-                             const struct inside *inside)
+                             const struct mountns *ns)
 {
     int terminal = may_have_terminal(task) ? open_terminal(task, uid) : -1;
-    int console = -1, trees[INSIDE_DIRS];
-    struct stat own[INSIDE_DIRS], st;
-    bool have[INSIDE_DIRS];
+    int console = -1, trees[MOUNTNS_DIRS];
+    struct stat own[MOUNTNS_DIRS], st;
+    bool have[MOUNTNS_DIRS];
 
     if (terminal >= 0 &&
         (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC)) < 0)
         _exit(1);
-    for (int i = 0; i < INSIDE_DIRS; i++)
+    for (int i = 0; i < MOUNTNS_DIRS; i++)
         have[i] = lstat(private_dirs[i], &own[i]) == 0;
     if (theirs >= 0 && setns(theirs, CLONE_NEWNS) < 0)
         _exit(1);
-    for (int i = 0; i < INSIDE_DIRS; i++) {
+    for (int i = 0; i < MOUNTNS_DIRS; i++) {
         trees[i] = -1;
         if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
             !(have[i] && same_file(&st, &own[i])) &&
@@ -445,16 +445,16 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
                                     MOUNT_ATTR_NODEV)) < 0)
             _exit(1);
     }
-    if (setns(inside->ns, CLONE_NEWNS) < 0 ||
-        (console >= 0 && attach_console(console, inside->dev) < 0))
+    if (setns(ns->ns, CLONE_NEWNS) < 0 ||
+        (console >= 0 && attach_console(console, ns->dev) < 0))
         _exit(1);
-    for (int i = 0; i < INSIDE_DIRS; i++)
-        if (trees[i] >= 0 && attach_dir(trees[i], inside->dirs[i]) < 0)
+    for (int i = 0; i < MOUNTNS_DIRS; i++)
+        if (trees[i] >= 0 && attach_dir(trees[i], ns->dirs[i]) < 0)
             _exit(1);
     _exit(0);
 }
 
-int mountns_add_task(const struct inside *inside, const struct process *task,
+int mountns_add_task(const struct mountns *ns, const struct process *task,
                   uid_t uid, int theirs, bool *done, struct berth_err *err)
 {
     bool terminal = may_have_terminal(task);
@@ -466,14 +466,14 @@ int mountns_add_task(const struct inside *inside, const struct process *task,
     if (!process_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
     } else if (terminal || theirs >= 0) {
-        int keep[] = {task->proc,      theirs,          inside->ns,
-                      inside->dev,     inside->dirs[0], inside->dirs[1],
-                      inside->dirs[2]};
+        int keep[] = {task->proc,      theirs,          ns->ns,
+                      ns->dev,     ns->dirs[0], ns->dirs[1],
+                      ns->dirs[2]};
         pid_t child = fork();
         if (child == 0) {
             if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
                 _exit(1);
-            attach(task, uid, theirs, inside);
+            attach(task, uid, theirs, ns);
         }
         if (child < 0 || !child_wait(child, CHILD_MS))
             rc = err_set(err, BERTH_ESYS,
@@ -484,14 +484,14 @@ int mountns_add_task(const struct inside *inside, const struct process *task,
     return rc;
 }
 
-void inside_clear(struct inside *inside)
+void mountns_clear(struct mountns *ns)
 {
-    if (inside->ns >= 0)
-        close(inside->ns);
-    if (inside->dev >= 0)
-        close(inside->dev);
-    for (int i = 0; i < INSIDE_DIRS; i++)
-        if (inside->dirs[i] >= 0)
-            close(inside->dirs[i]);
-    *inside = INSIDE_NONE;
+    if (ns->ns >= 0)
+        close(ns->ns);
+    if (ns->dev >= 0)
+        close(ns->dev);
+    for (int i = 0; i < MOUNTNS_DIRS; i++)
+        if (ns->dirs[i] >= 0)
+            close(ns->dirs[i]);
+    *ns = MOUNTNS_NONE;
 }

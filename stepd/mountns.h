@@ -23,17 +23,17 @@
 // for open(2). A descriptor, or -1 with errno set.
 int mountns_open(int root, const char *path, int flags);
 
-enum { INSIDE_DIRS = 3 };
+enum { MOUNTNS_DIRS = 3 };
 
 // A container's mount namespace; and directories there, open (O_PATH) since
 // before anything of the user's was mounted in it.
-struct inside {
+struct mountns {
     int ns;
     int dev;               // a file system of the engine's own making
-    int dirs[INSIDE_DIRS]; // where a job's own can be; -1: there is none
+    int dirs[MOUNTNS_DIRS]; // where a job's own can be; -1: there is none
 };
 
-#define INSIDE_NONE ((struct inside){-1, -1, {-1, -1, -1}})
+#define MOUNTNS_NONE ((struct mountns){-1, -1, {-1, -1, -1}})
 
 // In the container whose first process is INIT: gives its root nodev, and
 // each mount of REQUEST that none of MOUNTS is to cover nosuid and nodev (an
@@ -41,16 +41,16 @@ struct inside {
 // asked; looks whether a symbolic link leads a tmpfs to where a mount may not
 // be; and writes IDENTITY's lines, with the image's own behind them, to
 // the files "passwd" and "group" of the directory DIR, which are mounted over
-// the image's. 0 and OUT, or -1 with ERR set. inside_clear in either case.
+// the image's. 0 and OUT, or -1 with ERR set. mountns_clear in either case.
 int mountns_prepare(const struct process *init,
                    const struct request *request, const struct mount_copies *mounts,
                    const struct identity *identity, int dir,
-                   struct inside *out, struct berth_err *err);
+                   struct mountns *out, struct berth_err *err);
 
 // Lays MOUNTS over their places there, if a symbolic link leads none to where
 // a mount may not be. The places are looked up by a child that is USER, within
 // SECONDS each. 0, or -1 with ERR set.
-int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
+int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
                struct berth_err *err);
 
@@ -61,9 +61,9 @@ int inside_lay(const struct inside *inside, const struct mount_copies *mounts,
 // job's own /tmp, /var/tmp and /dev/shm. DONE says whether an earlier task of
 // the step has brought the directories, and receives whether they are there.
 // 0, or -1 with ERR set.
-int mountns_add_task(const struct inside *inside, const struct process *task,
+int mountns_add_task(const struct mountns *ns, const struct process *task,
                   uid_t uid, int theirs, bool *done, struct berth_err *err);
 
-void inside_clear(struct inside *inside);
+void mountns_clear(struct mountns *ns);
 
 #endif

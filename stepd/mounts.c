@@ -63,11 +63,11 @@ static int add_mount(struct step_mounts *s, const char *name, const char *target
                        "a container can have %d mounts: ask for fewer",
                        BERTH_MOUNTS_MAX);
     s->paths[s->n] = path;
-    s->mounts[s->n++] = (struct request_mount){path, target, readonly};
+    s->binds[s->n++] = (struct request_mount){path, target, readonly};
     return 0;
 }
 
-static int stage(struct step_mounts *s, int fd, const char *name,
+static int bind_own(struct step_mounts *s, int fd, const char *name,
                  const char *target, struct berth_err *err)
 {
     return mount_bind(fd, s->store->dir, name, true, err) < 0
@@ -76,15 +76,15 @@ static int stage(struct step_mounts *s, int fd, const char *name,
 }
 
 // The mounts that the decision has.
-static int stage_decided(struct step_mounts *s, const struct step *step,
-                         const struct admission *ruling, struct berth_err *err)
+static int bind_decided(struct step_mounts *s, const struct step *step,
+                         const struct admission *admission, struct berth_err *err)
 {
     const struct strv *words = &step->words;
     bool given;
     // Where the engine's socket and the administrator's files are no
     // container looks, either.
     const char *files[] = {
-        policy_engine(ruling->policy),
+        policy_engine(admission->policy),
         step->conf,
         policy_conf_path(words->n, (const char *const *)words->v, &given),
     };
@@ -107,15 +107,15 @@ static int stage_decided(struct step_mounts *s, const struct step *step,
         all[n++] = dirs[i];
     }
     all[n] = NULL;
-    if (mount_copies_make(&ruling->decision, &ruling->subject, step, all,
-                     s->store->dir, &s->attach, err) < 0)
+    if (mount_copies_make(&admission->decision, &admission->subject, step, all,
+                     s->store->dir, &s->copies, err) < 0)
         goto out;
     rc = 0;
     // Writable, as nobody sees them: what an image's symbolic links lead the
     // engine to make there is to fail in mountns_prepare, which can say why.
-    for (size_t i = 0; rc == 0 && i < s->attach.n; i++)
-        if (!s->attach.v[i].nested)
-            rc = add_mount(s, s->attach.v[i].name, s->attach.v[i].target,
+    for (size_t i = 0; rc == 0 && i < s->copies.n; i++)
+        if (!s->copies.v[i].nested)
+            rc = add_mount(s, s->copies.v[i].name, s->copies.v[i].target,
                            false, err);
 out:
     for (size_t i = 0; i < FILES; i++)
@@ -180,7 +180,7 @@ static int copy_init(const struct step_mounts *s, int from)
 
 // berth-init comes from where berth is installed, which root chose. What is
 // opened is looked at, and copied.
-static int stage_init(struct step_mounts *s, const char *node,
+static int bind_init(struct step_mounts *s, const char *node,
                       struct berth_err *err)
 {
     static const char path[] = BERTH_LIBEXECDIR "/berth-init";
@@ -200,7 +200,7 @@ static int stage_init(struct step_mounts *s, const char *node,
              (copy = copy_init(s, fd)) < 0)
         err_set(err, BERTH_ESYS, "copying %s on node %s: %m", path, node);
     else if (copy >= 0)
-        rc = stage(s, copy, SUPPLY_INIT, WIRE_INIT_PATH, err);
+        rc = bind_own(s, copy, SUPPLY_INIT, WIRE_INIT_PATH, err);
     if (copy >= 0)
         close(copy);
     if (fd >= 0)
@@ -210,7 +210,7 @@ static int stage_init(struct step_mounts *s, const char *node,
 
 // Makes an empty file for what is written after the start, and stages it:
 // the mount carries nosuid and nodev, as every mount does.
-static int stage_empty(struct step_mounts *s, const char *name, const char *target,
+static int bind_empty(struct step_mounts *s, const char *name, const char *target,
                        struct berth_err *err)
 {
     char mount[32];
@@ -224,53 +224,53 @@ static int stage_empty(struct step_mounts *s, const char *name, const char *targ
     if (fd < 0 || fchmod(fd, 0644) < 0)
         err_set(err, BERTH_ESYS, "making %s: %m", name);
     else
-        rc = stage(s, fd, mount, target, err);
+        rc = bind_own(s, fd, mount, target, err);
     if (fd >= 0)
         close(fd);
     return rc;
 }
 
-static int stage_control(struct step_mounts *s, uid_t uid, struct berth_err *err)
+static int bind_control(struct step_mounts *s, uid_t uid, struct berth_err *err)
 {
     s->listener = listen_at(s->store, "control", uid, err);
     if (s->listener < 0)
         return -1;
     int fd = openat(s->store->dir, "control", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     int rc = fd < 0 ? err_set(err, BERTH_ESYS, "control: %m")
-                    : stage(s, fd, "control.mount", WIRE_CONTROL_PATH, err);
+                    : bind_own(s, fd, "control.mount", WIRE_CONTROL_PATH, err);
     if (fd >= 0)
         close(fd);
     return rc;
 }
 
-int step_mounts_make(const struct step *step, const struct admission *ruling,
+int step_mounts_make(const struct step *step, const struct admission *admission,
                  const struct store_step *store, struct step_mounts *out,
                  struct berth_err *err)
 {
     *out = (struct step_mounts){.store = store, .listener = -1};
-    return stage_init(out, step->node, err) < 0 ||
-                   stage_decided(out, step, ruling, err) < 0 ||
-                   stage_control(out, step->uid, err) < 0 ||
-                   stage_empty(out, "passwd", "/etc/passwd", err) < 0 ||
-                   stage_empty(out, "group", "/etc/group", err) < 0
+    return bind_init(out, step->node, err) < 0 ||
+                   bind_decided(out, step, admission, err) < 0 ||
+                   bind_control(out, step->uid, err) < 0 ||
+                   bind_empty(out, "passwd", "/etc/passwd", err) < 0 ||
+                   bind_empty(out, "group", "/etc/group", err) < 0
                ? -1
                : 0;
 }
 
-bool step_mounts_holds(const struct step_mounts *supply, const char *target)
+bool step_mounts_holds(const struct step_mounts *mounts, const char *target)
 {
-    for (size_t i = 0; i < supply->n; i++)
-        if (strcmp(supply->mounts[i].target, target) == 0)
+    for (size_t i = 0; i < mounts->n; i++)
+        if (strcmp(mounts->binds[i].target, target) == 0)
             return true;
-    return mount_copies_holds(&supply->attach, target);
+    return mount_copies_holds(&mounts->copies, target);
 }
 
-void step_mounts_clear(struct step_mounts *supply)
+void step_mounts_clear(struct step_mounts *mounts)
 {
-    if (supply->listener >= 0)
-        close(supply->listener);
-    mount_copies_clear(&supply->attach);
-    for (size_t i = 0; i < supply->n; i++)
-        free(supply->paths[i]);
-    *supply = (struct step_mounts){.listener = -1};
+    if (mounts->listener >= 0)
+        close(mounts->listener);
+    mount_copies_clear(&mounts->copies);
+    for (size_t i = 0; i < mounts->n; i++)
+        free(mounts->paths[i]);
+    *mounts = (struct step_mounts){.listener = -1};
 }

@@ -123,7 +123,7 @@ static struct seen_file see_inside(int root, const char *path)
 }
 
 static int see_files(const struct request *request,
-                     const struct mount_copies *attach, int root, struct seen *out,
+                     const struct mount_copies *copies, int root, struct seen *out,
                      struct berth_err *err)
 {
     out->mounts = calloc(request->nmounts + 1, sizeof(*out->mounts));
@@ -132,7 +132,7 @@ static int see_files(const struct request *request,
         return err_set(err, BERTH_ENOMEM, "memory is out");
     for (size_t i = 0; i < request->nmounts; i++) {
         const struct request_mount *m = &request->mounts[i];
-        out->mounts[i].covered = mount_copies_covers(attach, m->target);
+        out->mounts[i].covered = mount_copies_covers(copies, m->target);
         if (out->mounts[i].covered)
             continue;
         out->mounts[i].source = see_once(open(m->source, O_PATH | O_CLOEXEC));
@@ -145,7 +145,7 @@ static int see_files(const struct request *request,
     return 0;
 }
 
-int observe(const struct request *request, const struct mount_copies *attach,
+int observe(const struct request *request, const struct mount_copies *copies,
             const struct process *init, int root, struct seen *out,
             struct berth_err *err)
 {
@@ -162,7 +162,7 @@ int observe(const struct request *request, const struct mount_copies *attach,
     if (rc < 0)
         return -1;
     see_labels(init, out);
-    return see_files(request, attach, root, out, err);
+    return see_files(request, copies, root, out, err);
 }
 
 void observe_clear(struct seen *seen)

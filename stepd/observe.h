@@ -17,7 +17,7 @@
 // has been laid over some of them. What is not there is zeroed in OUT. 0, or
 // -1 with ERR set: the process itself cannot be looked at. observe_clear in
 // either case. As root, in the init pid namespace.
-int observe(const struct request *request, const struct mount_copies *attach,
+int observe(const struct request *request, const struct mount_copies *copies,
             const struct process *init, int root, struct seen *out,
             struct berth_err *err);
 

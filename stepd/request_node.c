@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Input: the ruling; the image, of which the environment and the volumes are
+// Input: the admission; the image, of which the environment and the volumes are
 // its author's; the GPUs and device files of this node.
 
 #include "stepd/request_node.h"
@@ -23,7 +23,7 @@ static bool is_taken(const struct request_node *o, const char *target)
     for (size_t i = 0; i < o->plan.request.ntmpfs; i++)
         if (strcmp(o->tmpfs[i].target, target) == 0)
             return true;
-    return step_mounts_holds(o->supply, target);
+    return step_mounts_holds(o->mounts, target);
 }
 
 // The plan's, and one for each VOLUME that the image declares: the engine
@@ -89,7 +89,7 @@ static void choose_labels(struct request_node *o)
     snprintf(o->uid, sizeof(o->uid), "%u", step->uid);
     step_name(step->job, step->step, o->name);
     o->labels[n++] = (struct request_label){"berth.cluster",
-                                            o->ruling->allocation.cluster};
+                                            o->admission->allocation.cluster};
     o->labels[n++] = (struct request_label){"berth.node", step->node};
     o->labels[n++] = (struct request_label){"berth.job", o->job};
     o->labels[n++] = (struct request_label){"berth.step", o->name};
@@ -102,7 +102,7 @@ static void choose_labels(struct request_node *o)
 // them so, and Podman has no other means. Only for these it is asked.
 static int request_gpus(struct request_node *o, struct berth_err *err)
 {
-    const char *cdi = policy_cdi(o->ruling->policy);
+    const char *cdi = policy_cdi(o->admission->policy);
     struct request *r = &o->plan.request;
     bool has = false;
 
@@ -121,13 +121,13 @@ static int request_gpus(struct request_node *o, struct berth_err *err)
 // that is being rolled out only warns.
 static int choose_gpus(struct request_node *o, struct berth_err *err)
 {
-    const struct rules *rules = &o->ruling->rules;
-    struct decision *decision = &o->ruling->decision;
+    const struct rules *rules = &o->admission->rules;
+    struct decision *decision = &o->admission->decision;
     struct request *r = &o->plan.request;
     const size_t most = sizeof(o->capabilities) / sizeof(*o->capabilities);
 
     if (gpus_choose(o->step,
-                    o->ruling->allocated ? &o->ruling->allocation : NULL,
+                    o->admission->allocated ? &o->admission->allocation : NULL,
                     &o->gpus, err) < 0)
         return -1;
     if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules,
@@ -150,11 +150,11 @@ static int write_seccomp(struct request_node *o, struct berth_err *err)
 {
     size_t len = strlen(o->seccomp);
     char *path = NULL;
-    int fd = openat(o->supply->store->dir, "seccomp",
+    int fd = openat(o->mounts->store->dir, "seccomp",
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0600);
     int rc = fd >= 0 && write(fd, o->seccomp, len) == (ssize_t)len &&
-                     asprintf(&path, "%s/seccomp", o->supply->store->path) >= 0
+                     asprintf(&path, "%s/seccomp", o->mounts->store->path) >= 0
                  ? 0
                  : err_set(err, BERTH_ESYS, "writing the seccomp profile: %m");
 
@@ -171,7 +171,7 @@ static int write_seccomp(struct request_node *o, struct berth_err *err)
 // file, which is here a copy of what was trusted.
 static int choose_seccomp(struct request_node *o, struct berth_err *err)
 {
-    const char *path = o->ruling->rules.seccomp;
+    const char *path = o->admission->rules.seccomp;
     char *text = NULL;
     json_error_t why;
     size_t len;
@@ -219,18 +219,18 @@ static int check_environment(const struct request_node *o, struct berth_err *err
     return image_env_check(o->image->env, o->image->nenv, one_max, stack, err);
 }
 
-int request_node_choose(struct request_node *o, struct strv *overlay,
+int request_node_choose(struct request_node *o, struct strv *changes,
                   struct berth_err *err)
 {
     struct request *r = &o->plan.request;
-    const struct rules *rules = &o->ruling->rules;
+    const struct rules *rules = &o->admission->rules;
     long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
                        sysconf(_SC_PAGESIZE);
     struct statvfs shm;
 
     if (memory <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    if (request_decided_make(&o->ruling->decision, &o->ruling->subject, (uint64_t)memory,
+    if (request_decided_make(&o->admission->decision, &o->admission->subject, (uint64_t)memory,
                   &o->plan, err) < 0)
         return -1;
     if (!r->shm_bytes) // where the node has none, half of its memory
@@ -238,14 +238,14 @@ int request_node_choose(struct request_node *o, struct strv *overlay,
                            ? (uint64_t)shm.f_blocks * shm.f_frsize
                            : (uint64_t)memory / 2;
     r->image_id = o->image->id;
-    r->mounts = o->supply->mounts;
-    r->nmounts = o->supply->n;
+    r->mounts = o->mounts->binds;
+    r->nmounts = o->mounts->n;
     r->labels = o->labels;
     r->image_env = o->image->env;
     r->nimage_env = o->image->nenv;
     r->ulimits = o->ulimits;
     size_t nulimits = ulimits_choose(o->ulimits);
-    if (ulimits_override(&rules->ulimits, o->ulimits, nulimits, overlay, err) <
+    if (ulimits_override(&rules->ulimits, o->ulimits, nulimits, changes, err) <
         0)
         return -1;
     r->nulimits = nulimits;
@@ -263,16 +263,16 @@ int request_node_choose(struct request_node *o, struct strv *overlay,
 int request_node_changes(const struct request_node *o, struct strv *out,
                    struct berth_err *err)
 {
-    const struct decision *d = &o->ruling->decision;
-    struct changes overlay = {
+    const struct decision *d = &o->admission->decision;
+    struct changes changes = {
         .argv0 = o->step->argv0,
         .entry = o->image->entry,
         .nentry = d->entrypoint ? o->image->nentry : 0,
         .cwd = d->workdir,
-        .home = o->supply->attach.no_home ? d->workdir : d->home,
+        .home = o->mounts->copies.no_home ? d->workdir : d->home,
         .slurm_conf = d->slurm ? o->step->slurm.conf : NULL,
-        .env_deny = &o->ruling->rules.env_deny,
-        .env_pass = &o->ruling->rules.env_pass,
+        .env_deny = &o->admission->rules.env_deny,
+        .env_pass = &o->admission->rules.env_pass,
         .image_env = o->image->env,
         .nimage_env = o->image->nenv,
         .env = d->env,
@@ -281,7 +281,7 @@ int request_node_changes(const struct request_node *o, struct strv *out,
         .nenv_set = d->nenv_set,
     };
 
-    return changes_build(&overlay, out, err) < 0
+    return changes_build(&changes, out, err) < 0
                ? -1
                : gpus_overlay(&o->gpus, out, err);
 }

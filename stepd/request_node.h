@@ -21,10 +21,10 @@
 struct request_node {
     // For what: the caller's, borrowed.
     const struct step *step;
-    struct admission *ruling; // may receive a warning
+    struct admission *admission; // may receive a warning
     struct engine *engine;
     const struct engine_image *image;
-    const struct step_mounts *supply;
+    const struct step_mounts *mounts;
     const char *nonce; // of the record (node/store.h)
     // What is chosen.
     struct request_decided plan; // and its request, which points to the rest
@@ -41,14 +41,14 @@ struct request_node {
 // Completes OUTFIT, and appends to OVERLAY (protocol/wire.h) which limits the
 // tasks are to have. 0; or -1 with ERR set to a sentence for the user.
 // request_node_clear in either case.
-int request_node_choose(struct request_node *outfit, struct strv *overlay,
+int request_node_choose(struct request_node *node, struct strv *changes,
                   struct berth_err *err);
 
 // Appends to OVERLAY what the tasks are started with: the command, where, and
 // the environment. 0, or -1 with ERR set.
-int request_node_changes(const struct request_node *outfit, struct strv *overlay,
+int request_node_changes(const struct request_node *node, struct strv *changes,
                    struct berth_err *err);
 
-void request_node_clear(struct request_node *outfit);
+void request_node_clear(struct request_node *node);
 
 #endif

@@ -85,7 +85,7 @@ static rlim_t task_limit(int64_t value)
 }
 
 int ulimits_override(const struct rule_list *rules, struct request_ulimit *out,
-                     size_t count, struct strv *overlay, struct berth_err *err)
+                     size_t count, struct strv *changes, struct berth_err *err)
 {
     for (size_t i = 0; i < rules->n; i++) {
         const struct rule_ulimit *limit = rules->v[i]->ulimit;
@@ -94,7 +94,7 @@ int ulimits_override(const struct rule_list *rules, struct request_ulimit *out,
             if (out[k].name == name)
                 out[k] = (struct request_ulimit){name, limit->soft,
                                                  limit->hard};
-        if (strv_addf(overlay, "%c%d=%llu:%llu", WIRE_LIMIT,
+        if (strv_addf(changes, "%c%d=%llu:%llu", WIRE_LIMIT,
                       limit->which->resource,
                       (unsigned long long)task_limit(limit->soft),
                       (unsigned long long)task_limit(limit->hard)) < 0)

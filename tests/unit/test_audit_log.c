@@ -53,10 +53,10 @@ static struct step step = {
     .options = {.image = (char *)"debian"},
 };
 
-static void begin(struct audit_log *journal)
+static void begin(struct audit_log *log)
 {
-    audit_log_open(journal, &step, "alice");
-    audit_log_send_to(journal, path);
+    audit_log_open(log, &step, "alice");
+    audit_log_send_to(log, path);
 }
 
 // Reads the log. Returns how many lines it has, the first of which are
@@ -113,11 +113,11 @@ static void it_makes_one_line_of_hostile_names(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        struct audit_log journal;
+        struct audit_log log;
         step.options.image = (char *)names[i].image;
-        begin(&journal);
-        audit_log_fail(&journal, &why);
-        audit_log_close(&journal);
+        begin(&log);
+        audit_log_fail(&log, &why);
+        audit_log_close(&log);
         assert_int_equal(read_log(&line, 1), 1);
         assert_string_equal(text_of(line, "event"), "deny");
         assert_string_equal(text_of(line, "verdict"), "deny");
@@ -146,12 +146,12 @@ static void it_tells_a_refused_step_from_a_failed_one(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct audit_log journal;
+        struct audit_log log;
         struct berth_err why = {cases[i].code, "why not"};
-        begin(&journal);
-        audit_log_fail(&journal, &why);
-        audit_log_end(&journal, "step");
-        audit_log_close(&journal);
+        begin(&log);
+        audit_log_fail(&log, &why);
+        audit_log_end(&log, "step");
+        audit_log_close(&log);
         assert_int_equal(read_log(&line, 1), 1);
         assert_string_equal(text_of(line, "event"), cases[i].event);
         assert_string_equal(text_of(line, "reason"), "why not");
@@ -172,14 +172,14 @@ static void it_tells_a_refused_step_from_a_failed_one(void **state)
 static void what_was_allowed_and_then_fails_was_allowed(void **state)
 {
     struct berth_err why = {BERTH_EINVAL, "the image is at fault"};
-    struct audit_log journal;
+    struct audit_log log;
     json_t *lines[2];
     (void)state;
 
-    begin(&journal);
-    audit_log_allow(&journal);
-    audit_log_fail(&journal, &why);
-    audit_log_close(&journal);
+    begin(&log);
+    audit_log_allow(&log);
+    audit_log_fail(&log, &why);
+    audit_log_close(&log);
     assert_int_equal(read_log(lines, 2), 2);
     assert_string_equal(text_of(lines[0], "event"), "allow");
     assert_string_equal(text_of(lines[1], "event"), "end");
@@ -207,23 +207,23 @@ static void an_allowed_step_has_three_lines_with_all_that_is_known(void **state)
     };
     struct rule rule = {.text = "debian", .file = "/etc/slurm/berth.conf",
                         .line = 7};
-    struct audit_log journal;
+    struct audit_log log;
     json_t *lines[3];
     (void)state;
 
-    begin(&journal);
-    audit_log_note(&journal, "name", "docker.io/library/debian:latest");
-    audit_log_rule(&journal, &rule);
-    audit_log_note(&journal, "id", "sha256:00");
-    audit_log_note(&journal, "digest", "");
-    audit_log_note(&journal, "cluster", "c");
-    audit_log_note(&journal, "partition", "main");
-    audit_log_allow(&journal);
-    audit_log_start(&journal, -1);
+    begin(&log);
+    audit_log_note(&log, "name", "docker.io/library/debian:latest");
+    audit_log_rule(&log, &rule);
+    audit_log_note(&log, "id", "sha256:00");
+    audit_log_note(&log, "digest", "");
+    audit_log_note(&log, "cluster", "c");
+    audit_log_note(&log, "partition", "main");
+    audit_log_allow(&log);
+    audit_log_start(&log, -1);
     usleep(20000);
-    audit_log_end(&journal, "step");
-    audit_log_end(&journal, "step");
-    audit_log_close(&journal);
+    audit_log_end(&log, "step");
+    audit_log_end(&log, "step");
+    audit_log_close(&log);
     assert_int_equal(read_log(lines, 3), 3);
     for (size_t i = 0; i < 3; i++) {
         int y, mo, d, h, mi, s, ms, end = 0;
@@ -255,15 +255,15 @@ static void a_step_of_which_little_is_known_has_its_line(void **state)
 {
     struct berth_err why = {BERTH_EINVAL, "the fact \"image\" is missing"};
     struct step bare = {.job = 12};
-    struct audit_log journal;
+    struct audit_log log;
     json_t *line;
     (void)state;
 
-    audit_log_open(&journal, &bare, NULL);
-    audit_log_send_to(&journal, path);
-    audit_log_rule(&journal, NULL);
-    audit_log_fail(&journal, &why);
-    audit_log_close(&journal);
+    audit_log_open(&log, &bare, NULL);
+    audit_log_send_to(&log, path);
+    audit_log_rule(&log, NULL);
+    audit_log_fail(&log, &why);
+    audit_log_close(&log);
     assert_int_equal(read_log(&line, 1), 1);
     assert_string_equal(text_of(line, "event"), "deny");
     assert_null(json_object_get(line, "image"));
@@ -273,14 +273,14 @@ static void a_step_of_which_little_is_known_has_its_line(void **state)
 
 static void the_file_is_its_owners_alone(void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     struct stat st;
     (void)state;
 
     mode_t old = umask(0);
-    begin(&journal);
-    audit_log_allow(&journal);
-    audit_log_close(&journal);
+    begin(&log);
+    audit_log_allow(&log);
+    audit_log_close(&log);
     umask(old);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
@@ -289,16 +289,16 @@ static void the_file_is_its_owners_alone(void **state)
 static void a_link_in_the_files_place_is_not_followed(void **state)
 {
     char other[80];
-    struct audit_log journal;
+    struct audit_log log;
     struct stat st;
     (void)state;
 
     snprintf(other, sizeof(other), "%s/other", dir);
     close(open(other, O_CREAT | O_WRONLY, 0600));
     assert_int_equal(symlink(other, path), 0);
-    begin(&journal);
-    audit_log_allow(&journal);
-    audit_log_close(&journal);
+    begin(&log);
+    audit_log_allow(&log);
+    audit_log_close(&log);
     assert_int_equal(stat(other, &st), 0);
     assert_int_equal(st.st_size, 0);
     unlink(other);
@@ -306,46 +306,46 @@ static void a_link_in_the_files_place_is_not_followed(void **state)
 
 static void what_is_no_file_does_not_hold_it_up(void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     (void)state;
 
     assert_int_equal(mkfifo(path, 0600), 0);
     alarm(20);
-    begin(&journal);
-    audit_log_allow(&journal);
+    begin(&log);
+    audit_log_allow(&log);
     // With a reader it could be written.
     int fd = open(path, O_RDONLY | O_NONBLOCK);
-    audit_log_start(&journal, -1);
+    audit_log_start(&log, -1);
     char byte;
     assert_int_equal(read(fd, &byte, 1), 0);
     close(fd);
-    audit_log_close(&journal);
+    audit_log_close(&log);
     alarm(0);
 }
 
 static void a_file_that_cannot_be_written_fails_nothing(void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     (void)state;
 
-    audit_log_open(&journal, &step, "alice");
-    audit_log_send_to(&journal, "/nonexistent/audit");
-    audit_log_allow(&journal);
-    audit_log_send_to(&journal, "/dev/full");
-    audit_log_start(&journal, -1);
-    audit_log_end(&journal, "step");
-    audit_log_close(&journal);
+    audit_log_open(&log, &step, "alice");
+    audit_log_send_to(&log, "/nonexistent/audit");
+    audit_log_allow(&log);
+    audit_log_send_to(&log, "/dev/full");
+    audit_log_start(&log, -1);
+    audit_log_end(&log, "step");
+    audit_log_close(&log);
 }
 
 static void none_is_none(void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     (void)state;
 
-    begin(&journal);
-    audit_log_send_to(&journal, "none");
-    audit_log_allow(&journal);
-    audit_log_close(&journal);
+    begin(&log);
+    audit_log_send_to(&log, "none");
+    audit_log_allow(&log);
+    audit_log_close(&log);
     assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -356,10 +356,10 @@ static void lines_of_several_steps_do_not_mix(void **state)
 
     for (int i = 0; i < STEPS; i++)
         if (fork() == 0) {
-            struct audit_log journal;
-            begin(&journal);
+            struct audit_log log;
+            begin(&log);
             for (int k = 0; k < LINES; k++)
-                audit_log_allow(&journal);
+                audit_log_allow(&log);
             _exit(0);
         }
     for (int i = 0; i < STEPS; i++)
@@ -373,18 +373,18 @@ static void lines_of_several_steps_do_not_mix(void **state)
 static void the_end_of_one_that_was_killed_is_written_once_by_another(
     void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     json_t *lines[5];
 
     (void)state;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    begin(&journal);
-    audit_log_note(&journal, "name", "docker.io/library/debian:latest");
-    audit_log_allow(&journal);
+    begin(&log);
+    audit_log_note(&log, "name", "docker.io/library/debian:latest");
+    audit_log_allow(&log);
     audit_log_end_for(fd); // there is no start
-    audit_log_start(&journal, fd);
-    audit_log_close(&journal);
+    audit_log_start(&log, fd);
+    audit_log_close(&log);
     audit_log_end_for(fd);
     audit_log_end_for(fd);
     assert_int_equal(read_log(lines, 5), 3);
@@ -403,17 +403,17 @@ static void the_end_of_one_that_was_killed_is_written_once_by_another(
 
 static void the_end_of_one_that_said_so_is_written_by_no_other(void **state)
 {
-    struct audit_log journal;
+    struct audit_log log;
     json_t *lines[5];
 
     (void)state;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    begin(&journal);
-    audit_log_allow(&journal);
-    audit_log_start(&journal, fd);
-    audit_log_end(&journal, "step");
-    audit_log_close(&journal);
+    begin(&log);
+    audit_log_allow(&log);
+    audit_log_start(&log, fd);
+    audit_log_end(&log, "step");
+    audit_log_close(&log);
     audit_log_end_for(fd);
     assert_int_equal(read_log(lines, 5), 3);
     assert_string_equal(text_of(lines[2], "exit"), "step");

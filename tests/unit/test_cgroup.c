@@ -26,8 +26,8 @@
 #include "logic/procfs.h"
 #include "stepd/cgroup.h"
 
-static char top[] = "/tmp/berth-place-XXXXXX";
-static struct cgroups place; // with its directories below TOP
+static char top[] = "/tmp/berth-cgroups-XXXXXX";
+static struct cgroups cgroups; // with its directories below TOP
 static pid_t child;
 static struct berth_err err;
 
@@ -75,8 +75,8 @@ static const char *file_of(size_t i, const char *name)
     path[0] = 0;
     while (f && fgets(line, sizeof(line), f))
         if (cgroup_line_parse(line, &c) &&
-            strcmp(c.controllers, place.hierarchy[i].controllers) == 0)
-            snprintf(path, sizeof(path), "%s%s/%s", place.hierarchy[i].dir,
+            strcmp(c.controllers, cgroups.hierarchy[i].controllers) == 0)
+            snprintf(path, sizeof(path), "%s%s/%s", cgroups.hierarchy[i].dir,
                      c.path, name);
     fclose(f);
     assert_true(path[0]);
@@ -94,19 +94,19 @@ static int make(void **state)
     assert_non_null(mkdtemp(top));
     FILE *f = fopen("/proc/self/cgroup", "re");
     assert_non_null(f);
-    place = (struct cgroups){0};
+    cgroups = (struct cgroups){0};
     err = (struct berth_err){0};
     while (fgets(line, sizeof(line), f)) {
         assert_true(cgroup_line_parse(line, &c));
-        snprintf(dir, sizeof(dir), "%s/%zu", top, place.n);
-        place.hierarchy[place.n].controllers = strdup(c.controllers);
-        place.hierarchy[place.n++].dir = strdup(dir);
+        snprintf(dir, sizeof(dir), "%s/%zu", top, cgroups.n);
+        cgroups.hierarchy[cgroups.n].controllers = strdup(c.controllers);
+        cgroups.hierarchy[cgroups.n++].dir = strdup(dir);
         strncat(dir, c.path, sizeof(dir) - strlen(dir) - 1);
         make_dirs(dir);
-        put(file_of(place.n - 1, "cgroup.procs"), "");
+        put(file_of(cgroups.n - 1, "cgroup.procs"), "");
     }
     fclose(f);
-    assert_true(place.n > 0);
+    assert_true(cgroups.n > 0);
     child = fork();
     if (child == 0)
         for (;;)
@@ -121,7 +121,7 @@ static int take_down(void **state)
     (void)state;
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    cgroup_clear(&place);
+    cgroup_clear(&cgroups);
     snprintf(command, sizeof(command), "rm -rf '%s'", top);
     return system(command);
 }
@@ -132,7 +132,7 @@ static int place_as(pid_t pid, pid_t like, uint64_t limit)
 
     assert_int_equal(process_hold(pid, -1, &a), 0);
     assert_int_equal(process_hold(like, -1, &b), 0);
-    int rc = cgroup_join_like(&place, &a, &b, limit, &err);
+    int rc = cgroup_join_like(&cgroups, &a, &b, limit, &err);
     process_close(&a);
     process_close(&b);
     return rc;
@@ -146,14 +146,14 @@ static void a_process_joins_every_cgroup_of_the_task(void **state)
     snprintf(pid, sizeof(pid), "%d", (int)child);
     if (place_as(child, getpid(), 0) < 0)
         fail_msg("%s", err.text);
-    for (size_t i = 0; i < place.n; i++)
+    for (size_t i = 0; i < cgroups.n; i++)
         reads(file_of(i, "cgroup.procs"), pid);
 }
 
 static void a_cgroup_that_is_gone_is_an_error(void **state)
 {
     (void)state;
-    unlink(file_of(place.n - 1, "cgroup.procs"));
+    unlink(file_of(cgroups.n - 1, "cgroup.procs"));
     assert_int_equal(place_as(child, getpid(), 0), -1);
     assert_int_equal(err.code, BERTH_ESYS);
     assert_non_null(strstr(err.text, "cannot be moved into the cgroup"));
@@ -177,11 +177,11 @@ static void a_link_in_the_place_of_a_cgroups_file_is_none(void **state)
 static void what_is_mounted_nowhere_must_be_right_already(void **state)
 {
     (void)state;
-    place.n--;
+    cgroups.n--;
     int rc = place_as(child, getpid(), 0);
-    place.n++;
+    cgroups.n++;
     assert_int_equal(rc, 0);
-    reads(file_of(place.n - 1, "cgroup.procs"), "");
+    reads(file_of(cgroups.n - 1, "cgroup.procs"), "");
 }
 
 static void cpus_priority_and_score_are_the_tasks(void **state)
@@ -230,12 +230,12 @@ static void a_process_that_is_gone_is_placed_nowhere(void **state)
     assert_int_equal(process_hold(child, -1, &there), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    assert_int_equal(cgroup_join_like(&place, &there, &gone, 0, &err), -1);
+    assert_int_equal(cgroup_join_like(&cgroups, &there, &gone, 0, &err), -1);
     assert_int_equal(err.code, BERTH_ESYS);
-    assert_int_equal(cgroup_join_like(&place, &gone, &there, 0, &err), -1);
+    assert_int_equal(cgroup_join_like(&cgroups, &gone, &there, 0, &err), -1);
     process_close(&gone);
     process_close(&there);
-    for (size_t i = 0; i < place.n; i++)
+    for (size_t i = 0; i < cgroups.n; i++)
         reads(file_of(i, "cgroup.procs"), "");
 }
 
@@ -245,10 +245,10 @@ static void a_limit_on_processes_is_looked_for(void **state)
     size_t pids = 0;
 
     (void)state;
-    while (pids < place.n &&
-           strcmp(place.hierarchy[pids].controllers, "pids") != 0)
+    while (pids < cgroups.n &&
+           strcmp(cgroups.hierarchy[pids].controllers, "pids") != 0)
         pids++;
-    if (pids == place.n) {
+    if (pids == cgroups.n) {
         // With v2 it is the step's, and this is none.
         assert_int_equal(place_as(child, getpid(), 100), -1);
         assert_non_null(strstr(err.text, "cannot be kept to 100 processes"));
@@ -272,13 +272,13 @@ static void the_cgroups_that_have_a_word_are_listed(void **state)
     snprintf(file, sizeof(file), "%s/list", top);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(cgroup_list(&place, &self, "no such word", fd, &err), 0);
+    assert_int_equal(cgroup_list(&cgroups, &self, "no such word", fd, &err), 0);
     reads(file, "");
-    while (place.n > 1) { // one is enough, and has a known length
-        free(place.hierarchy[place.n - 1].controllers);
-        free(place.hierarchy[--place.n].dir);
+    while (cgroups.n > 1) { // one is enough, and has a known length
+        free(cgroups.hierarchy[cgroups.n - 1].controllers);
+        free(cgroups.hierarchy[--cgroups.n].dir);
     }
-    assert_int_equal(cgroup_list(&place, &self, "/", fd, &err), 1);
+    assert_int_equal(cgroup_list(&cgroups, &self, "/", fd, &err), 1);
     close(fd);
     process_close(&self);
     snprintf(want, sizeof(want), "%s", file_of(0, ""));
@@ -293,9 +293,9 @@ static void a_task_that_is_none_of_slurms_has_no_cpus_of_a_step(void **state)
 
     (void)state;
     assert_int_equal(process_hold(getpid(), -1, &self), 0);
-    for (size_t i = 0; i < place.n; i++)
+    for (size_t i = 0; i < cgroups.n; i++)
         put(file_of(i, "cpuset.cpus"), "0-63\n");
-    assert_false(cgroup_step_cpus(&place, &self, cpus, sizeof(cpus)));
+    assert_false(cgroup_step_cpus(&cgroups, &self, cpus, sizeof(cpus)));
     process_close(&self);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// What berth-task makes of an overlay.
+// What berth-task makes of its changes.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ enum { ROOM = 64 };
 
 // Applies OVERLAY ('|' between its strings) to the environment ENV
 // (likewise), and compares what comes out with WANT.
-static void check(const char *env, const char *overlay, const char *want)
+static void check(const char *env, const char *changes, const char *want)
 {
     char in[4096], text[4096], out[4096] = "", *argv[ROOM], *vars[ROOM];
     struct wire_run run = {0};
@@ -29,7 +29,7 @@ static void check(const char *env, const char *overlay, const char *want)
     snprintf(in, sizeof(in), "%s", env);
     for (char *p = strtok(in, "|"); p; p = strtok(NULL, "|"))
         vars[start.envc++] = p;
-    snprintf(text, sizeof(text), "%s", overlay);
+    snprintf(text, sizeof(text), "%s", changes);
     size_t size = strlen(text) + 1;
     for (char *p = text; *p; p++)
         if (*p == '|')
@@ -89,19 +89,19 @@ static void changes_are_made_in_their_order(void **state)
 
 static void no_glob_takes_exponential_time(void **state)
 {
-    static char name[4000], env[4096], overlay[4096];
+    static char name[4000], env[4096], changes[4096];
     struct timespec t;
 
     (void)state;
     memset(name, 'a', sizeof(name) - 1);
     snprintf(env, sizeof(env), "%s=1", name);
-    strcpy(overlay, "-");
+    strcpy(changes, "-");
     for (int i = 0; i < 1000; i++)
-        strcat(overlay, "*a");
-    strcat(overlay, "b");
+        strcat(changes, "*a");
+    strcat(changes, "b");
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     time_t before = t.tv_sec;
-    check(env, overlay, env);
+    check(env, changes, env);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     assert_true(t.tv_sec - before < 5);
 }

@@ -163,5 +163,5 @@ int main(void)
         cmocka_unit_test(the_program_comes_behind_the_entry_point),
     };
 
-    return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("changes", tests, NULL, NULL);
 }

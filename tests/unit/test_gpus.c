@@ -764,7 +764,7 @@ static void what_a_cdi_specification_sets_reaches_the_tasks(void **state)
                    (char *)"LD_LIBRARY_PATH=", (char *)"CDI=2",
                    (char *)"NVIDIA_VISIBLE_DEVICES=void",
                    (char *)"SLURM_JOB_ID=7", (char *)"LD_OTHER=/cdi", NULL};
-    struct strv overlay = {0};
+    struct strv changes = {0};
     char path[32];
     int pair[2];
     char byte;
@@ -782,16 +782,16 @@ static void what_a_cdi_specification_sets_reaches_the_tasks(void **state)
     close(pair[0]);
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     int proc = open(path, O_PATH | O_CLOEXEC);
-    assert_int_equal(gpus_inherit(proc, image, 2, &overlay, NULL), 0);
+    assert_int_equal(gpus_inherit(proc, image, 2, &changes, NULL), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     // Of one that has ended nothing is to be had.
-    assert_int_equal(gpus_inherit(proc, image, 2, &overlay, NULL), -1);
+    assert_int_equal(gpus_inherit(proc, image, 2, &changes, NULL), -1);
     close(proc);
-    assert_int_equal(overlay.n, 2);
-    assert_string_equal(overlay.v[0], "=CDI=2");
-    assert_string_equal(overlay.v[1], "=LD_OTHER=/cdi");
-    strv_clear(&overlay);
+    assert_int_equal(changes.n, 2);
+    assert_string_equal(changes.v[0], "=CDI=2");
+    assert_string_equal(changes.v[1], "=LD_OTHER=/cdi");
+    strv_clear(&changes);
 }
 
 // BERTH_STATEDIR is "state" here, in the temporary directory.

@@ -419,9 +419,9 @@ struct job {
     char **env;          // NULL: as it is here
     void (*setup)(void); // in the task, before the exec
     int fds[3];          // 0, 1, 2; -1: /dev/null
-    const char *arg0;    // the overlay's: NULL: berth-task is in front
-    const char *overlay; // changes, '\n' between them
-    const char *cwd;     // the overlay's; NULL: where this process is
+    const char *arg0;    // by its change; NULL: berth-task is in front
+    const char *changes; // changes, '\n' between them
+    const char *cwd;     // by its change; NULL: where this process is
     pid_t task;          // set: berth-task
     pid_t program;       // set: the process in the container
     bool batch;          // a batch script
@@ -464,8 +464,8 @@ static void job_exec(const struct job *job, bool bare)
 
 static int overlay_fd(const struct job *job)
 {
-    int fd = memfd_create("overlay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    const char *p = job->overlay;
+    int fd = memfd_create("changes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    const char *p = job->changes;
     char cwd[4096];
 
     assert_non_null(getcwd(cwd, sizeof(cwd)));
@@ -812,7 +812,7 @@ static void the_overlay_changes_the_environment(void **state)
     (void)state;
     job.env = env;
     job.arg0 = "/bin/sh";
-    job.overlay = "=A=5\n-B\n=C=6\n-D\n=C=7";
+    job.changes = "=A=5\n-B\n=C=6\n-D\n=C=7";
     assert_int_equal(job_capture(&job, &box, 1, out), 0);
     assert_int_equal(strncmp(out, "5:none:7:/bin/sh\n", 17), 0);
     assert_non_null(strstr(out, "BB=4\n"));
@@ -828,7 +828,7 @@ static void the_overlay_says_how_and_where_a_program_starts(void **state)
     struct box box = box_start(false);
 
     (void)state;
-    job.overlay = "@/bin/sh\n@-c\n@pwd; ulimit -n; ulimit -Hn; echo \"$0 $@\"\n"
+    job.changes = "@/bin/sh\n@-c\n@pwd; ulimit -n; ulimit -Hn; echo \"$0 $@\"\n"
                   "@entry\n>/proc\n#7=64:65";
     assert_int_equal(job_capture(&job, &box, 1, out), 0);
     assert_string_equal(out, "/proc\n64\n65\nentry echo $0 end\n");
@@ -849,7 +849,7 @@ static void an_overlay_of_another_version_ends_the_task(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct job job = JOB("/bin/true");
 
-        job.overlay = bad[i];
+        job.changes = bad[i];
         if (job_capture(&job, &box, 2, err) != 125 << 8)
             fail_msg("\"%s\" was taken", bad[i]);
         assert_non_null(strstr(err, "its environment is not as it should be"));

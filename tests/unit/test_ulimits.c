@@ -68,14 +68,14 @@ static void the_administrators_replace_those_of_the_same_name(void **state)
     const struct rule *const v[] = {&rules[0], &rules[1]};
     const struct rule_list list = {2, v};
     struct request_ulimit limits[RLIMITS];
-    struct strv overlay = {0};
+    struct strv changes = {0};
     struct berth_err err = {0};
     char want[2][64];
 
     (void)state;
     size_t n = ulimits_choose(limits);
     struct request_ulimit cpu = *find(limits, n, "cpu");
-    assert_int_equal(ulimits_override(&list, limits, n, &overlay, &err), 0);
+    assert_int_equal(ulimits_override(&list, limits, n, &changes, &err), 0);
     assert_int_equal(find(limits, n, "nofile")->soft, 1024);
     assert_int_equal(find(limits, n, "nofile")->hard, 4096);
     assert_int_equal(find(limits, n, "stack")->hard, -1);
@@ -86,10 +86,10 @@ static void the_administrators_replace_those_of_the_same_name(void **state)
     snprintf(want[1], sizeof(want[1]), "%c%d=%llu:%llu", WIRE_LIMIT,
              RLIMIT_STACK, (unsigned long long)RLIM_INFINITY,
              (unsigned long long)RLIM_INFINITY);
-    assert_int_equal(overlay.n, 2);
-    assert_string_equal(overlay.v[0], want[0]);
-    assert_string_equal(overlay.v[1], want[1]);
-    strv_clear(&overlay);
+    assert_int_equal(changes.n, 2);
+    assert_string_equal(changes.v[0], want[0]);
+    assert_string_equal(changes.v[1], want[1]);
+    strv_clear(&changes);
 }
 
 static void a_limit_that_no_engine_knows_is_none(void **state)
