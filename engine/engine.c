@@ -36,14 +36,10 @@ struct engine {
 };
 
 // What the engine said is shown on terminals, so all of the text is scrubbed.
-static int fail(struct berth_err *err,
-                enum berth_errc code,
-                const char *fmt,
+static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
                 ...) __attribute__((format(printf, 3, 4)));
 
-static int fail(struct berth_err *err,
-                enum berth_errc code,
-                const char *fmt,
+static int fail(struct berth_err *err, enum berth_errc code, const char *fmt,
                 ...)
 {
     char text[sizeof(err->text)];
@@ -57,18 +53,15 @@ static int fail(struct berth_err *err,
 }
 
 // WHY is what a parser made of the engine's answer.
-static int fail_answer(const struct engine *e,
-                       const struct berth_err *why,
+static int fail_answer(const struct engine *e, const struct berth_err *why,
                        struct berth_err *err)
 {
     if (why->code == BERTH_ENOMEM)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    return fail(err,
-                BERTH_EENGINE,
+    return fail(err, BERTH_EENGINE,
                 "the container engine at %s answered with something that is "
                 "not the Docker Engine API (%s)",
-                e->path,
-                why->text);
+                e->path, why->text);
 }
 
 static bool is_json(const struct http_reply *reply)
@@ -81,50 +74,37 @@ static bool is_json(const struct http_reply *reply)
     return strchr("; \t", type[sizeof(json) - 1]) != NULL; // or the NUL
 }
 
-static int fail_type(const struct engine *e,
-                     const struct http_reply *reply,
+static int fail_type(const struct engine *e, const struct http_reply *reply,
                      struct berth_err *err)
 {
-    return fail(err,
-                BERTH_EENGINE,
+    return fail(err, BERTH_EENGINE,
                 "the container engine at %s answered with something that is "
                 "not the Docker Engine API (status %d, %s)",
-                e->path,
-                reply->status,
+                e->path, reply->status,
                 reply->content_type[0] ? reply->content_type : "no type");
 }
 
 // The engine refused to DO it ("create the container"): says so in its own
 // words. Only an answer in JSON counts as the engine's "not found".
-static int fail_status(const struct engine *e,
-                       const struct http_reply *reply,
-                       const char *what,
-                       struct berth_err *err)
+static int fail_status(const struct engine *e, const struct http_reply *reply,
+                       const char *what, struct berth_err *err)
 {
     struct berth_err why = {0};
     char message[sizeof(err->text)];
 
     if (!is_json(reply))
         return fail_type(e, reply, err);
-    if (parse_message(
-            reply->body, reply->length, message, sizeof(message), &why) < 0)
+    if (parse_message(reply->body, reply->length, message, sizeof(message),
+                      &why) < 0)
         return fail_answer(e, &why, err);
-    return fail(err,
-                reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
-                "%s cannot %s: %s (status %d)",
-                e->name,
-                what,
-                message,
+    return fail(err, reply->status == 404 ? BERTH_ENOTFOUND : BERTH_EENGINE,
+                "%s cannot %s: %s (status %d)", e->name, what, message,
                 reply->status);
 }
 
 // Sends one request to "/v1.MINOR" TARGET.
-static int call(struct engine *e,
-                enum http_method method,
-                const char *target,
-                const char *json,
-                long limit_ms,
-                struct http_reply *reply,
+static int call(struct engine *e, enum http_method method, const char *target,
+                const char *json, long limit_ms, struct http_reply *reply,
                 struct berth_err *err)
 {
     char versioned[4096];
@@ -168,30 +148,21 @@ static int greet(struct engine *e, struct berth_err *err)
     const char *version =
         e->podman ? reply.libpod_version : (slash ? slash + 1 : "");
     if (e->minor < API_MIN)
-        return fail(err,
-                    BERTH_EENGINE,
+        return fail(err, BERTH_EENGINE,
                     "%s %s at %s speaks version 1.%d of the Docker Engine "
                     "API: berth needs 1.%d or newer",
-                    e->podman ? "Podman" : "Docker",
-                    version,
-                    e->path,
-                    e->minor,
+                    e->podman ? "Podman" : "Docker", version, e->path, e->minor,
                     API_MIN);
     if (e->minor > API_MAX)
         e->minor = API_MAX;
-    snprintf(e->name,
-             sizeof(e->name),
-             "%s %.*s (API 1.%d)",
-             e->podman ? "Podman" : "Docker",
-             (int)strcspn(version, " "),
-             version,
-             e->minor);
+    snprintf(e->name, sizeof(e->name), "%s %.*s (API 1.%d)",
+             e->podman ? "Podman" : "Docker", (int)strcspn(version, " "),
+             version, e->minor);
     err_scrub(e->name);
     return 0;
 }
 
-struct engine *engine_open(const char *path,
-                           const struct watch *watch,
+struct engine *engine_open(const char *path, const struct watch *watch,
                            struct berth_err *err)
 {
     struct engine *e = calloc(1, sizeof(*e));
@@ -239,11 +210,8 @@ void engine_set_deadline(struct engine *engine, long ms)
     http_set_deadline(engine->http, ms);
 }
 
-int engine_has_cdi(struct engine *engine,
-                   const char *const *names,
-                   size_t n,
-                   bool *out,
-                   struct berth_err *err)
+int engine_has_cdi(struct engine *engine, const char *const *names, size_t n,
+                   bool *out, struct berth_err *err)
 {
     // Without a version it is the newest, which knows of devices.
     const struct http_request request = {
@@ -272,9 +240,7 @@ int engine_has_cdi(struct engine *engine,
 // Writes REFERENCE as a path: slashes stay, what the grammar of references
 // does not know is percent-encoded. Components that a server may take for
 // a way up are refused.
-static int encode_reference(const char *reference,
-                            char *out,
-                            size_t size,
+static int encode_reference(const char *reference, char *out, size_t size,
                             struct berth_err *err)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
@@ -287,8 +253,8 @@ static int encode_reference(const char *reference,
         size_t len = strcspn(p, "/");
         if (len == 0 || (len == 1 && p[0] == '.') ||
             (len == 2 && p[0] == '.' && p[1] == '.'))
-            return fail(
-                err, BERTH_EINVAL, "\"%s\" is not an image name", reference);
+            return fail(err, BERTH_EINVAL, "\"%s\" is not an image name",
+                        reference);
         p += len;
         if (!*p)
             break;
@@ -309,10 +275,8 @@ static int encode_reference(const char *reference,
     return 0;
 }
 
-int engine_image_inspect(struct engine *engine,
-                         const char *reference,
-                         struct engine_image *out,
-                         struct berth_err *err)
+int engine_image_inspect(struct engine *engine, const char *reference,
+                         struct engine_image *out, struct berth_err *err)
 {
     struct http_reply reply;
     struct berth_err why = {0};
@@ -333,13 +297,11 @@ int engine_image_inspect(struct engine *engine,
              engine->podman ? LIBPOD : version, name);
     if (http_call(engine->http, &request, &reply, &why) < 0)
         return why.code == BERTH_ETOOBIG
-                   ? fail(err,
-                          why.code,
+                   ? fail(err, why.code,
                           "%s says more of the image %s than the %d KiB that "
                           "berth reads (labels, environment, history): ask "
                           "the image's author to say less in it",
-                          engine->name,
-                          reference,
+                          engine->name, reference,
                           BERTH_IMAGE_RESPONSE_MAX / 1024)
                    : err_set(err, why.code, "%s", why.text);
     if (reply.status != 200)
@@ -357,31 +319,26 @@ static int check_name(const char *name, struct berth_err *err)
     size_t n = strlen(name);
 
     if (n < 2 || n > BERTH_NAME_MAX || !isalnum((unsigned char)name[0]) ||
-        strspn(name,
-               "abcdefghijklmnopqrstuvwxyz"
-               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-               "0123456789_.-") != n)
-        return fail(
-            err, BERTH_EINVAL, "\"%s\" is not a container's name", name);
+        strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "0123456789_.-") != n)
+        return fail(err, BERTH_EINVAL, "\"%s\" is not a container's name",
+                    name);
     return 0;
 }
 
 // Sends BODY and reads the new container's id.
-static int create(struct engine *engine,
-                  const struct http_request *request,
-                  char id[65],
-                  struct berth_err *err)
+static int create(struct engine *engine, const struct http_request *request,
+                  char id[65], struct berth_err *err)
 {
     struct http_reply reply;
     struct berth_err why = {0};
 
     if (strlen(request->json) > BERTH_REQUEST_MAX)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "the request for the container has %zu bytes; the "
                        "limit is %d",
-                       strlen(request->json),
-                       (int)BERTH_REQUEST_MAX);
+                       strlen(request->json), (int)BERTH_REQUEST_MAX);
     if (http_call(engine->http, request, &reply, err) < 0)
         return -1;
     if (reply.status != 201)
@@ -393,21 +350,16 @@ static int create(struct engine *engine,
     return 0;
 }
 
-int engine_container_create(struct engine *engine,
-                            const char *name,
-                            const json_t *request,
-                            char id[65],
+int engine_container_create(struct engine *engine, const char *name,
+                            const json_t *request, char id[65],
                             struct berth_err *err)
 {
     char target[BERTH_NAME_MAX + 64];
 
     if (check_name(name, err) < 0)
         return -1;
-    snprintf(target,
-             sizeof(target),
-             "/v1.%d/containers/create?name=%s",
-             engine->minor,
-             name);
+    snprintf(target, sizeof(target), "/v1.%d/containers/create?name=%s",
+             engine->minor, name);
     char *body = json_dumps(request, JSON_COMPACT);
     if (!body)
         return err_set(err, BERTH_ENOMEM, "out of memory");
@@ -423,10 +375,8 @@ int engine_container_create(struct engine *engine,
     return rc;
 }
 
-int engine_container_create_libpod(struct engine *engine,
-                                   const char *text,
-                                   char id[65],
-                                   struct berth_err *err)
+int engine_container_create_libpod(struct engine *engine, const char *text,
+                                   char id[65], struct berth_err *err)
 {
     const struct http_request post = {
         .method = HTTP_POST,
@@ -439,8 +389,7 @@ int engine_container_create_libpod(struct engine *engine,
     return create(engine, &post, id, err);
 }
 
-int engine_container_start(struct engine *engine,
-                           const char *id,
+int engine_container_start(struct engine *engine, const char *id,
                            struct berth_err *err)
 {
     struct http_reply reply;
@@ -457,8 +406,7 @@ int engine_container_start(struct engine *engine,
     return 0;
 }
 
-int engine_container_inspect(struct engine *engine,
-                             const char *id,
+int engine_container_inspect(struct engine *engine, const char *id,
                              struct engine_container *out,
                              struct berth_err *err)
 {
@@ -482,9 +430,7 @@ int engine_container_inspect(struct engine *engine,
 
 // One attempt. Returns 1 when the container is gone, 0 when the engine is
 // not done with it or failed (ERR says how), -1 when asking again is no use.
-static int try_remove(struct engine *e,
-                      const char *id,
-                      long limit_ms,
+static int try_remove(struct engine *e, const char *id, long limit_ms,
                       struct berth_err *err)
 {
     struct http_reply reply;
@@ -506,8 +452,7 @@ static int try_remove(struct engine *e,
     return reply.status == 409 || reply.status == 500 ? 0 : -1;
 }
 
-int engine_container_remove(struct engine *engine,
-                            const char *id,
+int engine_container_remove(struct engine *engine, const char *id,
                             struct berth_err *err)
 {
     long long end = clock_ms() + BERTH_REMOVE_MS;
@@ -517,7 +462,8 @@ int engine_container_remove(struct engine *engine,
 
     if (check_name(id, err) < 0)
         return -1;
-    while ((rc = try_remove(engine, id, (long)(end - clock_ms()), &last)) == 0) {
+    while ((rc = try_remove(engine, id, (long)(end - clock_ms()), &last)) ==
+           0) {
         if (clock_ms() + pause_ms >= end)
             break;
         clock_sleep(pause_ms);

@@ -32,8 +32,7 @@ struct engine;
 // This call and all others are given up when WATCH (NULL: there is none;
 // copied) says so, but for those that create a container, which only ask it:
 // nobody would know what came of them.
-struct engine *engine_open(const char *path,
-                           const struct watch *watch,
+struct engine *engine_open(const char *path, const struct watch *watch,
                            struct berth_err *err);
 void engine_close(struct engine *engine); // NULL is fine; keeps errno
 
@@ -49,11 +48,8 @@ void engine_set_deadline(struct engine *engine, long ms);
 // on and, where it says which devices it has (28.2), these are among them.
 // Docker before 25 has no CDI, and is not asked. Podman has no answer to
 // this. 0 and OUT, or -1 with ERR set.
-int engine_has_cdi(struct engine *engine,
-                   const char *const *names,
-                   size_t n,
-                   bool *out,
-                   struct berth_err *err);
+int engine_has_cdi(struct engine *engine, const char *const *names, size_t n,
+                   bool *out, struct berth_err *err);
 
 struct engine_image {
     char id[72];      // "sha256:" and 64 hex digits
@@ -72,31 +68,24 @@ struct engine_image {
 // BERTH_ENOTFOUND: it is not there; BERTH_ETOOBIG: the engine says more of it
 // than BERTH_IMAGE_RESPONSE_MAX. On success the caller owns what OUT
 // points to: engine_image_clear.
-int engine_image_inspect(struct engine *engine,
-                         const char *reference,
-                         struct engine_image *out,
-                         struct berth_err *err);
+int engine_image_inspect(struct engine *engine, const char *reference,
+                         struct engine_image *out, struct berth_err *err);
 void engine_image_clear(struct engine_image *image);
 
 // Creates the container NAME (a letter or digit, then one or more of
 // [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex
 // digits. A name that is taken is an error (BERTH_EENGINE), never a reuse.
-int engine_container_create(struct engine *engine,
-                            const char *name,
-                            const json_t *request,
-                            char id[65],
+int engine_container_create(struct engine *engine, const char *name,
+                            const json_t *request, char id[65],
                             struct berth_err *err);
 
 // The same, from TEXT: a request in Podman's own words (logic/libpod.h), which
 // has the container's name in it. For Podman only.
-int engine_container_create_libpod(struct engine *engine,
-                                   const char *text,
-                                   char id[65],
-                                   struct berth_err *err);
+int engine_container_create_libpod(struct engine *engine, const char *text,
+                                   char id[65], struct berth_err *err);
 
 // Returns 0 also when it runs already.
-int engine_container_start(struct engine *engine,
-                           const char *id,
+int engine_container_start(struct engine *engine, const char *id,
                            struct berth_err *err);
 
 struct engine_mount {
@@ -122,9 +111,9 @@ struct engine_container {
     char pid_mode[256]; // its own: Docker says "", Podman "private"
     char ipc_mode[256]; // its own: Docker "private", Podman "shareable"
     char userns_mode[256];
-    char runtime[256];  // Podman calls its own "oci"
+    char runtime[256];   // Podman calls its own "oci"
     uint64_t pids_limit; // 0: none
-    size_t nnetworks; // the keys of NetworkSettings.Networks
+    size_t nnetworks;    // the keys of NetworkSettings.Networks
     char **networks;
     size_t nmounts; // Mounts, as the engine lists them
     struct engine_mount *mounts;
@@ -132,8 +121,7 @@ struct engine_container {
 };
 
 // Looks up one container by ID or by name. BERTH_ENOTFOUND: there is none.
-int engine_container_inspect(struct engine *engine,
-                             const char *id,
+int engine_container_inspect(struct engine *engine, const char *id,
                              struct engine_container *out,
                              struct berth_err *err);
 void engine_container_clear(struct engine_container *container);
@@ -141,8 +129,7 @@ void engine_container_clear(struct engine_container *container);
 // Sees to it that the container is gone, running or not, with its anonymous
 // volumes, and waits until it is (also when the engine is already at it).
 // One that does not exist is a success.
-int engine_container_remove(struct engine *engine,
-                            const char *id,
+int engine_container_remove(struct engine *engine, const char *id,
                             struct berth_err *err);
 
 #endif

@@ -40,13 +40,12 @@ struct http {
 };
 
 // As curl's own, but close-on-exec from the start.
-static curl_socket_t open_socket(void *arg,
-                                 curlsocktype purpose,
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
     struct http *http = arg;
-    int fd = socket(
-        address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                    address->protocol);
 
     (void)purpose;
     if (fd < 0)
@@ -55,10 +54,7 @@ static curl_socket_t open_socket(void *arg,
 }
 
 // Copies the value of the header NAME to OUT if LINE is that header.
-static void take_header(const char *line,
-                        size_t n,
-                        const char *name,
-                        char *out,
+static void take_header(const char *line, size_t n, const char *name, char *out,
                         size_t size)
 {
     size_t len = strlen(name);
@@ -90,17 +86,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     }
     if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
         memset(reply, 0, sizeof(*reply)); // the one before was a 1xx
-    take_header(line,
-                n,
-                "Content-Type",
-                reply->content_type,
+    take_header(line, n, "Content-Type", reply->content_type,
                 sizeof(reply->content_type));
-    take_header(
-        line, n, "Api-Version", reply->api_version, sizeof(reply->api_version));
-    take_header(line,
-                n,
-                "Libpod-Api-Version",
-                reply->libpod_version,
+    take_header(line, n, "Api-Version", reply->api_version,
+                sizeof(reply->api_version));
+    take_header(line, n, "Libpod-Api-Version", reply->libpod_version,
                 sizeof(reply->libpod_version));
     take_header(line, n, "Server", reply->server, sizeof(reply->server));
     return n;
@@ -137,10 +127,10 @@ static CURLcode set_options(struct http *http)
 {
     CURLcode rc = CURLE_OK;
 
-#define SET(option, value)                                    \
-    do {                                                      \
-        if (rc == CURLE_OK)                                   \
-            rc = curl_easy_setopt(http->curl, option, value); \
+#define SET(option, value)                                                     \
+    do {                                                                       \
+        if (rc == CURLE_OK)                                                    \
+            rc = curl_easy_setopt(http->curl, option, value);                  \
     } while (0)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_UNIX_SOCKET_PATH, http->path);
@@ -179,19 +169,16 @@ static struct curl_slist *header_list(const char *a, const char *b)
     return longer;
 }
 
-struct http *http_create(const char *path,
-                         const struct watch *watch,
+struct http *http_create(const char *path, const struct watch *watch,
                          struct berth_err *err)
 {
     struct http *http = NULL;
 
     if (!path || path[0] != '/' || strlen(path) >= sizeof(http->path)) {
-        err_set(err,
-                BERTH_EINVAL,
+        err_set(err, BERTH_EINVAL,
                 "\"%s\" cannot be a container engine's socket: it takes an "
                 "absolute path of at most %zu bytes",
-                path ? path : "",
-                sizeof(http->path) - 1);
+                path ? path : "", sizeof(http->path) - 1);
         return NULL;
     }
     if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
@@ -245,8 +232,7 @@ void http_set_deadline(struct http *http, long ms)
 
 static int fail_late(const struct http *http, struct berth_err *err)
 {
-    return err_set(err,
-                   BERTH_ETIMEOUT,
+    return err_set(err, BERTH_ETIMEOUT,
                    "the container engine at %s did not answer in time: ask "
                    "your administrator to look at it",
                    http->path);
@@ -271,51 +257,42 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
     if (http->no_memory || code == CURLE_OUT_OF_MEMORY)
         return err_set(err, BERTH_ENOMEM, "out of memory");
     if (http->ended)
-        return err_set(err,
-                       BERTH_EENDED,
+        return err_set(err, BERTH_EENDED,
                        "the container engine at %s was not waited for: what "
                        "it was asked for is over",
                        http->path);
     if (http->too_much)
-        return err_set(err,
-                       BERTH_ETOOBIG,
+        return err_set(err, BERTH_ETOOBIG,
                        "the container engine at %s answered with more than "
                        "%zu bytes",
-                       http->path,
-                       http->max);
+                       http->path, http->max);
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return fail_late(http, err);
     case CURLE_COULDNT_CONNECT:
         snprintf(why, sizeof(why), "%s", strerror(socket_errno(http)));
         why[0] = (char)tolower((unsigned char)why[0]);
-        return err_set(err,
-                       BERTH_EENGINE,
+        return err_set(err, BERTH_EENGINE,
                        "the container engine at %s does not answer (%s): ask "
                        "your administrator to start it",
-                       http->path,
-                       why);
+                       http->path, why);
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return err_set(err,
-                       BERTH_EENGINE,
+        return err_set(err, BERTH_EENGINE,
                        "the container engine at %s closed the connection "
                        "without an answer",
                        http->path);
     case CURLE_PARTIAL_FILE:
-        return err_set(err,
-                       BERTH_EENGINE,
+        return err_set(err, BERTH_EENGINE,
                        "the container engine at %s broke off in the middle "
                        "of its answer",
                        http->path);
     default:
-        return err_set(err,
-                       BERTH_EENGINE,
+        return err_set(err, BERTH_EENGINE,
                        "the container engine at %s answered with something "
                        "that is not the Docker Engine API (%s)",
-                       http->path,
-                       curl_easy_strerror(code));
+                       http->path, curl_easy_strerror(code));
     }
 }
 
@@ -383,10 +360,8 @@ static CURLcode perform(struct http *http, long limit_ms, bool whole)
     }
 }
 
-int http_call(struct http *http,
-              const struct http_request *request,
-              struct http_reply *reply,
-              struct berth_err *err)
+int http_call(struct http *http, const struct http_request *request,
+              struct http_reply *reply, struct berth_err *err)
 {
     char url[4096];
     long status = 0;
@@ -406,8 +381,7 @@ int http_call(struct http *http,
     http->length = http->header_bytes = 0;
     http->too_much = http->no_memory = http->ended = false;
 
-    curl_easy_setopt(curl,
-                     CURLOPT_HTTPHEADER,
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
                      request->json ? http->headers_json : http->headers_plain);
     if (request->method == HTTP_POST) {
         const char *body = request->json ? request->json : "";
@@ -419,15 +393,13 @@ int http_call(struct http *http,
     }
     // Of the options set here, only these copy, and so can run out of memory.
     code = curl_easy_setopt(
-        curl,
-        CURLOPT_CUSTOMREQUEST,
+        curl, CURLOPT_CUSTOMREQUEST,
         request->method == HTTP_DELETE ? "DELETE" : (const char *)NULL);
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
         code = perform(
-            http,
-            left < request->limit_ms ? (long)left : request->limit_ms,
+            http, left < request->limit_ms ? (long)left : request->limit_ms,
             request->whole);
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);

@@ -20,8 +20,7 @@ struct http;
 // one when the other end has closed it. Takes nothing from the environment.
 // All calls heed WATCH (NULL: there is none; copied). Returns NULL with ERR set
 // (BERTH_EINVAL, BERTH_ENOMEM).
-struct http *http_create(const char *path,
-                         const struct watch *watch,
+struct http *http_create(const char *path, const struct watch *watch,
                          struct berth_err *err);
 void http_destroy(struct http *http); // NULL is fine; keeps errno
 
@@ -60,9 +59,7 @@ struct http_reply {
 // status, or -1 with ERR set, ERR's sentence naming the socket: nobody
 // answers, or not HTTP or cut short (BERTH_EENGINE), too much (BERTH_ETOOBIG),
 // too late (BERTH_ETIMEOUT), given up (BERTH_EENDED), BERTH_ENOMEM.
-int http_call(struct http *http,
-              const struct http_request *request,
-              struct http_reply *reply,
-              struct berth_err *err);
+int http_call(struct http *http, const struct http_request *request,
+              struct http_reply *reply, struct berth_err *err);
 
 #endif

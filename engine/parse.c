@@ -16,8 +16,7 @@ static int fail_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int fail_field(struct berth_err *err,
-                      const char *field,
+static int fail_field(struct berth_err *err, const char *field,
                       const char *what)
 {
     return err_set(err, BERTH_EENGINE, "%s %s", field, what);
@@ -53,10 +52,7 @@ static json_t *load(const char *body, size_t length, struct berth_err *err)
 }
 
 // Copies TEXT, or nothing if it does not fit.
-static int copy(char *out,
-                size_t size,
-                const char *text,
-                const char *field,
+static int copy(char *out, size_t size, const char *text, const char *field,
                 struct berth_err *err)
 {
     size_t n = strlen(text);
@@ -73,9 +69,7 @@ static bool is_id(const char *s)
 }
 
 // "sha256:" and 64 hex digits; Podman omits the prefix here and there.
-static int copy_image_id(char out[72],
-                         const char *text,
-                         const char *field,
+static int copy_image_id(char out[72], const char *text, const char *field,
                          struct berth_err *err)
 {
     if (strncmp(text, "sha256:", 7) == 0)
@@ -88,9 +82,7 @@ static int copy_image_id(char out[72],
 }
 
 // The length of the array ARRAY; 0 when it is null or not there at all.
-static int count(const json_t *array,
-                 const char *field,
-                 size_t *out,
+static int count(const json_t *array, const char *field, size_t *out,
                  struct berth_err *err)
 {
     if (array && !json_is_null(array) && !json_is_array(array))
@@ -109,11 +101,8 @@ static void free_strings(char **list, size_t n)
 }
 
 // A list of strings, each copied.
-static int copy_strings(const json_t *array,
-                        const char *field,
-                        char ***out,
-                        size_t *nout,
-                        struct berth_err *err)
+static int copy_strings(const json_t *array, const char *field, char ***out,
+                        size_t *nout, struct berth_err *err)
 {
     size_t n;
 
@@ -143,11 +132,8 @@ fail:
 }
 
 // The keys of an object, each copied.
-static int copy_keys(json_t *object,
-                     const char *field,
-                     char ***out,
-                     size_t *nout,
-                     struct berth_err *err)
+static int copy_keys(json_t *object, const char *field, char ***out,
+                     size_t *nout, struct berth_err *err)
 {
     size_t n = json_object_size(object), i = 0;
     const char *key;
@@ -160,8 +146,7 @@ static int copy_keys(json_t *object,
     char **list = calloc(n + 1, sizeof(*list));
     if (!list)
         return fail_memory(err);
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         list[i] = strdup(key);
         if (!list[i++]) {
             free_strings(list, n);
@@ -173,9 +158,7 @@ static int copy_keys(json_t *object,
     return 0;
 }
 
-int parse_image(const char *body,
-                size_t length,
-                struct engine_image *out,
+int parse_image(const char *body, size_t length, struct engine_image *out,
                 struct berth_err *err)
 {
     struct engine_image image = {0};
@@ -188,16 +171,13 @@ int parse_image(const char *body,
     json_t *root = load(body, length, err);
     if (!root)
         return -1;
-    if (json_unpack_ex(root,
-                       &e,
-                       0,
+    // clang-format off
+    if (json_unpack_ex(root, &e, 0,
                        "{s:s, s?o, s?o}",
-                       "Id",
-                       &id,
-                       "RepoDigests",
-                       &digests,
-                       "Config",
-                       &config) < 0) {
+                       "Id", &id,
+                       "RepoDigests", &digests,
+                       "Config", &config) < 0) {
+        // clang-format on
         fail_json(err, &e);
         goto out;
     }
@@ -219,29 +199,17 @@ int parse_image(const char *body,
         goto out;
     }
     // json_object_get(NULL or null) is NULL: no Config, no lists.
-    if (copy_strings(json_object_get(config, "Env"),
-                     "Config.Env",
-                     &image.env,
-                     &image.nenv,
-                     err) < 0)
+    if (copy_strings(json_object_get(config, "Env"), "Config.Env", &image.env,
+                     &image.nenv, err) < 0)
         goto out;
-    if (copy_keys(json_object_get(config, "Volumes"),
-                  "Config.Volumes",
-                  &image.volumes,
-                  &image.nvolumes,
-                  err) < 0)
+    if (copy_keys(json_object_get(config, "Volumes"), "Config.Volumes",
+                  &image.volumes, &image.nvolumes, err) < 0)
         goto out;
-    if (copy_strings(json_object_get(config, "Entrypoint"),
-                     "Config.Entrypoint",
-                     &image.entry,
-                     &image.nentry,
-                     err) < 0)
+    if (copy_strings(json_object_get(config, "Entrypoint"), "Config.Entrypoint",
+                     &image.entry, &image.nentry, err) < 0)
         goto out;
-    if (copy_keys(json_object_get(root, "Annotations"),
-                  "Annotations",
-                  &image.annotations,
-                  &image.nannotations,
-                  err) < 0)
+    if (copy_keys(json_object_get(root, "Annotations"), "Annotations",
+                  &image.annotations, &image.nannotations, err) < 0)
         goto out;
     *out = image;
     memset(&image, 0, sizeof(image));
@@ -257,8 +225,7 @@ static bool has_device(const json_t *devices, const char *name)
     json_t *item;
     size_t i;
 
-    json_array_foreach(devices, i, item)
-    {
+    json_array_foreach (devices, i, item) {
         const char *source = json_string_value(json_object_get(item, "Source"));
         const char *id = json_string_value(json_object_get(item, "ID"));
         if (source && strcmp(source, "cdi") == 0 && id && strcmp(id, name) == 0)
@@ -267,13 +234,8 @@ static bool has_device(const json_t *devices, const char *name)
     return false;
 }
 
-int parse_cdi(const char *body,
-              size_t length,
-              const char *const *names,
-              size_t n,
-              bool *on,
-              bool *all,
-              struct berth_err *err)
+int parse_cdi(const char *body, size_t length, const char *const *names,
+              size_t n, bool *on, bool *all, struct berth_err *err)
 {
     size_t ndirs, ndevices;
     bool found = true;
@@ -296,9 +258,7 @@ int parse_cdi(const char *body,
     return rc;
 }
 
-int parse_created(const char *body,
-                  size_t length,
-                  char id[65],
+int parse_created(const char *body, size_t length, char id[65],
                   struct berth_err *err)
 {
     const char *s;
@@ -323,16 +283,15 @@ out:
     return rc;
 }
 
-static int parse_state(json_t *state,
-                       struct engine_container *c,
+static int parse_state(json_t *state, struct engine_container *c,
                        struct berth_err *err)
 {
     json_error_t e;
     json_int_t pid;
     int running;
 
-    if (json_unpack_ex(
-            state, &e, 0, "{s:I, s:b}", "Pid", &pid, "Running", &running) < 0)
+    if (json_unpack_ex(state, &e, 0, "{s:I, s:b}", "Pid", &pid, "Running",
+                       &running) < 0)
         return fail_json(err, &e);
     if (pid < 0 || pid > INT_MAX)
         return fail_field(err, "State.Pid", "is out of range");
@@ -341,8 +300,7 @@ static int parse_state(json_t *state,
     return 0;
 }
 
-static int parse_host_config(json_t *host,
-                             struct engine_container *c,
+static int parse_host_config(json_t *host, struct engine_container *c,
                              struct berth_err *err)
 {
     json_error_t e;
@@ -353,49 +311,33 @@ static int parse_host_config(json_t *host,
     int privileged, readonly_rootfs, auto_remove;
     size_t a, b;
 
-    if (json_unpack_ex(host,
-                       &e,
-                       0,
+    // clang-format off
+    if (json_unpack_ex(host, &e, 0,
                        "{s:b, s:b, s:b, s:s, s:s, s:s, s:s, s?s, s?o, s?o, s?o,"
                        " s?o}",
-                       "Privileged",
-                       &privileged,
-                       "ReadonlyRootfs",
-                       &readonly_rootfs,
-                       "AutoRemove",
-                       &auto_remove,
-                       "NetworkMode",
-                       &network,
-                       "PidMode",
-                       &pid,
-                       "IpcMode",
-                       &ipc,
-                       "UsernsMode",
-                       &userns,
-                       "Runtime",
-                       &runtime,
-                       "PidsLimit",
-                       &pids,
-                       "CapAdd",
-                       &cap_add,
-                       "Devices",
-                       &devices,
-                       "DeviceRequests",
-                       &requests) < 0)
+                       "Privileged", &privileged,
+                       "ReadonlyRootfs", &readonly_rootfs,
+                       "AutoRemove", &auto_remove,
+                       "NetworkMode", &network,
+                       "PidMode", &pid,
+                       "IpcMode", &ipc,
+                       "UsernsMode", &userns,
+                       "Runtime", &runtime,
+                       "PidsLimit", &pids,
+                       "CapAdd", &cap_add,
+                       "Devices", &devices,
+                       "DeviceRequests", &requests) < 0)
         return fail_json(err, &e);
+    // clang-format on
     c->privileged = privileged != 0;
     c->readonly_rootfs = readonly_rootfs != 0;
     c->auto_remove = auto_remove != 0;
-    if (copy(c->network_mode,
-             sizeof(c->network_mode),
-             network,
-             "NetworkMode",
+    if (copy(c->network_mode, sizeof(c->network_mode), network, "NetworkMode",
              err) < 0 ||
         copy(c->pid_mode, sizeof(c->pid_mode), pid, "PidMode", err) < 0 ||
         copy(c->ipc_mode, sizeof(c->ipc_mode), ipc, "IpcMode", err) < 0 ||
-        copy(
-            c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode", err) <
-            0)
+        copy(c->userns_mode, sizeof(c->userns_mode), userns, "UsernsMode",
+             err) < 0)
         return -1;
     // Docker says null or -1 where there is none.
     if (pids && !json_is_null(pids) && !json_is_integer(pids))
@@ -412,8 +354,7 @@ static int parse_host_config(json_t *host,
     return 0;
 }
 
-static int parse_mounts(json_t *list,
-                        struct engine_container *c,
+static int parse_mounts(json_t *list, struct engine_container *c,
                         struct berth_err *err)
 {
     size_t n;
@@ -430,20 +371,16 @@ static int parse_mounts(json_t *list,
         json_error_t e;
         int rw;
 
+        // clang-format off
         // A tmpfs has no source.
-        if (json_unpack_ex(json_array_get(list, i),
-                           &e,
-                           0,
+        if (json_unpack_ex(json_array_get(list, i), &e, 0,
                            "{s:s, s?s, s:s, s:b}",
-                           "Type",
-                           &type,
-                           "Source",
-                           &source,
-                           "Destination",
-                           &destination,
-                           "RW",
-                           &rw) < 0)
+                           "Type", &type,
+                           "Source", &source,
+                           "Destination", &destination,
+                           "RW", &rw) < 0)
             return fail_json(err, &e);
+        // clang-format on
         if (copy(m->type, sizeof(m->type), type, "Mounts.Type", err) < 0)
             return -1;
         m->source = strdup(source);
@@ -455,8 +392,7 @@ static int parse_mounts(json_t *list,
     return 0;
 }
 
-static int parse_labels(json_t *labels,
-                        struct engine_container *c,
+static int parse_labels(json_t *labels, struct engine_container *c,
                         struct berth_err *err)
 {
     const char *key;
@@ -468,18 +404,15 @@ static int parse_labels(json_t *labels,
     }
     if (!json_is_object(labels))
         return fail_field(err, "Config.Labels", "is not an object");
-    json_object_foreach(labels, key, value) if (
-        !json_is_string(value)) return fail_field(err,
-                                                  "Config.Labels",
-                                                  "holds more than strings");
+    json_object_foreach (labels, key, value)
+        if (!json_is_string(value))
+            return fail_field(err, "Config.Labels", "holds more than strings");
     c->labels = json_incref(labels);
     return 0;
 }
 
-int parse_container(const char *body,
-                    size_t length,
-                    struct engine_container *out,
-                    struct berth_err *err)
+int parse_container(const char *body, size_t length,
+                    struct engine_container *out, struct berth_err *err)
 {
     struct engine_container c = {0};
     const char *id, *name, *image;
@@ -491,27 +424,19 @@ int parse_container(const char *body,
     json_t *root = load(body, length, err);
     if (!root)
         return -1;
-    if (json_unpack_ex(root,
-                       &e,
-                       0,
+    // clang-format off
+    if (json_unpack_ex(root, &e, 0,
                        "{s:s, s:s, s:s, s:o, s:o, s:o, s?o, s?o}",
-                       "Id",
-                       &id,
-                       "Name",
-                       &name,
-                       "Image",
-                       &image,
-                       "State",
-                       &state,
-                       "HostConfig",
-                       &host,
-                       "Config",
-                       &config,
-                       "Mounts",
-                       &mounts,
-                       "NetworkSettings",
-                       &network) < 0 ||
+                       "Id", &id,
+                       "Name", &name,
+                       "Image", &image,
+                       "State", &state,
+                       "HostConfig", &host,
+                       "Config", &config,
+                       "Mounts", &mounts,
+                       "NetworkSettings", &network) < 0 ||
         json_unpack_ex(config, &e, 0, "{s?o}", "Labels", &labels) < 0) {
+        // clang-format on
         fail_json(err, &e);
         goto out;
     }
@@ -539,10 +464,7 @@ out:
     return rc;
 }
 
-int parse_message(const char *body,
-                  size_t length,
-                  char *out,
-                  size_t size,
+int parse_message(const char *body, size_t length, char *out, size_t size,
                   struct berth_err *err)
 {
     const char *s;

@@ -18,38 +18,24 @@
 #include "engine/engine.h"
 
 // GET /images/NAME/json, or Podman's own /libpod/images/NAME/json
-int parse_image(const char *body,
-                size_t length,
-                struct engine_image *out,
+int parse_image(const char *body, size_t length, struct engine_image *out,
                 struct berth_err *err);
 
 // GET /info: whether CDI is on (CDISpecDirs is not empty), and whether all of
 // the N in NAMES are CDI devices that it lists.
-int parse_cdi(const char *body,
-              size_t length,
-              const char *const *names,
-              size_t n,
-              bool *on,
-              bool *all,
-              struct berth_err *err);
+int parse_cdi(const char *body, size_t length, const char *const *names,
+              size_t n, bool *on, bool *all, struct berth_err *err);
 
 // POST /containers/create
-int parse_created(const char *body,
-                  size_t length,
-                  char id[65],
+int parse_created(const char *body, size_t length, char id[65],
                   struct berth_err *err);
 
 // GET /containers/ID/json
-int parse_container(const char *body,
-                    size_t length,
-                    struct engine_container *out,
-                    struct berth_err *err);
+int parse_container(const char *body, size_t length,
+                    struct engine_container *out, struct berth_err *err);
 
 // Any error: the message, fit for one line of a terminal, cut to SIZE - 1.
-int parse_message(const char *body,
-                  size_t length,
-                  char *out,
-                  size_t size,
+int parse_message(const char *body, size_t length, char *out, size_t size,
                   struct berth_err *err);
 
 // The header Api-Version, "1.41": OUT is 41. Major versions other than 1 do

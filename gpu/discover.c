@@ -44,7 +44,8 @@ static void find_nvidia(struct gpu *gpu, unsigned minor,
     if (!d) {
         snprintf(gpu->problem, sizeof(gpu->problem),
                  "NVIDIA's driver is not loaded (/proc/driver/nvidia/gpus: "
-                 "%s)", strerror(errno));
+                 "%s)",
+                 strerror(errno));
         return;
     }
     for (struct dirent *e; !gpu->busid[0] && (e = readdir(d));) {
@@ -199,8 +200,7 @@ static void find_device(struct gpu *gpu, const struct discover_roots *roots,
         find_mig(gpu, (unsigned)minor, roots, nvml);
 }
 
-void discover_gpus(struct gpu_table *table,
-                   const struct discover_roots *roots)
+void discover_gpus(struct gpu_table *table, const struct discover_roots *roots)
 {
     struct topology *topology = NULL;
     struct nvml *nvml = NULL;

@@ -19,7 +19,6 @@ struct discover_roots {
 // Fills in vendor, bus id, model, UUID, NUMA node and cores of each GPU of
 // TABLE, or what its problem is. hwloc is asked only if a GPU has a bus id,
 // NVML only if one is a MIG instance.
-void discover_gpus(struct gpu_table *table,
-                   const struct discover_roots *roots);
+void discover_gpus(struct gpu_table *table, const struct discover_roots *roots);
 
 #endif

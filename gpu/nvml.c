@@ -89,8 +89,7 @@ int nvml_mig_uuid(const struct nvml *nvml, const char *parent, unsigned gi,
     unsigned n = 0, its_gi, its_ci;
     void *device, *mig;
 
-    if (nvml->by_uuid(parent, &device) == 0 &&
-        nvml->max_migs(device, &n) == 0)
+    if (nvml->by_uuid(parent, &device) == 0 && nvml->max_migs(device, &n) == 0)
         // There are gaps between the indices.
         for (unsigned i = 0; i < n; i++)
             if (nvml->mig(device, i, &mig) == 0 &&

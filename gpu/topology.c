@@ -44,8 +44,7 @@ void topology_close(struct topology *topology)
 }
 
 int topology_locate(const struct topology *topology, const char *busid,
-                    int *numa, char *cores, size_t size,
-                    struct berth_err *err)
+                    int *numa, char *cores, size_t size, struct berth_err *err)
 {
     hwloc_obj_t obj = hwloc_get_pcidev_by_busidstring(topology->hwloc, busid);
 

@@ -21,7 +21,6 @@ void topology_close(struct topology *topology); // NULL is fine
 // list, "0-7,16-23", cut behind a whole range if it does not fit. 0, or -1
 // with ERR set (BERTH_ENOTFOUND).
 int topology_locate(const struct topology *topology, const char *busid,
-                    int *numa, char *cores, size_t size,
-                    struct berth_err *err);
+                    int *numa, char *cores, size_t size, struct berth_err *err);
 
 #endif

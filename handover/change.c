@@ -137,8 +137,7 @@ bool change_apply(struct start *start, char *text, size_t count)
             named = true;
             break;
         case WIRE_ENTRY:
-            memmove(start->argv + words + 1,
-                    start->argv + words,
+            memmove(start->argv + words + 1, start->argv + words,
                     (start->argc - words) * sizeof(char *));
             start->argv[words++] = text + 1;
             start->argc++;
@@ -157,8 +156,7 @@ bool change_apply(struct start *start, char *text, size_t count)
     }
     if (!named) {
         start->argc--;
-        memmove(start->argv + words,
-                start->argv + words + 1,
+        memmove(start->argv + words, start->argv + words + 1,
                 (start->argc - words) * sizeof(char *));
     }
     start->argv[start->argc] = NULL;

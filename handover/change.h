@@ -19,7 +19,7 @@ struct start {
     size_t argc;
     char **env;
     size_t envc;
-    const char *cwd; // NULL unless a change names one
+    const char *cwd;      // NULL unless a change names one
     struct wire_run *run; // limits
 };
 

@@ -42,25 +42,23 @@ enum { CLONE_FLAGS = 0 };
 #endif
 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
-#define REFUSE(number) \
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (number))
+#define REFUSE(number) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (number))
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define EQUAL(value, yes, no) \
+#define EQUAL(value, yes, no)                                                  \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), (yes), (no))
 
 // What a call of MACHINE meets. clone3 has its flags in memory,
 // which a filter can't read: C libraries do without where there is none. No
 // setns is of use without capabilities, but for a user namespace that a
 // process outside hands in. MASK takes the bit of x32's numbers away.
-#define CALLS(machine, mask, clone, unshare, setns)                       \
-    LOAD(offsetof(struct seccomp_data, arch)), EQUAL(machine, 0, 14),     \
-        LOAD(offsetof(struct seccomp_data, nr)),                          \
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask)),                      \
-        EQUAL(__NR_clone3, 10, 0), EQUAL(setns, 7, 0),                    \
-        EQUAL(unshare, 4, 0), EQUAL(clone, 1, 0), ALLOW,                  \
-        LOAD(ARGUMENT(CLONE_FLAGS)), BPF_STMT(BPF_JMP | BPF_JA, 1),       \
-        LOAD(ARGUMENT(0)),                                                \
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1),        \
+#define CALLS(machine, mask, clone, unshare, setns)                            \
+    LOAD(offsetof(struct seccomp_data, arch)), EQUAL(machine, 0, 14),          \
+        LOAD(offsetof(struct seccomp_data, nr)),                               \
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask)),                           \
+        EQUAL(__NR_clone3, 10, 0), EQUAL(setns, 7, 0), EQUAL(unshare, 4, 0),   \
+        EQUAL(clone, 1, 0), ALLOW, LOAD(ARGUMENT(CLONE_FLAGS)),                \
+        BPF_STMT(BPF_JMP | BPF_JA, 1), LOAD(ARGUMENT(0)),                      \
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1),             \
         REFUSE(EPERM), ALLOW, REFUSE(ENOSYS)
 
 bool filter_is_the_engines(void)

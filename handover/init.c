@@ -44,7 +44,7 @@
 #define CONSOLE "/dev/console"
 
 enum {
-    TASKS_MAX = 4096,  // BERTH_TASKS_MAX
+    TASKS_MAX = 4096, // BERTH_TASKS_MAX
 };
 
 // One live task. Nothing is kept of a task that has ended.
@@ -99,7 +99,7 @@ static void raise_nofile(void)
 #define give_up(status, ...)                                                   \
     do {                                                                       \
         signals_block(SIGNALS_ALL);                                            \
-        say(2, __VA_ARGS__);                                              \
+        say(2, __VA_ARGS__);                                                   \
         _exit(status);                                                         \
     } while (0)
 
@@ -140,8 +140,7 @@ static int out_of_way(int fd, const struct wire_run *run)
             int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
 
             if (moved < 0)
-                give_up(WIRE_EXIT_BERTH,
-                        "a descriptor of the task: %s",
+                give_up(WIRE_EXIT_BERTH, "a descriptor of the task: %s",
                         strerror(errno));
             close(fd);
             fd = moved;
@@ -173,10 +172,8 @@ static void place_fds(const struct wire_run *run, int *fds)
                     "kind that can't go into a container",
                     target_of(run, i));
         if (dup2(fds[i], target_of(run, i)) < 0)
-            give_up(WIRE_EXIT_BERTH,
-                    "descriptor %d of the task: %s",
-                    target_of(run, i),
-                    strerror(errno));
+            give_up(WIRE_EXIT_BERTH, "descriptor %d of the task: %s",
+                    target_of(run, i), strerror(errno));
         close(fds[i]);
     }
 }
@@ -255,8 +252,7 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
     umask((mode_t)run->mask);
     if (chdir(cwd) < 0)
         give_up(WIRE_EXIT_BERTH,
-                "the working directory %s is not in the container: %s",
-                cwd,
+                "the working directory %s is not in the container: %s", cwd,
                 strerror(errno));
     set_limits(run);
     bind_memory(run);
@@ -270,10 +266,8 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
                 "%s: there is no such program in the container, or the "
                 "interpreter that it needs is missing",
                 vec[0]);
-    give_up(WIRE_EXIT_NOEXEC,
-            "%s: can't be executed in the container: %s",
-            vec[0],
-            strerror(errno));
+    give_up(WIRE_EXIT_NOEXEC, "%s: can't be executed in the container: %s",
+            vec[0], strerror(errno));
 }
 
 // What the new process does. DONE closes when it has become the program.
@@ -312,9 +306,8 @@ static void task_process(int link, int done)
     data = read_start(in.fds[0], run->size);
     vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
     if (!data || !vec || wire_run_parse(run, data, vec, &cwd) < 0)
-        give_up(WIRE_EXIT_BERTH,
-                "the task's arguments and environment did "
-                "not arrive in the container");
+        give_up(WIRE_EXIT_BERTH, "the task's arguments and environment did "
+                                 "not arrive in the container");
     if (run->tty)
         take_terminal();
     become(run, vec, cwd);
@@ -371,13 +364,7 @@ static void reap(void)
         for (int i = 0; i < ntasks; i++) {
             if (tasks[i].pid != pid)
                 continue;
-            wire_send(tasks[i].link,
-                      WIRE_DONE,
-                      status,
-                      NULL,
-                      0,
-                      NULL,
-                      0,
+            wire_send(tasks[i].link, WIRE_DONE, status, NULL, 0, NULL, 0,
                       MSG_DONTWAIT);
             drop_task(i);
             break;
@@ -481,9 +468,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0);
     signals_block(SIGNALS_ALL);
     if (getpid() != 1) {
-        say(2,
-                 "berth-init is process 1 of a step's container, and "
-                 "nothing to start by hand");
+        say(2, "berth-init is process 1 of a step's container, and "
+               "nothing to start by hand");
         return 1;
     }
     setsid(); // fails if the engine has done it

@@ -8,7 +8,6 @@
 // Writes "berth: " and the formatted sentence and a newline to descriptor
 // FD in one write; but for newlines it is scrubbed (logic/utf8.h).
 // Keeps errno.
-void say(int fd, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+void say(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -65,10 +65,7 @@ static inline void signals_set(int n, bool ignore)
 // A descriptor from which the signals of MASK are read, which are blocked.
 static inline int signals_fd(uint64_t mask)
 {
-    return (int)syscall(SYS_signalfd4,
-                        -1,
-                        &mask,
-                        sizeof(mask),
+    return (int)syscall(SYS_signalfd4, -1, &mask, sizeof(mask),
                         02000000 | 04000); // SFD_CLOEXEC | SFD_NONBLOCK
 }
 

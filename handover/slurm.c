@@ -63,12 +63,12 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "";
     size_t n = 0;
 
-    if (!*name || snprintf(program, sizeof(program), "%s/%s", INSIDE_SLURM_COMMANDS,
-                           name) >= (int)sizeof(program))
+    if (!*name || snprintf(program, sizeof(program), "%s/%s",
+                           INSIDE_SLURM_COMMANDS, name) >= (int)sizeof(program))
         fail("berth-slurm", "it is called by the name of a command of Slurm's");
     if (read_interpreter(program, wanted) < 0)
-        fail(name, errno == ENOENT ? "the node does not have it"
-                                   : strerror(errno));
+        fail(name,
+             errno == ENOENT ? "the node does not have it" : strerror(errno));
     slash = strrchr(wanted, '/');
     snprintf(loader, sizeof(loader), "%s/%s", INSIDE_SLURM_LIBRARIES,
              slash ? slash + 1 : wanted);

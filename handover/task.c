@@ -50,9 +50,9 @@ static void no_container(const char *why) __attribute__((noreturn));
 static void no_container(const char *why)
 {
     say(2,
-             "the container of this task could not be started: %s; tell your "
-             "administrator",
-             why);
+        "the container of this task could not be started: %s; tell your "
+        "administrator",
+        why);
     _exit(WIRE_EXIT_BERTH);
 }
 
@@ -282,8 +282,7 @@ static void get_mempolicy(struct wire_run *run)
 
 // Sends RUN and the data of START. RUN has what main found out about this
 // process when it was started.
-static void hand_over(int link, struct wire_run *run,
-                      const struct start *start)
+static void hand_over(int link, struct wire_run *run, const struct start *start)
 {
     static struct start_data data;
     int fds[WIRE_FDS_MAX] = {-1, 0, 1, 2};
@@ -302,9 +301,8 @@ static void hand_over(int link, struct wire_run *run,
     if (pipe2(ends, O_CLOEXEC) < 0)
         no_container(strerror(errno));
     fds[0] = ends[0];
-    if (wire_send(
-            link, WIRE_RUN, 0, run, sizeof(*run), fds, 4 + (int)run->nkeep, 0) <
-        0)
+    if (wire_send(link, WIRE_RUN, 0, run, sizeof(*run), fds,
+                  4 + (int)run->nkeep, 0) < 0)
         no_container("its container has gone away");
     close(ends[0]);
     data.fd = ends[1];
@@ -367,14 +365,8 @@ static void stand_in_for_group(int link, int signals)
     for (;;) {
         poll(&fds, 1, -1);
         if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-            wire_send(link,
-                      WIRE_SIGNAL,
-                      -(int32_t)info.ssi_signo,
-                      NULL,
-                      0,
-                      NULL,
-                      0,
-                      0);
+            wire_send(link, WIRE_SIGNAL, -(int32_t)info.ssi_signo, NULL, 0,
+                      NULL, 0, 0);
     }
 }
 
@@ -395,14 +387,8 @@ static void stand_in(int link, int signals)
         poll(fds, 2, -1);
         if (fds[1].revents &&
             read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-            wire_send(link,
-                      WIRE_SIGNAL,
-                      (int32_t)info.ssi_signo,
-                      NULL,
-                      0,
-                      NULL,
-                      0,
-                      0);
+            wire_send(link, WIRE_SIGNAL, (int32_t)info.ssi_signo, NULL, 0, NULL,
+                      0, 0);
         if (!fds[0].revents)
             continue;
         if (wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE)

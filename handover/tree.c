@@ -52,10 +52,7 @@ static int list_procs(struct proc *procs)
         // pid (any name) state parent group session
         p = strrchr(text, ')');
         procs[n] = (struct proc){.pid = pid};
-        if (p && sscanf(p,
-                        ") %*c %d %d %d",
-                        &procs[n].parent,
-                        &procs[n].group,
+        if (p && sscanf(p, ") %*c %d %d %d", &procs[n].parent, &procs[n].group,
                         &procs[n].session) == 3)
             n++;
     }
@@ -107,12 +104,8 @@ static int doom_tree(struct proc *procs, int n, pid_t root)
 
 static struct proc *room_for_procs(void)
 {
-    return mmap(NULL,
-                sizeof(struct proc) * PROCS_MAX,
-                PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS,
-                -1,
-                0);
+    return mmap(NULL, sizeof(struct proc) * PROCS_MAX, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static void give_back(struct proc *procs)

@@ -34,8 +34,7 @@ static const struct rule *find_deny(const struct rule_list *deny,
 {
     const struct rule *found = find_rule(deny, ref);
 
-    if (found || !*ref->digest ||
-        (allowed && *allowed->image->digest))
+    if (found || !*ref->digest || (allowed && *allowed->image->digest))
         return found;
     for (size_t i = 0; i < deny->n && !found; i++) {
         struct imgpat open = *deny->v[i]->image;
@@ -111,8 +110,7 @@ static void advise(const struct rules *rules, const struct imgref *ref,
 
     tagged.digest[0] = 0;
     if (*ref->digest && *ref->tag && find_rule(&rules->allow, &tagged)) {
-        deny_append(buf,
-                    size,
+        deny_append(buf, size,
                     "leave the digest out, since the list allows this "
                     "image by its tag only");
         return;
@@ -134,30 +132,20 @@ static void explain(const struct rules *rules, const struct imgref *ref,
     err_scrub(image);
     *buf = 0;
     if (allow->n == 0) {
-        deny_append(buf,
-                    size,
+        deny_append(buf, size,
                     "image %s is not allowed: %s allows no image on this node, "
                     "ask your administrator for an allow= there",
-                    image,
-                    rules->allow_where);
+                    image, rules->allow_where);
         return;
     }
-    deny_append(buf,
-                size,
-                "image %s is not allowed by %s, which allows",
-                image,
+    deny_append(buf, size, "image %s is not allowed by %s, which allows", image,
                 rules->allow_where);
     for (; shown < allow->n && shown < DENY_SHOWN_MAX; shown++)
-        if (!deny_append(buf,
-                         size - TAIL_MAX,
-                         "%s %s",
-                         shown ? "," : "",
+        if (!deny_append(buf, size - TAIL_MAX, "%s %s", shown ? "," : "",
                          allow->v[shown]->text))
             break;
     if (shown < allow->n)
-        deny_append(buf,
-                    size,
-                    shown ? " and %zu more" : " %zu patterns",
+        deny_append(buf, size, shown ? " and %zu more" : " %zu patterns",
                     allow->n - shown);
     deny_append(buf, size, ": ");
     advise(rules, ref, buf, size);
@@ -182,9 +170,7 @@ int allow_image(struct decision *out, const char *text)
             out,
             "image %s is denied by %s (%s): choose another or ask "
             "your administrator",
-            image,
-            deny_where(deny, at),
-            deny->text);
+            image, deny_where(deny, at), deny->text);
     if (out->rule)
         return 0;
     explain(rules, &out->image, why, sizeof(why));

@@ -9,8 +9,8 @@
 #include "protocol/inside_paths.h"
 
 // Names; a '*' at the end stands for any rest.
-#define GPU_NAMES                                                            \
-    "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",     \
+#define GPU_NAMES                                                              \
+    "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",       \
         "NVIDIA_*", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"
 #define STEP_NAMES "OMPI_*", "PMI*", "SLURM*"
 
@@ -21,7 +21,7 @@ static const char *const always_passed[] = {GPU_NAMES, STEP_NAMES, NULL};
 
 // What an image cannot set for a task.
 static const char *const not_the_images[] = {
-    GPU_NAMES, STEP_NAMES, "BERTH_*", "HOME",   "HOSTNAME",
+    GPU_NAMES, STEP_NAMES, "BERTH_*", "HOME", "HOSTNAME",
     "PWD",     "TMPDIR",   "USER",    NULL,
 };
 
@@ -45,8 +45,7 @@ bool changes_is_of_gpus(const char *assignment)
     return is_one_of(of_gpus, assignment);
 }
 
-int changes_change(struct strv *out, enum wire_change change,
-                   const char *text)
+int changes_change(struct strv *out, enum wire_change change, const char *text)
 {
     return strv_addf(out, "%c%s", change, text);
 }
@@ -61,8 +60,7 @@ int changes_add(char *const *env, size_t n, struct strv *out,
                 struct berth_err *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (is_the_images(env[i]) &&
-            changes_change(out, WIRE_SET, env[i]) < 0)
+        if (is_the_images(env[i]) && changes_change(out, WIRE_SET, env[i]) < 0)
             return err_set(err, BERTH_ENOMEM, "memory is out");
     return 0;
 }
@@ -79,8 +77,7 @@ static int add_globs(const struct changes *o, struct strv *out)
     // One string, each longer than the one before.
     rc = changes_change(&globs, WIRE_KEEP, always_passed[0]);
     for (size_t i = 1; rc == 0 && always_passed[i]; i++)
-        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
-                       always_passed[i]);
+        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1], always_passed[i]);
     for (size_t i = 0; rc == 0 && i < o->env_pass->n; i++)
         rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
                        o->env_pass->v[i]->text);
@@ -99,19 +96,18 @@ static int add_value(const struct changes *o, const char *assignment,
     bool jobs = false;
 
     for (size_t i = 0; i < o->nenv; i++)
-        jobs |= strlen(o->env[i]) == len &&
-                memcmp(o->env[i], assignment, len) == 0;
+        jobs |=
+            strlen(o->env[i]) == len && memcmp(o->env[i], assignment, len) == 0;
     return changes_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
 }
 
 // Slurm's commands come first: the image's own, if it has any, may be of
 // another Slurm.
-static int add_path(const struct changes *o, const char *path,
-                    struct strv *out)
+static int add_path(const struct changes *o, const char *path, struct strv *out)
 {
     struct strv value = {0};
-    int rc = strv_addf(&value, "PATH=%s%s", o->slurm_conf ? INSIDE_SLURM_BIN ":" : "",
-                       path);
+    int rc = strv_addf(&value, "PATH=%s%s",
+                       o->slurm_conf ? INSIDE_SLURM_BIN ":" : "", path);
 
     if (rc == 0)
         rc = add_value(o, value.v[0], out);

@@ -16,12 +16,12 @@
 #include "protocol/wire.h"
 
 // Docker's own default, for images that set no PATH.
-#define CHANGES_PATH                                                         \
+#define CHANGES_PATH                                                           \
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // All borrowed; what is zero is not there.
 struct changes {
-    const char *argv0; // of the program, or "": see WIRE_ARGV0
+    const char *argv0;  // of the program, or "": see WIRE_ARGV0
     char *const *entry; // the image's entry point, if it is to run
     size_t nentry;
     const char *cwd;
@@ -54,7 +54,6 @@ int changes_add(char *const *env, size_t n, struct strv *out,
 bool changes_is_of_gpus(const char *assignment);
 
 // Appends one change more. 0, or -1 when memory is out.
-int changes_change(struct strv *out, enum wire_change change,
-                   const char *text);
+int changes_change(struct strv *out, enum wire_change change, const char *text);
 
 #endif

@@ -29,7 +29,7 @@ struct parser {
     const char *file; // to be shown
     char *at;         // what has not been read
     int line;
-    int open;     // the line of the innermost { that is open, or 0
+    int open; // the line of the innermost { that is open, or 0
     unsigned nsections;
     struct token next;
     const struct conffile_place *places;
@@ -49,8 +49,7 @@ static int bad(const struct parser *p, int line, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return err_set(p->err, BERTH_EINVAL, "%s line %d: %s", p->file, line,
-                   text);
+    return err_set(p->err, BERTH_EINVAL, "%s line %d: %s", p->file, line, text);
 }
 
 // --- tokens ------------------------------------------------------------------
@@ -66,8 +65,9 @@ static int skip_comment(struct parser *p)
         return 0;
     }
     if (p->at[1] != '*')
-        return bad(p, line, "\"/\" stands outside of quotes: write the whole "
-                            "value in double quotes");
+        return bad(p, line,
+                   "\"/\" stands outside of quotes: write the whole "
+                   "value in double quotes");
     for (p->at += 2; p->at[0] != '*' || p->at[1] != '/'; p->at++) {
         if (!*p->at)
             return bad(p, line, "the comment has no end: write */ there");
@@ -106,17 +106,20 @@ static int read_text(struct parser *p)
 
     for (; *from != '"'; from++) {
         if (!*from || *from == '\n')
-            return bad(p, p->line, "a string has no closing quote on its "
-                                   "line");
+            return bad(p, p->line,
+                       "a string has no closing quote on its "
+                       "line");
         if (from[0] == '$' && from[1] == '{')
-            return bad(p, p->line, "\"${\" is refused, since berth expands no "
-                                   "environment variables: write the value "
-                                   "itself");
+            return bad(p, p->line,
+                       "\"${\" is refused, since berth expands no "
+                       "environment variables: write the value "
+                       "itself");
         bool escape = *from == '\\';
         from += escape;
         if (escape && (!*from || !strchr("\"\\n", *from)))
-            return bad(p, p->line, "a \\ in a string stands before \", n or "
-                                   "another \\ only");
+            return bad(p, p->line,
+                       "a \\ in a string stands before \", n or "
+                       "another \\ only");
         *to++ = escape && *from == 'n' ? '\n' : *from;
     }
     p->next.text = p->at + 1;
@@ -140,8 +143,9 @@ static int advance(struct parser *p)
         return read_text(p);
     case ADD:
         if (*++p->at != '=')
-            return bad(p, p->line, "\"+\" stands outside of quotes: write += "
-                                   "without a space in it");
+            return bad(p, p->line,
+                       "\"+\" stands outside of quotes: write += "
+                       "without a space in it");
         // fall through
     case '=':
     case ',':
@@ -160,8 +164,10 @@ static int advance(struct parser *p)
         return 0;
     memcpy(shown, p->at, utf8_char(p->at));
     err_scrub(shown);
-    return bad(p, p->line, "\"%s\" stands outside of quotes: write the whole "
-                           "value in double quotes", shown);
+    return bad(p, p->line,
+               "\"%s\" stands outside of quotes: write the whole "
+               "value in double quotes",
+               shown);
 }
 
 // Takes the next token, a word or a text, and ends it with a NUL: the one
@@ -195,8 +201,7 @@ static int unexpected(struct parser *p, const char *fmt, ...)
     if (p->next.type == END && p->open)
         return bad(p, p->open, "\"{\" stands without its \"}\"");
     if (p->next.type == END)
-        return bad(p, p->line, "the file ends where %s was expected",
-                   expected);
+        return bad(p, p->line, "the file ends where %s was expected", expected);
     *p->next.end = 0;
     err_quote(p->next.text, shown, sizeof(shown));
     return bad(p, p->next.line, "\"%s\" stands where %s was expected", shown,
@@ -211,9 +216,9 @@ static int parse_value(struct parser *p, const struct key *key)
 
     if (!is_value(&p->next))
         return unexpected(p, "a value of %s", key->name);
-    return take(p, &token) < 0 ? -1
-                               : p->reader->value(p->arg, token.text,
-                                                  token.line, p->err);
+    return take(p, &token) < 0
+               ? -1
+               : p->reader->value(p->arg, token.text, token.line, p->err);
 }
 
 static int parse_list(struct parser *p, const struct key *key)
@@ -245,14 +250,16 @@ static int parse_setting(struct parser *p, const struct conffile_place *place,
     if (!add && p->next.type != '=')
         return unexpected(p, "the \"=\" of %s", key->name);
     if (add && !list)
-        return bad(p, p->next.line, "%s takes one value: write = and not +=",
-                   key->name);
+        return bad(p, p->next.line,
+                   "%s takes one value: write = and not +=", key->name);
     if (advance(p) < 0 ||
         p->reader->setting(p->arg, place, key, add, p->err) < 0)
         return -1;
     if (p->next.type == '{' && !list)
-        return bad(p, p->next.line, "%s takes one value: write it without "
-                                    "braces", key->name);
+        return bad(p, p->next.line,
+                   "%s takes one value: write it without "
+                   "braces",
+                   key->name);
     return p->next.type == '{' ? parse_list(p, key) : parse_value(p, key);
 }
 
@@ -271,8 +278,10 @@ static int parse_section(struct parser *p, const struct conffile_place *place)
     if (p->next.type != '{')
         return unexpected(p, "the \"{\" of %s \"%s\"", place->kind, shown);
     if (++p->nsections > BERTH_SECTIONS_MAX)
-        return bad(p, p->next.line, "there are more than %d sections: write "
-                                    "some for groups", BERTH_SECTIONS_MAX);
+        return bad(p, p->next.line,
+                   "there are more than %d sections: write "
+                   "some for groups",
+                   BERTH_SECTIONS_MAX);
     p->open = p->next.line;
     if (p->reader->section(p->arg, place, title.text, title.line, p->err) < 0 ||
         advance(p) < 0 || parse_place(p, place) < 0)
@@ -318,8 +327,9 @@ static int parse_entry(struct parser *p, const struct conffile_place *place,
                              : "there is no such key here: berth.conf(5) has "
                                "those that there are");
     if (lines[key - place->keys])
-        return bad(p, name.line, "\"%s\" is there a second time, after line "
-                                 "%d: leave one of them out",
+        return bad(p, name.line,
+                   "\"%s\" is there a second time, after line "
+                   "%d: leave one of them out",
                    shown, lines[key - place->keys]);
     lines[key - place->keys] = name.line;
     return parse_setting(p, place, key);
@@ -344,8 +354,10 @@ static int check_text(struct parser *p, size_t len)
         unsigned char c = (unsigned char)*at;
         size_t n = c < 0x80 ? 1 : utf8_char(at);
         if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-            return bad(p, line, "there is a control character (byte 0x%02x): "
-                                "leave it out", c);
+            return bad(p, line,
+                       "there is a control character (byte 0x%02x): "
+                       "leave it out",
+                       c);
         if (n == 0)
             return bad(p, line, "the text is not valid UTF-8");
         line += c == '\n';
@@ -359,12 +371,18 @@ int conffile_parse(const char *file, char *text, size_t len,
                    const struct conffile_reader *reader, void *arg,
                    struct berth_err *err)
 {
-    struct parser p = {.file = file, .at = text, .line = 1, .places = places,
-                       .reader = reader, .arg = arg, .err = err};
+    struct parser p = {.file = file,
+                       .at = text,
+                       .line = 1,
+                       .places = places,
+                       .reader = reader,
+                       .arg = arg,
+                       .err = err};
 
     if (len > BERTH_CONF_MAX)
-        return err_set(err, BERTH_EINVAL, "%s: the file has more than %d "
-                                          "bytes: make it smaller",
+        return err_set(err, BERTH_EINVAL,
+                       "%s: the file has more than %d "
+                       "bytes: make it smaller",
                        file, BERTH_CONF_MAX);
     if (check_text(&p, len) < 0 || advance(&p) < 0)
         return -1;

@@ -17,7 +17,7 @@
 #include "logic/mount_list.h"
 #include "logic/mount_syntax.h"
 
-#define NAME_CHARACTERS                                                      \
+#define NAME_CHARACTERS                                                        \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 // --- who asks, and for what --------------------------------------------------
@@ -41,17 +41,13 @@ static int decide_identity(struct decision *out, const struct subject *subject)
             out,
             "a job of uid %u can have no container: %s wants %u at "
             "least (min_uid): submit it as another user",
-            subject->uid,
-            deny_where(&rules->min_uid_rule, at),
-            rules->min_uid);
+            subject->uid, deny_where(&rules->min_uid_rule, at), rules->min_uid);
     if (subject->gid < rules->min_gid)
         return deny_always(
             out,
             "a job of gid %u can have no container: %s wants %u at least "
             "(min_gid): submit it with another group (--gid, newgrp)",
-            subject->gid,
-            deny_where(&rules->min_gid_rule, at),
-            rules->min_gid);
+            subject->gid, deny_where(&rules->min_gid_rule, at), rules->min_gid);
     for (size_t i = 0; i < rules->deny_users.n; i++)
         if (is_user(subject, rules->deny_users.v[i]->text))
             return deny_always(out,
@@ -97,15 +93,12 @@ static int check_option(void *arg, const char *name, const char *value)
             out,
             "--%s cannot be used here: %s allows no option "
             "(options): leave it out or ask your administrator",
-            name,
-            out->rules->file);
+            name, out->rules->file);
     return deny_unless_permissive(
         out,
         "--%s cannot be used here: %s allows only %s (options): "
         "leave it out or ask your administrator",
-        name,
-        deny_where(allowed->v[0], at),
-        deny_list(allowed, words));
+        name, deny_where(allowed->v[0], at), deny_list(allowed, words));
 }
 
 static bool group_is_denied(const struct rules *rules,
@@ -159,8 +152,8 @@ static int decide_workdir(struct decision *out, const struct options *options,
             shown);
     }
     if (!start)
-        start = subject->cwd && is_there(out, subject->cwd) ? subject->cwd
-                                                            : "/";
+        start =
+            subject->cwd && is_there(out, subject->cwd) ? subject->cwd : "/";
     for (size_t i = 0; i < out->nmounts && subject->home; i++)
         if (out->mounts[i].source &&
             !strcmp(out->mounts[i].target, subject->home))
@@ -191,8 +184,7 @@ static int check_env(struct decision *out, const char *name)
                 out,
                 "--container-env cannot name %s, which %s keeps out "
                 "of containers (env_deny): leave it out",
-                shown,
-                deny_where(deny->v[i], at));
+                shown, deny_where(deny->v[i], at));
     return 0;
 }
 
@@ -233,8 +225,7 @@ static int decide_env_set(struct decision *out, const struct subject *subject)
             return deny_always(out,
                                "the variable %s of %s cannot be set (env_set): "
                                "%s: ask your administrator",
-                               set->v[i]->text,
-                               deny_where(set->v[i], at),
+                               set->v[i]->text, deny_where(set->v[i], at),
                                err.text);
         out->env_set[out->nenv_set++] = text;
     }
@@ -279,15 +270,12 @@ static int check_network(struct decision *out, const char *name)
             out,
             "--container-network=%s cannot be had: %s allows no network "
             "(networks): leave it out",
-            shown,
-            out->rules->file);
+            shown, out->rules->file);
     return deny_unless_permissive(
         out,
         "--container-network=%s cannot be had: %s allows only %s "
         "(networks): choose one of these or ask your administrator",
-        shown,
-        deny_where(networks->v[0], at),
-        deny_list(networks, list));
+        shown, deny_where(networks->v[0], at), deny_list(networks, list));
 }
 
 static int decide_network(struct decision *out, const struct options *options)
@@ -341,8 +329,8 @@ void decide(const struct rules *rules, const struct options *options,
         mount_list_decide(out, options, subject) < 0 ||
         decide_workdir(out, options, subject) < 0 ||
         decide_env(out, options) < 0 || decide_env_set(out, subject) < 0 ||
-        decide_writable(out, options) < 0 ||
-        decide_network(out, options) < 0 || decide_slurm(out, options) < 0)
+        decide_writable(out, options) < 0 || decide_network(out, options) < 0 ||
+        decide_slurm(out, options) < 0)
         return;
     out->code = BERTH_OK;
     out->verdict = VERDICT_ALLOW;

@@ -52,10 +52,10 @@ struct decision_mount {
 // Owned: decision_clear. Borrows from RULES and OPTIONS.
 struct decision {
     enum verdict verdict;
-    enum berth_errc code; // of a denial: BERTH_EDENIED, BERTH_EINVAL
-    char reason[1024];    // of a denial: one sentence for the user
-    char warning[1024];   // rules.mode is not "enforce": what would have
-                          // been the reason; else empty
+    enum berth_errc code;    // of a denial: BERTH_EDENIED, BERTH_EINVAL
+    char reason[1024];       // of a denial: one sentence for the user
+    char warning[1024];      // rules.mode is not "enforce": what would have
+                             // been the reason; else empty
     const struct rule *rule; // that decided on the image; NULL: none did
     const struct rules *rules;
     struct imgref image;

@@ -22,12 +22,8 @@ static void add(bool *set, const char *pattern, size_t at)
 }
 
 // The places of NOW that survive the byte C, in NEXT. Says whether any does.
-static bool step(const char *pattern,
-                 size_t len,
-                 const bool *now,
-                 char c,
-                 const char *stop,
-                 bool *next)
+static bool step(const char *pattern, size_t len, const bool *now, char c,
+                 const char *stop, bool *next)
 {
     bool any = false;
 

@@ -28,8 +28,7 @@ static bool read_number(const char **p, unsigned limit, unsigned *out)
     return true;
 }
 
-int gpu_list_parse(const char *list, struct gpu_set *out,
-                   struct berth_err *err)
+int gpu_list_parse(const char *list, struct gpu_set *out, struct berth_err *err)
 {
     struct gpu_set set = {0};
     unsigned first, last;
@@ -59,8 +58,8 @@ int gpu_list_parse(const char *list, struct gpu_set *out,
 malformed:;
     char quote[ERR_QUOTE_MAX];
     err_quote(list, quote, sizeof(quote));
-    return err_set(err, BERTH_EINVAL,
-                   "\"%s\" is no list of indices below %d", quote, GPU_MAX);
+    return err_set(err, BERTH_EINVAL, "\"%s\" is no list of indices below %d",
+                   quote, GPU_MAX);
 }
 
 void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
@@ -106,8 +105,7 @@ static bool overlap(const char *a, const char *b)
 }
 
 bool gpu_set_is_far(const struct gpu_set *set, const struct gpu_table *table,
-                    const char *node, const char *cpus, char *buf,
-                    size_t size)
+                    const char *node, const char *cpus, char *buf, size_t size)
 {
     for (size_t i = 0; i < table->n; i++) {
         const struct gpu *gpu = &table->gpus[i];
@@ -143,8 +141,8 @@ static const char *enumerate(const struct rule_list *list, char *buf,
 
     buf[0] = 0;
     for (size_t i = 0; i < list->n && used < size; i++)
-        used += (size_t)snprintf(buf + used, size - used, "%s%s",
-                                 i ? ", " : "", list->v[i]->text);
+        used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
+                                 list->v[i]->text);
     return buf;
 }
 
@@ -156,9 +154,9 @@ static bool has_type(const struct rule_list *types, const char *type)
     return types->n == 0;
 }
 
-static int check_types(const struct gpu_set *set,
-                       const struct gpu_table *table, const char *node,
-                       const struct rules *rules, struct berth_err *err)
+static int check_types(const struct gpu_set *set, const struct gpu_table *table,
+                       const char *node, const struct rules *rules,
+                       struct berth_err *err)
 {
     char where[512], types[512];
 
@@ -168,12 +166,9 @@ static int check_types(const struct gpu_set *set,
             return err_set(err, BERTH_EDENIED,
                            "GPU %zu of node %s (%s%s) cannot be had in a "
                            "container: %s allows %s: ask Slurm for these",
-                           i, node, type[0] ? "type " : "without a type",
-                           type,
-                           origin(rules->gpu_types.v[0], where,
-                                  sizeof(where)),
-                           enumerate(&rules->gpu_types, types,
-                                     sizeof(types)));
+                           i, node, type[0] ? "type " : "without a type", type,
+                           origin(rules->gpu_types.v[0], where, sizeof(where)),
+                           enumerate(&rules->gpu_types, types, sizeof(types)));
     }
     return 0;
 }
@@ -335,13 +330,13 @@ static int take_range(struct record *record, const char *word,
     }
     return 0;
 malformed:
-    return err_set(err, BERTH_EINVAL, "the list of device files has a range "
-                                      "that berth does not understand");
+    return err_set(err, BERTH_EINVAL,
+                   "the list of device files has a range "
+                   "that berth does not understand");
 }
 
 // The value of File=: paths and commas; commas within brackets part ranges.
-static int take_files(struct record *record, char *files,
-                      struct berth_err *err)
+static int take_files(struct record *record, char *files, struct berth_err *err)
 {
     for (char *p = files; *p;) {
         bool inside = false;

@@ -14,8 +14,8 @@
 #include "logic/err.h"
 
 enum {
-    GPU_MAX = 128,      // of a node: 16 with 7 MIG instances each are 112
-    GPU_FILES_MAX = 8,  // of one GPU
+    GPU_MAX = 128,     // of a node: 16 with 7 MIG instances each are 112
+    GPU_FILES_MAX = 8, // of one GPU
     GPU_PATH_MAX = 256,
 };
 
@@ -32,7 +32,7 @@ struct gpu {
     char type[64]; // in gres.conf, or empty
     size_t nfiles;
     char files[GPU_FILES_MAX][GPU_PATH_MAX];
-    char busid[32];    // "0000:34:00.0"; empty if generic, as what follows
+    char busid[32]; // "0000:34:00.0"; empty if generic, as what follows
     char model[128];
     char uuid[64];     // NVIDIA
     int numa;          // or -1
@@ -74,8 +74,7 @@ int gpu_table_add_line(struct gpu_table *table, const char *line,
 // says what to ask Slurm for. False: there is none, or nothing is known of
 // where they are.
 bool gpu_set_is_far(const struct gpu_set *set, const struct gpu_table *table,
-                    const char *node, const char *cpus, char *buf,
-                    size_t size);
+                    const char *node, const char *cpus, char *buf, size_t size);
 
 struct rules; // logic/rules.h
 

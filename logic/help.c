@@ -48,8 +48,7 @@ static bool was_there(const struct rule_list *list, size_t i)
     return false;
 }
 
-static void print_list(FILE *f, const char *title,
-                       const struct rule_list *list)
+static void print_list(FILE *f, const char *title, const struct rule_list *list)
 {
     if (list->n > 0)
         fprintf(f, "%s:\n", title);
@@ -71,10 +70,7 @@ static void print_mount(FILE *f, const struct rule *rule,
     if (mount->target)
         target = variables_to_path(mount->target, subject, NULL);
     if (source && (target || !mount->target))
-        fprintf(f,
-                "    %s%s%s%s\n",
-                source,
-                target ? ":" : "",
+        fprintf(f, "    %s%s%s%s\n", source, target ? ":" : "",
                 target ? target : "",
                 mount->flag == MOUNT_RW ? " (can be written)" : "");
     else
@@ -113,12 +109,9 @@ static void print_mounts(FILE *f, const struct rules *rules,
 
     print_mount_list(f,
                      "You may mount (--container-mounts=SRC:DST[:ro|rw],...)",
-                     &rules->mounts_allowed,
-                     subject);
-    print_mount_list(f,
-                     "Mounted unless you mount something else there",
-                     &rules->mounts_default,
-                     subject);
+                     &rules->mounts_allowed, subject);
+    print_mount_list(f, "Mounted unless you mount something else there",
+                     &rules->mounts_default, subject);
     print_mount_list(f, "Mounted in any case", &rules->mounts_always, subject);
     fprintf(f, "Your home directory %s.\n", home[rules->home]);
     fprintf(f, "The working directory %s.\n", workdir[rules->workdir]);
@@ -182,9 +175,8 @@ char *help_make(const struct rules *rules, const struct subject *subject,
         print_mounts(f, rules, subject);
         print_options(f, rules);
         if (rules->mode == RULE_MODE_WARN)
-            fprintf(f,
-                    "These rules are on trial: what they refuse gets a "
-                    "warning, and runs.\n");
+            fprintf(f, "These rules are on trial: what they refuse gets a "
+                       "warning, and runs.\n");
     }
     print_words(f, "Other rules may hold in the partitions", partitions, n);
     if (rules->help_text)

@@ -24,10 +24,10 @@ bool image_annotation_ok(const char *name);
 void image_volume_clean(char *path);
 
 // Says whether a program can be started with the N strings of ENV where none
-// may have ONE_MAX bytes with its NUL or more than that, and the limit of the stack is
-// STACK (-1: none), with some room for what an engine adds: execve(2) counts
-// both. 0, or -1 with ERR set (BERTH_EINVAL) to a sentence that names the
-// largest.
+// may have ONE_MAX bytes with its NUL or more than that, and the limit of the
+// stack is STACK (-1: none), with some room for what an engine adds: execve(2)
+// counts both. 0, or -1 with ERR set (BERTH_EINVAL) to a sentence that names
+// the largest.
 int image_env_check(char *const *env, size_t n, size_t one_max, long long stack,
                     struct berth_err *err);
 

@@ -51,12 +51,8 @@ static int refuse(const struct source *src, const char *fmt, ...)
     vsnprintf(rule, sizeof(rule), fmt, ap);
     va_end(ap);
     err_quote(src->text, quoted, sizeof(quoted));
-    return err_set(src->err,
-                   BERTH_EINVAL,
-                   "the %s \"%s\" %s",
-                   src->what,
-                   quoted,
-                   rule);
+    return err_set(src->err, BERTH_EINVAL, "the %s \"%s\" %s", src->what,
+                   quoted, rule);
 }
 
 // <ctype.h> would ask the locale.
@@ -138,8 +134,7 @@ static const char *first_char(const char *s, char buf[8])
 static int check_text(const struct source *src, const char *s)
 {
     if (!*s)
-        return err_set(src->err,
-                       BERTH_EINVAL,
+        return err_set(src->err, BERTH_EINVAL,
                        "the %s is empty: name an image, such as debian or "
                        "registry.example.org/team/app:1.2",
                        src->what);
@@ -149,9 +144,8 @@ static int check_text(const struct source *src, const char *s)
                       "shorten it",
                       BERTH_IMAGE_MAX);
     if (!utf8_valid(s))
-        return refuse(src,
-                      "is not valid UTF-8: image names are plain ASCII, "
-                      "type it anew");
+        return refuse(src, "is not valid UTF-8: image names are plain ASCII, "
+                           "type it anew");
     for (const char *p = s; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return refuse(src,
@@ -159,9 +153,8 @@ static int check_text(const struct source *src, const char *s)
                           "type it anew without",
                           (unsigned)*p);
     if (strchr(s, ' '))
-        return refuse(src,
-                      "has a space, which no image name has: "
-                      "leave the space out");
+        return refuse(src, "has a space, which no image name has: "
+                           "leave the space out");
     return 0;
 }
 
@@ -172,11 +165,10 @@ static int check_kind(const struct source *src, const char *s)
 
     if (strchr("/~", *s) || starts_with(s, "./") || starts_with(s, "../") ||
         !strcmp(s, ".") || !strcmp(s, ".."))
-        return refuse(src,
-                      "looks like the path of an OCI bundle, which is "
-                      "for Slurm's own --container: berth takes the name "
-                      "of an image, such as debian or "
-                      "registry.example.org/team/app:1.2");
+        return refuse(src, "looks like the path of an OCI bundle, which is "
+                           "for Slurm's own --container: berth takes the name "
+                           "of an image, such as debian or "
+                           "registry.example.org/team/app:1.2");
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
         if (ends_with(s, files[i]))
             return refuse(src,
@@ -195,15 +187,12 @@ static int check_kind(const struct source *src, const char *s)
                       shown);
     }
     if (strchr(s, ',') || strchr(s, ';'))
-        return refuse(src,
-                      "has a '%c': %s",
-                      strchr(s, ',') ? ',' : ';',
+        return refuse(src, "has a '%c': %s", strchr(s, ',') ? ',' : ';',
                       src->glob ? "give each image a word of its own"
                                 : "name one image");
     if (!src->glob && strchr(s, '*'))
-        return refuse(src,
-                      "has a '*': patterns are for the administrator's "
-                      "allowlist, name one image");
+        return refuse(src, "has a '*': patterns are for the administrator's "
+                           "allowlist, name one image");
     return 0;
 }
 
@@ -221,9 +210,8 @@ static int check_id(const struct source *src, const char *s)
     const char *hex = starts_with(s, "sha256:") ? s + strlen("sha256:") : s;
 
     if (strlen(hex) == 64 && all_hex(hex))
-        return refuse(src,
-                      "is an image ID: write the image's name, or "
-                      "NAME@sha256:DIGEST");
+        return refuse(src, "is an image ID: write the image's name, or "
+                           "NAME@sha256:DIGEST");
     return 0;
 }
 
@@ -242,9 +230,8 @@ static int check_digest(const struct source *src, const char *s)
             continue;
         const char *hex = s + strlen(known[i].prefix);
         if (has_upper(hex))
-            return refuse(src,
-                          "has uppercase letters in its digest: digests "
-                          "are written with 0-9 and a-f");
+            return refuse(src, "has uppercase letters in its digest: digests "
+                               "are written with 0-9 and a-f");
         for (const char *p = hex; *p; p++)
             if (!is_hex(*p))
                 return refuse(src,
@@ -255,15 +242,12 @@ static int check_digest(const struct source *src, const char *s)
             return refuse(src,
                           "has a digest of %zu digits, and %.6s takes %zu: "
                           "copy it whole",
-                          strlen(hex),
-                          known[i].prefix,
-                          known[i].digits);
+                          strlen(hex), known[i].prefix, known[i].digits);
         return 0;
     }
-    return refuse(src,
-                  "has no digest that berth knows after its '@': write "
-                  "NAME@sha256: and 64 digits (sha384 and sha512 are "
-                  "known as well)");
+    return refuse(src, "has no digest that berth knows after its '@': write "
+                       "NAME@sha256: and 64 digits (sha384 and sha512 are "
+                       "known as well)");
 }
 
 // Takes "@digest" off the end of NAME.
@@ -286,14 +270,11 @@ static int check_tag(const struct source *src, const char *tag)
     char buf[8];
 
     if (!*tag)
-        return refuse(src,
-                      "has no tag after its ':': write one, such as "
-                      "\":latest\", or leave the ':' out");
+        return refuse(src, "has no tag after its ':': write one, such as "
+                           "\":latest\", or leave the ':' out");
     if (strlen(tag) > TAG_MAX_BYTES)
-        return refuse(src,
-                      "has a tag of %zu bytes: %d are allowed",
-                      strlen(tag),
-                      TAG_MAX_BYTES);
+        return refuse(src, "has a tag of %zu bytes: %d are allowed",
+                      strlen(tag), TAG_MAX_BYTES);
     if (*tag == '.' || *tag == '-')
         return refuse(src,
                       "has a tag that starts with '%c': tags start with a "
@@ -352,18 +333,15 @@ static int check_host(const struct source *src, const char *host, size_t len)
         char before = i > 0 ? host[i - 1] : '.';
         char c = i < len ? host[i] : '.';
         if (c == '.' && before == '.')
-            return refuse(src,
-                          "has an empty part in its registry's name: "
-                          "write it as in registry.example.org");
+            return refuse(src, "has an empty part in its registry's name: "
+                               "write it as in registry.example.org");
         if ((c == '-' && before == '.') || (c == '.' && before == '-'))
-            return refuse(src,
-                          "has a '-' at an end of a part of its "
-                          "registry's name: those start and end with a "
-                          "letter or digit");
+            return refuse(src, "has a '-' at an end of a part of its "
+                               "registry's name: those start and end with a "
+                               "letter or digit");
         if (is_star(src, c) && is_star(src, before))
-            return refuse(src,
-                          "has \"**\" in its registry's name: write a "
-                          "single '*' for each part of the name");
+            return refuse(src, "has \"**\" in its registry's name: write a "
+                               "single '*' for each part of the name");
         if (!is_lower(c) && !is_upper(c) && !is_digit(c) && !strchr(".-", c) &&
             !is_star(src, c))
             return refuse(src,
@@ -379,9 +357,8 @@ static int check_domain(const struct source *src, const char *domain)
     if (*domain == '[') {
         size_t n = strspn(domain + 1, "0123456789abcdefABCDEF:");
         if (n < 2 || domain[n + 1] != ']')
-            return refuse(src,
-                          "has no IPv6 address between its brackets: "
-                          "write it as in [2001:db8::1]:5000/image");
+            return refuse(src, "has no IPv6 address between its brackets: "
+                               "write it as in [2001:db8::1]:5000/image");
         return check_port(src, domain + n + 2);
     }
     size_t len = strcspn(domain, ":");
@@ -391,10 +368,8 @@ static int check_domain(const struct source *src, const char *domain)
 }
 
 // The whole reference in lowercase, but for what may have uppercase letters.
-static int refuse_upper(const struct source *src,
-                        const char *domain,
-                        const char *path,
-                        const struct imgref *ref)
+static int refuse_upper(const struct source *src, const char *domain,
+                        const char *path, const struct imgref *ref)
 {
     char small[NAME_MAX_BYTES + 1];
     char advice[sizeof(struct imgref) + sizeof(small)];
@@ -402,24 +377,17 @@ static int refuse_upper(const struct source *src,
 
     snprintf(small, sizeof(small), "%s", path);
     lower(small);
-    snprintf(advice,
-             sizeof(advice),
-             "%s%s%s%s%s%s%s",
-             domain,
-             *domain ? "/" : "",
-             small,
-             *ref->tag ? ":" : "",
-             ref->tag,
-             *ref->digest ? "@" : "",
-             ref->digest);
+    snprintf(advice, sizeof(advice), "%s%s%s%s%s%s%s", domain,
+             *domain ? "/" : "", small, *ref->tag ? ":" : "", ref->tag,
+             *ref->digest ? "@" : "", ref->digest);
     err_quote(advice, quoted, sizeof(quoted));
     return refuse(src, "has uppercase letters: write \"%s\"", quoted);
 }
 
 // One byte of a path, by its neighbours: '.', '_', "__" and any number of
 // '-' stand between letters or digits only.
-static int
-check_path_char(const struct source *src, const char *path, const char *p)
+static int check_path_char(const struct source *src, const char *path,
+                           const char *p)
 {
     char c = *p ? *p : '/';
     char buf[8];
@@ -430,19 +398,17 @@ check_path_char(const struct source *src, const char *path, const char *p)
     bool before_word =
         is_lower(before) || is_digit(before) || is_star(src, before);
     if (c == ':')
-        return refuse(src,
-                      "has a ':' in the middle of its name: write "
-                      "[HOST:PORT/]NAME[:TAG]");
+        return refuse(src, "has a ':' in the middle of its name: write "
+                           "[HOST:PORT/]NAME[:TAG]");
     if (!strchr("/._-", c))
         return refuse(src,
                       "has '%s' in its name: names hold lowercase letters, "
                       "digits, '.', '_', '-' and '/'",
                       first_char(p, buf));
     if (c == '/' && before == '/')
-        return refuse(src,
-                      *p ? "has two slashes in a row: write one"
-                         : "has no name after its last '/': write the "
-                           "image's name there");
+        return refuse(src, *p ? "has two slashes in a row: write one"
+                              : "has no name after its last '/': write the "
+                                "image's name there");
     if (before_word || (c == '-' && before == '-') ||
         (c == '_' && before == '_' && p - path >= 2 && p[-2] != '_'))
         return 0;
@@ -469,10 +435,9 @@ static int check_stars(const struct source *src, const char *path)
 
     while ((p = strstr(p, "**"))) {
         if ((p > path && p[-1] != '/') || (p[2] && p[2] != '/'))
-            return refuse(src,
-                          "has \"**\" beside other characters: \"**\" "
-                          "stands alone between slashes, '*' within a "
-                          "part of the name");
+            return refuse(src, "has \"**\" beside other characters: \"**\" "
+                               "stands alone between slashes, '*' within a "
+                               "part of the name");
         p += 2;
     }
     return 0;
@@ -503,8 +468,7 @@ static int split_name(const struct source *src, char *name, struct imgref *ref)
         }
     }
     if (strlen(name) > NAME_MAX_BYTES || strlen(path) > NAME_MAX_BYTES)
-        return refuse(src,
-                      "has a name of more than %d bytes: shorten it",
+        return refuse(src, "has a name of more than %d bytes: shorten it",
                       NAME_MAX_BYTES);
     if (has_upper(path))
         return refuse_upper(src, domain, path, ref);
@@ -544,9 +508,8 @@ static int join_registry(const struct source *src, char *name)
         return 0;
     *hash = 0;
     if (strchr(name, '/') || !looks_like_domain(name) || strchr(hash + 1, '#'))
-        return refuse(src,
-                      "has a '#' that does not stand behind a registry: "
-                      "write REGISTRY/IMAGE, or REGISTRY#IMAGE");
+        return refuse(src, "has a '#' that does not stand behind a registry: "
+                           "write REGISTRY/IMAGE, or REGISTRY#IMAGE");
     *hash = '/';
     return 0;
 }
@@ -563,9 +526,8 @@ static int parse(struct source *src, const char *s, struct imgref *out)
     if (starts_with(s, SCHEME))
         s += strlen(SCHEME);
     if (!*s)
-        return refuse(src,
-                      "names no image after docker://: write one, such "
-                      "as docker://debian");
+        return refuse(src, "names no image after docker://: write one, such "
+                           "as docker://debian");
     if (check_kind(src, s) < 0 || check_id(src, s) < 0)
         return -1;
     copy(name, sizeof(name), s);
@@ -623,14 +585,8 @@ struct imgpat *imgpat_parse(const char *s, struct berth_err *err)
 
 void imgref_format(const struct imgref *ref, char buf[IMGREF_TEXT_MAX])
 {
-    snprintf(buf,
-             IMGREF_TEXT_MAX,
-             "%s/%s%s%s%s%s",
-             ref->domain,
-             ref->path,
-             *ref->tag ? ":" : "",
-             ref->tag,
-             *ref->digest ? "@" : "",
+    snprintf(buf, IMGREF_TEXT_MAX, "%s/%s%s%s%s%s", ref->domain, ref->path,
+             *ref->tag ? ":" : "", ref->tag, *ref->digest ? "@" : "",
              ref->digest);
 }
 

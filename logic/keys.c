@@ -108,8 +108,7 @@ static int parse_mount_of(struct value *value, bool globs,
     return !target || strchr(target, '%') || mount_target_ok(target)
                ? 0
                : err_set(err, BERTH_EINVAL,
-                         "nothing can be mounted at %s in a container",
-                         target);
+                         "nothing can be mounted at %s in a container", target);
 }
 
 static int parse_mount(struct value *value, struct berth_err *err)
@@ -143,8 +142,8 @@ static int parse_word(struct value *value, const char *const *words,
 
 static int parse_when(struct value *value, struct berth_err *err)
 {
-    static const char *const words[] = {"never", "allowed", "default",
-                                        "always", NULL};
+    static const char *const words[] = {"never", "allowed", "default", "always",
+                                        NULL};
 
     return parse_word(value, words, "never, allowed, default or always", err);
 }
@@ -185,7 +184,8 @@ static int parse_env_set(struct value *value, struct berth_err *err)
     if (changes_is_of_gpus(text))
         return err_set(err, BERTH_EINVAL,
                        "%.*s says which GPUs a container has, and is berth's "
-                       "own to set", (int)(eq - text), text);
+                       "own to set",
+                       (int)(eq - text), text);
     return variables_check(eq + 1, err);
 }
 
@@ -218,8 +218,7 @@ static int parse_size(struct value *value, struct berth_err *err)
     const char *unit = len ? strchr(units, text[len - 1]) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
 
-    if (len < 2 || len > sizeof(digits) ||
-        !(unit || text[len - 1] == '%'))
+    if (len < 2 || len > sizeof(digits) || !(unit || text[len - 1] == '%'))
         return expected(err, "a size, such as 512M, 4G or 50%");
     memcpy(digits, text, len - 1);
     if (!read_number(digits, unit ? UINT64_MAX >> (shift + 1) : 100,
@@ -371,8 +370,7 @@ static int parse_device(struct value *value, struct berth_err *err)
 static bool read_limit(const char *text, uint64_t *out)
 {
     *out = INT64_MAX;
-    return !strcmp(text, "unlimited") ||
-           read_number(text, INT64_MAX - 1, out);
+    return !strcmp(text, "unlimited") || read_number(text, INT64_MAX - 1, out);
 }
 
 static int parse_ulimit(struct value *value, struct berth_err *err)
@@ -402,9 +400,10 @@ static int parse_ulimit(struct value *value, struct berth_err *err)
         .hard = hard == INT64_MAX ? -1 : (int64_t)hard,
     };
     if (!out.which)
-        return err_set(err, BERTH_EINVAL, "there is no limit of this name: "
-                                          "setrlimit(2) has them, without "
-                                          "RLIMIT_ and in lower case");
+        return err_set(err, BERTH_EINVAL,
+                       "there is no limit of this name: "
+                       "setrlimit(2) has them, without "
+                       "RLIMIT_ and in lower case");
     return keep(value, &out, sizeof(out), err);
 }
 
@@ -419,8 +418,7 @@ static int parse_gpu_indices(struct value *value, struct berth_err *err)
 {
     struct gpu_set set;
 
-    if (!*value->rule.text ||
-        gpu_list_parse(value->rule.text, &set, NULL) < 0)
+    if (!*value->rule.text || gpu_list_parse(value->rule.text, &set, NULL) < 0)
         return expected(err, "an index, or a range such as 0-3,");
     return keep(value, &set, sizeof(set), err);
 }
@@ -455,20 +453,15 @@ static int parse_audit_log(struct value *value, struct berth_err *err)
                : expected(err, "syslog, none, or the absolute path of a file");
 }
 
-#define DEFAULT(word) {.text = word}
+#define DEFAULT(word)                                                          \
+    {                                                                          \
+        .text = word                                                           \
+    }
 
 static const struct rule default_deny_groups[] = {
-    DEFAULT("docker"),
-    DEFAULT("disk"),
-    DEFAULT("kmem"),
-    DEFAULT("kvm"),
-    DEFAULT("lxd"),
-    DEFAULT("libvirt"),
-    DEFAULT("root"),
-    DEFAULT("shadow"),
-    DEFAULT("sudo"),
-    DEFAULT("wheel"),
-    DEFAULT(NULL),
+    DEFAULT("docker"), DEFAULT("disk"),    DEFAULT("kmem"), DEFAULT("kvm"),
+    DEFAULT("lxd"),    DEFAULT("libvirt"), DEFAULT("root"), DEFAULT("shadow"),
+    DEFAULT("sudo"),   DEFAULT("wheel"),   DEFAULT(NULL),
 };
 static const struct rule default_env_deny[] = {
     DEFAULT("DBUS_*"),
@@ -480,15 +473,9 @@ static const struct rule default_env_deny[] = {
     DEFAULT(NULL),
 };
 static const struct rule default_options[] = {
-    DEFAULT("image"),
-    DEFAULT("mounts"),
-    DEFAULT("workdir"),
-    DEFAULT("env"),
-    DEFAULT("mount-home"),
-    DEFAULT("writable"),
-    DEFAULT("entrypoint"),
-    DEFAULT("network"),
-    DEFAULT("slurm"),
+    DEFAULT("image"),      DEFAULT("mounts"),     DEFAULT("workdir"),
+    DEFAULT("env"),        DEFAULT("mount-home"), DEFAULT("writable"),
+    DEFAULT("entrypoint"), DEFAULT("network"),    DEFAULT("slurm"),
     DEFAULT(NULL),
 };
 static const struct rule default_networks[] = {
@@ -526,8 +513,7 @@ const struct key keys[] = {
     {"min_gid", KEY_U32, parse_id, AT(min_gid), AT(min_gid_rule), NULL},
     {"min_uid", KEY_U32, parse_id, AT(min_uid), AT(min_uid_rule), NULL},
     {"mode", KEY_U32, parse_mode, AT(mode), 0, NULL},
-    {"mounts_allowed", KEY_LIST, parse_mount_glob, AT(mounts_allowed), 0,
-     NULL},
+    {"mounts_allowed", KEY_LIST, parse_mount_glob, AT(mounts_allowed), 0, NULL},
     {"mounts_always", KEY_LIST, parse_mount, AT(mounts_always), 0, NULL},
     {"mounts_default", KEY_LIST, parse_mount, AT(mounts_default), 0, NULL},
     {"networks", KEY_LIST, parse_network, AT(networks), 0, default_networks},
@@ -543,8 +529,7 @@ const struct key keys[] = {
     {"tmp_size", KEY_SIZE, parse_size, AT(tmp_size), 0, NULL},
     {"ulimits", KEY_LIST, parse_ulimit, AT(ulimits), 0, NULL},
     {"workdir", KEY_U32, parse_when, AT(workdir), AT(workdir_rule), NULL},
-    {"writable", KEY_U32, parse_leave, AT(writable), AT(writable_rule),
-     NULL},
+    {"writable", KEY_U32, parse_leave, AT(writable), AT(writable_rule), NULL},
     {NULL, KEY_LIST, NULL, 0, 0, NULL},
 };
 

@@ -27,8 +27,8 @@ enum key_kind {
     KEY_U32 = 1,  // uint32_t, unsigned or an enum
     KEY_U64 = 2,
     KEY_BOOL = 3,
-    KEY_SIZE = 4, // struct rule_size
-    KEY_TEXT = 5, // const char *
+    KEY_SIZE = 4,  // struct rule_size
+    KEY_TEXT = 5,  // const char *
     KEY_APART = 6, // in no rules: logic/policy.c takes care of it
 };
 
@@ -43,8 +43,8 @@ struct key {
     // Checks the value's text, and fills in the rest. 0, or -1 with ERR set:
     // what was expected.
     int (*parse)(struct value *value, struct berth_err *err);
-    size_t at;      // its place in struct rules
-    size_t rule_at; // that of where it stands, or KEY_NO_RULE
+    size_t at;                   // its place in struct rules
+    size_t rule_at;              // that of where it stands, or KEY_NO_RULE
     const struct rule *defaults; // of a list, or NULL; the last has no text
 };
 
@@ -57,8 +57,7 @@ extern const struct key set_keys[];
 
 // Says whether TITLE can be that of a section of KIND ("partition", "group",
 // "gid", "user", "uid", "device_set"). 0, or -1 with ERR set.
-int key_check_title(const char *kind, const char *title,
-                    struct berth_err *err);
+int key_check_title(const char *kind, const char *title, struct berth_err *err);
 
 // Fills in what holds without any key, but for the lists' defaults.
 void keys_default(struct rules *rules);

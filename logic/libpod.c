@@ -116,13 +116,15 @@ static void move_ports(struct translation *t)
     char end;
 
     json_decref(take(t->body, "ExposedPorts"));
-    json_object_foreach(bindings, key, item)
-    {
+    json_object_foreach (bindings, key, item) {
+        // clang-format off
         if (json_unpack(item, "[{s:s, s:s !} !]", "HostIp", &address,
                         "HostPort", &text) < 0 ||
             sscanf(key, "%5u/tc%c", &inside, &end) != 2 || end != 'p' ||
             sscanf(text, "%5u%c", &outside, &end) != 1)
             fail(t, "PortBindings");
+        // clang-format on
+        // clang-format off
         else
             json_array_append_new(
                 mappings, json_pack("{s:s, s:i, s:i, s:s}",
@@ -130,6 +132,7 @@ static void move_ports(struct translation *t)
                                     "host_port", (int)outside,
                                     "container_port", (int)inside,
                                     "protocol", "tcp"));
+        // clang-format on
     }
     put(t, "portmappings", mappings);
     json_decref(bindings);
@@ -141,8 +144,7 @@ static void move_env(struct translation *t)
     json_t *list = take(t->body, "Env"), *env = json_object(), *item;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         const char *text = json_string_value(item);
         const char *eq = text ? strchr(text, '=') : NULL;
         char *name = eq ? strndup(text, (size_t)(eq - text)) : NULL;
@@ -163,8 +165,8 @@ static void move_mounts(struct translation *t)
     int readonly, nonrecursive;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
+        // clang-format off
         if (json_unpack(item, "{s:s, s:s, s:s, s:b, s:{s:s, s:b !} !}",
                         "Type", &type,
                         "Source", &source,
@@ -175,6 +177,8 @@ static void move_mounts(struct translation *t)
                         "NonRecursive", &nonrecursive) < 0 ||
             strcmp(type, "bind") != 0)
             fail(t, "Mounts");
+        // clang-format on
+        // clang-format off
         else
             json_array_append_new(
                 mounts, json_pack("{s:s, s:s, s:s, s:[sss]}",
@@ -183,20 +187,22 @@ static void move_mounts(struct translation *t)
                                   "destination", target,
                                   "options", nonrecursive ? "bind" : "rbind",
                                   propagation, readonly ? "ro" : "rw"));
+        // clang-format on
     }
-    json_object_foreach(tmpfs, target, item)
-    {
+    json_object_foreach (tmpfs, target, item) {
         json_t *options = json_array();
         for (const char *p = json_string_value(item); p && *p;) {
             size_t n = strcspn(p, ",");
             json_array_append_new(options, json_stringn(p, n));
             p += n + (p[n] == ',');
         }
+        // clang-format off
         json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:o}",
                                                 "type", "tmpfs",
                                                 "source", "tmpfs",
                                                 "destination", target,
                                                 "options", options));
+        // clang-format on
     }
     put(t, "mounts", mounts);
     json_decref(list);
@@ -212,28 +218,28 @@ static void move_devices(struct translation *t)
     const char *source, *target, *permissions, *driver;
     size_t i, k;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
+        // clang-format off
         if (json_unpack(item, "{s:s, s:s, s:s !}",
                         "PathOnHost", &source,
                         "PathInContainer", &target,
                         "CgroupPermissions", &permissions) < 0 ||
             strchr(source, ':') || strchr(target, ':'))
             fail(t, "Devices");
+        // clang-format on
         else
-            json_array_append_new(
-                devices, json_pack("{s:o}", "path",
-                                   json_sprintf("%s:%s:%s", source, target,
-                                                permissions)));
+            json_array_append_new(devices,
+                                  json_pack("{s:o}", "path",
+                                            json_sprintf("%s:%s:%s", source,
+                                                         target, permissions)));
     }
-    json_array_foreach(requests, i, item)
-    {
+    json_array_foreach (requests, i, item) {
         if (json_unpack(item, "{s:s, s:o !}", "Driver", &driver, "DeviceIDs",
                         &names) < 0 ||
             strcmp(driver, "cdi") != 0)
             fail(t, "DeviceRequests");
         else
-            json_array_foreach(names, k, name)
+            json_array_foreach (names, k, name)
                 json_array_append_new(devices,
                                       json_pack("{s:O}", "path", name));
     }
@@ -255,8 +261,7 @@ static void move_security(struct translation *t)
     json_t *item;
     size_t i, k;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         const char *text = json_string_value(item);
         for (k = 0; text && k < sizeof(known) / sizeof(*known); k++)
             if (strncmp(text, known[k].option, strlen(known[k].option)) == 0)
@@ -353,16 +358,16 @@ static char *limits(json_t *ulimits)
     if (!f)
         return NULL;
     bool ok = true;
-    json_array_foreach(ulimits, i, item)
-    {
-        if (json_unpack(item, "{s:s, s:I, s:I !}", "Name", &name, "Soft",
-                        &soft, "Hard", &hard) < 0 ||
+    json_array_foreach (ulimits, i, item) {
+        if (json_unpack(item, "{s:s, s:I, s:I !}", "Name", &name, "Soft", &soft,
+                        "Hard", &hard) < 0 ||
             name[strspn(name, "abcdefghijklmnopqrstuvwxyz")]) {
             ok = false;
             break;
         }
-        fprintf(f, "%s{\"type\":\"%s\",\"soft\":%" PRIu64 ",\"hard\":%" PRIu64
-                   "}", i ? "," : "", name, (uint64_t)soft, (uint64_t)hard);
+        fprintf(f,
+                "%s{\"type\":\"%s\",\"soft\":%" PRIu64 ",\"hard\":%" PRIu64 "}",
+                i ? "," : "", name, (uint64_t)soft, (uint64_t)hard);
     }
     if (fclose(f) != 0 || !ok) {
         free(text);
@@ -374,8 +379,7 @@ static char *limits(json_t *ulimits)
 char *libpod_request(const json_t *body, const char *name,
                      struct berth_err *err)
 {
-    struct translation t = {.body = json_deep_copy(body),
-                            .out = json_object()};
+    struct translation t = {.body = json_deep_copy(body), .out = json_object()};
     char *text = NULL, *rlimits = NULL;
     const char *key;
     json_t *value;
@@ -384,9 +388,9 @@ char *libpod_request(const json_t *body, const char *name,
     json_t *ulimits = take(t.host, "Ulimits");
     translate(&t);
     put(&t, "name", json_string(name));
-    json_object_foreach(t.host, key, value)
+    json_object_foreach (t.host, key, value)
         fail(&t, key);
-    json_object_foreach(t.body, key, value)
+    json_object_foreach (t.body, key, value)
         fail(&t, key);
     if (!(rlimits = limits(ulimits)))
         fail(&t, "Ulimits");

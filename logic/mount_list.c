@@ -95,8 +95,8 @@ static int add_mount(struct mount_list *m, enum cause cause,
 static int add_path(struct mount_list *m, enum cause cause, const char *path,
                     bool optional, const struct rule *rule)
 {
-    struct decision_mount mount = {strdup(path), strdup(path), false,
-                                   optional, 0, NULL, rule};
+    struct decision_mount mount = {
+        strdup(path), strdup(path), false, optional, 0, NULL, rule};
 
     if (mount.source && mount.target)
         return add_mount(m, cause, &mount);
@@ -116,9 +116,8 @@ static int add_rule(struct mount_list *m, enum cause cause,
 
     mount.readonly = written->source && written->flag != MOUNT_RW;
     const char *target = written->target ? written->target : written->source;
-    bool ok = (!written->source ||
-               (mount.source = variables_to_path(written->source, m->subject,
-                                                 &err))) &&
+    bool ok = (!written->source || (mount.source = variables_to_path(
+                                        written->source, m->subject, &err))) &&
               (mount.target = variables_to_path(target, m->subject, &err));
     if (ok && !mount_target_ok(mount.target)) {
         ok = false;
@@ -133,9 +132,7 @@ static int add_rule(struct mount_list *m, enum cause cause,
                          m->out,
                          "the mount %s of %s cannot be had: %s: ask your "
                          "administrator",
-                         rule->text,
-                         deny_where(rule, at),
-                         err.text);
+                         rule->text, deny_where(rule, at), err.text);
     }
     struct decision_mount *other = mount_at(m, mount.target);
     if (other && cause_of(m, other) != cause) {
@@ -171,8 +168,7 @@ static int add_wanted(struct mount_list *m, const struct mount *wanted)
     const struct decision_mount *other = mount_at(m, wanted->target);
     if (other && cause_of(m, other) == BY_USER)
         return deny_malformed(
-            m->out,
-            "--container-mounts has two mounts at %s: leave one out",
+            m->out, "--container-mounts has two mounts at %s: leave one out",
             target);
     if (other) {
         char at[DENY_WHERE_MAX];
@@ -185,9 +181,7 @@ static int add_wanted(struct mount_list *m, const struct mount *wanted)
             m->out,
             "--container-mounts can put nothing at %s, where %s is mounted in "
             "every container, by %s: choose another place",
-            target,
-            what(other),
-            deny_where(other->rule, at));
+            target, what(other), deny_where(other->rule, at));
     }
     if (!wanted->source)
         mount.readonly = false;
@@ -242,10 +236,9 @@ static int add_home(struct mount_list *m)
         return !asked && rules->home == RULE_MOUNT_DEFAULT
                    ? 0
                    : deny_malformed(
-                         m->out,
-                         "your home directory cannot be had in a "
-                         "container: the node knows none that can be "
-                         "mounted, ask your administrator");
+                         m->out, "your home directory cannot be had in a "
+                                 "container: the node knows none that can be "
+                                 "mounted, ask your administrator");
     return mount_at(m, home)
                ? 0
                : add_path(m, BY_HOME, home,
@@ -272,10 +265,8 @@ static int add_cwd(struct mount_list *m)
     const struct decision_mount *other = mount_at(m, cwd);
     if (!other)
         return add_path(m, BY_WORKDIR, cwd, false,
-                        rules->workdir_rule.file ? &rules->workdir_rule
-                                                 : NULL);
-    if (cause_of(m, other) != BY_USER ||
-        rules->workdir != RULE_MOUNT_ALWAYS ||
+                        rules->workdir_rule.file ? &rules->workdir_rule : NULL);
+    if (cause_of(m, other) != BY_USER || rules->workdir != RULE_MOUNT_ALWAYS ||
         (other->source && !strcmp(other->source, cwd)))
         return 0;
     return deny_malformed(m->out,
@@ -321,8 +312,7 @@ static int check_nesting(struct mount_list *m)
                 m->out,
                 "there can be no mount at %s, which is within the mount at %s: "
                 "choose another place for one of them",
-                a,
-                b);
+                a, b);
         }
     return 0;
 }
@@ -335,7 +325,7 @@ static int by_target(const void *a, const void *b)
 }
 
 int mount_list_decide(struct decision *out, const struct options *options,
-                    const struct subject *subject)
+                      const struct subject *subject)
 {
     const struct rules *rules = out->rules;
     struct mount_list m = {.out = out, .options = options, .subject = subject};

@@ -11,7 +11,7 @@
 // Fills the mounts of OUT, in their order. Returns 0, or -1 with the denial
 // in OUT.
 int mount_list_decide(struct decision *out, const struct options *options,
-                    const struct subject *subject);
+                      const struct subject *subject);
 
 // Frees what is in MOUNT.
 void decision_mount_clear(struct decision_mount *mount);

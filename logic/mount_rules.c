@@ -24,8 +24,8 @@ struct verdict_on_mount {
 };
 
 static int judge_by(const struct rule *rule, const struct mount *wanted,
-                    const struct subject *subject,
-                    struct verdict_on_mount *v, struct berth_err *err)
+                    const struct subject *subject, struct verdict_on_mount *v,
+                    struct berth_err *err)
 {
     const struct mount *written = rule->mount;
     char *source = NULL, *target = NULL;
@@ -84,34 +84,27 @@ static int deny_mount(struct decision *out, const struct mount *wanted,
         return deny_unless_permissive(
             out,
             "%s can only be had read-only, by %s (%s): ask for it with :ro",
-            source,
-            deny_where(v->read, at),
-            v->read->text);
+            source, deny_where(v->read, at), v->read->text);
     if (v->target)
         return deny_unless_permissive(
-            out,
-            "%s can only be mounted where %s says (%s): name that place",
-            source,
-            deny_where(v->target, at),
-            v->target->text);
+            out, "%s can only be mounted where %s says (%s): name that place",
+            source, deny_where(v->target, at), v->target->text);
     if (allowed->n == 0)
-        return deny_unless_permissive(out,
-                             "%s cannot be mounted: %s allows no mounts "
-                             "(mounts_allowed): leave it out or ask your "
-                             "administrator",
-                             source,
-                             out->rules->file);
+        return deny_unless_permissive(
+            out,
+            "%s cannot be mounted: %s allows no mounts "
+            "(mounts_allowed): leave it out or ask your "
+            "administrator",
+            source, out->rules->file);
     return deny_unless_permissive(
         out,
         "%s cannot be mounted: %s allows only %s (mounts_allowed): "
         "choose one of these or ask your administrator",
-        source,
-        deny_where(allowed->v[0], at),
-        deny_list(allowed, list));
+        source, deny_where(allowed->v[0], at), deny_list(allowed, list));
 }
 
 int mount_rules_judge(struct decision *out, const struct subject *subject,
-                const struct mount *wanted, struct decision_mount *mount)
+                      const struct mount *wanted, struct decision_mount *mount)
 {
     const struct rule_list *allowed = &out->rules->mounts_allowed;
     struct verdict_on_mount v = {0};
@@ -125,8 +118,8 @@ int mount_rules_judge(struct decision *out, const struct subject *subject,
         goto out;
     }
     mount->rule = wanted->flag != MOUNT_RO && v.write ? v.write : v.read;
-    mount->readonly = wanted->flag == MOUNT_RO ||
-                      (wanted->flag == MOUNT_UNSAID && !v.write);
+    mount->readonly =
+        wanted->flag == MOUNT_RO || (wanted->flag == MOUNT_UNSAID && !v.write);
     if (!mount->rule || (wanted->flag == MOUNT_RW && !v.write))
         rc = deny_mount(out, wanted, &v);
     else if (take_patterns(&v, mount) < 0)

@@ -13,6 +13,6 @@
 // its real source must match. Returns 0, or -1 with the denial in OUT; what
 // is in MOUNT is the caller's to free in both cases.
 int mount_rules_judge(struct decision *out, const struct subject *subject,
-                const struct mount *wanted, struct decision_mount *mount);
+                      const struct mount *wanted, struct decision_mount *mount);
 
 #endif

@@ -76,9 +76,9 @@ bool mount_target_ok(const char *target)
 
 bool mount_target_is_free(const char *target)
 {
-    static const char *const taken[] = {"/bin",   "/boot",   "/etc",
-                                        "/lib",   "/lib32",  "/lib64",
-                                        "/libx32", "/sbin", "/usr"};
+    static const char *const taken[] = {"/bin",    "/boot",  "/etc",
+                                        "/lib",    "/lib32", "/lib64",
+                                        "/libx32", "/sbin",  "/usr"};
     // Berth's own mounts are within these.
     static const char *const above[] = {"/run", "/var", "/var/spool"};
 
@@ -126,8 +126,9 @@ static char *normalise(const char *base, const char *path,
     char *joined = NULL;
 
     if (*path != '/' && !base) {
-        err_set(err, BERTH_EINVAL, "it is not absolute, and the working "
-                                   "directory is unknown");
+        err_set(err, BERTH_EINVAL,
+                "it is not absolute, and the working "
+                "directory is unknown");
         return NULL;
     }
     if (asprintf(&joined, "%s/%s", *path == '/' ? "" : base, path) < 0) {
@@ -139,8 +140,9 @@ static char *normalise(const char *base, const char *path,
         p += strspn(p, "/");
         size_t n = strcspn(p, "/");
         if (n == 2 && is_dots(p, n)) {
-            err_set(err, BERTH_EINVAL, "it has \"..\" in it: write the path "
-                                       "without");
+            err_set(err, BERTH_EINVAL,
+                    "it has \"..\" in it: write the path "
+                    "without");
             free(joined);
             return NULL;
         }
@@ -190,8 +192,9 @@ struct parts {
 
 static enum mount_flag flag_of(const char *text)
 {
-    return !strcmp(text, "ro") ? MOUNT_RO : !strcmp(text, "rw") ? MOUNT_RW
-                                                                : MOUNT_UNSAID;
+    return !strcmp(text, "ro")   ? MOUNT_RO
+           : !strcmp(text, "rw") ? MOUNT_RW
+                                 : MOUNT_UNSAID;
 }
 
 // A target has a slash, so that no flag can be taken for one.
@@ -212,17 +215,19 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
         out->target = NULL;
     }
     if (flag && strchr(flag, ':'))
-        return err_set(err, BERTH_EINVAL, "it has more than two ':', and a "
-                                          "path with one cannot be written: "
-                       HOW);
+        return err_set(err, BERTH_EINVAL,
+                       "it has more than two ':', and a "
+                       "path with one cannot be written: " HOW);
     if (!*out->source || (out->target && !*out->target))
         return err_set(err, BERTH_EINVAL, "a path in it is empty: " HOW);
     if (!flag)
         return 0;
     out->flag = flag_of(flag);
     if (out->flag == MOUNT_UNSAID)
-        return err_set(err, BERTH_EINVAL, "\"%s\" is no flag that berth "
-                                          "knows: write ro or rw", flag);
+        return err_set(err, BERTH_EINVAL,
+                       "\"%s\" is no flag that berth "
+                       "knows: write ro or rw",
+                       flag);
     return 0;
 }
 
@@ -234,18 +239,20 @@ static int parse_users(char *text, const char *cwd, struct mount *out,
     if (cut(text, &parts, err) < 0)
         return -1;
     if (parts.target && *parts.target != '/')
-        return err_set(err, BERTH_EINVAL, "the place in the container, "
-                                          "\"%s\", is not absolute: " HOW,
+        return err_set(err, BERTH_EINVAL,
+                       "the place in the container, "
+                       "\"%s\", is not absolute: " HOW,
                        parts.target);
     bool tmpfs = !strcmp(parts.source, "tmpfs");
     if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
-        return err_set(err, BERTH_EINVAL, "a tmpfs is written tmpfs:DST, and "
-                                          "a directory of that name "
-                                          "./tmpfs:DST");
+        return err_set(err, BERTH_EINVAL,
+                       "a tmpfs is written tmpfs:DST, and "
+                       "a directory of that name "
+                       "./tmpfs:DST");
     if (!tmpfs && !(out->source = normalise(cwd, parts.source, err)))
         return -1;
-    out->target = parts.target ? normalise("", parts.target, err)
-                               : strdup(out->source);
+    out->target =
+        parts.target ? normalise("", parts.target, err) : strdup(out->source);
     out->flag = parts.flag;
     if (out->target)
         return 0;
@@ -269,14 +276,16 @@ int mounts_parse(const char *text, const char *cwd, struct mounts *out,
     while ((entry = strsep(&rest, ","))) {
         err_quote(entry, shown, sizeof(shown));
         if (!*entry)
-            err_set(err, BERTH_EINVAL, "--container-mounts has an empty "
-                                       "mount: " HOW ", with a comma between "
-                                       "two");
+            err_set(err, BERTH_EINVAL,
+                    "--container-mounts has an empty "
+                    "mount: " HOW ", with a comma between "
+                    "two");
         else if (!strcmp(entry, "none") && (out->none = true))
             continue;
         else if (out->n == BERTH_MOUNTS_MAX)
-            err_set(err, BERTH_EINVAL, "--container-mounts has more than %d "
-                                       "mounts: leave some out",
+            err_set(err, BERTH_EINVAL,
+                    "--container-mounts has more than %d "
+                    "mounts: leave some out",
                     BERTH_MOUNTS_MAX);
         else if (parse_users(entry, cwd, &out->v[out->n], err) < 0)
             err_prefix(err, "--container-mounts=%s", shown);
@@ -296,11 +305,12 @@ int variables_check(const char *text, struct berth_err *err)
 {
     for (const char *p = text; (p = strchr(p, '%')); p += 2)
         if (!p[1] || !strchr("uUghj%", p[1]))
-            return err_set(err, BERTH_EINVAL, "%%%.*s is no variable that "
-                                              "berth knows: %%u is the "
-                                              "user, %%U his number, %%g his "
-                                              "group, %%h his home, %%j the "
-                                              "job, and %%%% the sign itself",
+            return err_set(err, BERTH_EINVAL,
+                           "%%%.*s is no variable that "
+                           "berth knows: %%u is the "
+                           "user, %%U his number, %%g his "
+                           "group, %%h his home, %%j the "
+                           "job, and %%%% the sign itself",
                            p[1] ? (int)utf8_char(p + 1) : 0, p + 1);
     return 0;
 }
@@ -311,29 +321,36 @@ static int check_path(const char *path, bool globs, struct berth_err *err)
     const char *p = !strncmp(path, "%h", 2) ? path + 2 : path;
 
     if (strlen(path) >= GLOB_MAX)
-        return err_set(err, BERTH_EINVAL, "a path in it has more than %d "
-                                          "bytes", GLOB_MAX - 1);
+        return err_set(err, BERTH_EINVAL,
+                       "a path in it has more than %d "
+                       "bytes",
+                       GLOB_MAX - 1);
     if (!(p != path && !*p) && (!is_normal(p) || !p[1]))
         return err_set(err, BERTH_EINVAL,
                        "%s is no absolute path without empty components, "
                        "\".\" and \"..\", and below /: write "
-                       "SOURCE[:TARGET][:ro|rw]", path);
+                       "SOURCE[:TARGET][:ro|rw]",
+                       path);
     for (const char *sign = strchr(p, '%'); sign; sign = strchr(sign + 2, '%'))
         if (sign[1] == 'h')
-            return err_set(err, BERTH_EINVAL, "%%h is a whole path: write it "
-                                              "at the start");
+            return err_set(err, BERTH_EINVAL,
+                           "%%h is a whole path: write it "
+                           "at the start");
     if (!globs && strchr(path, '*'))
-        return err_set(err, BERTH_EINVAL, "a '*' stands only in sources of "
-                                          "mounts_allowed: name one path");
+        return err_set(err, BERTH_EINVAL,
+                       "a '*' stands only in sources of "
+                       "mounts_allowed: name one path");
     if (globs && strpbrk(path, "?["))
-        return err_set(err, BERTH_EINVAL, "patterns know * and ** only, and "
-                                          "neither ? nor [");
+        return err_set(err, BERTH_EINVAL,
+                       "patterns know * and ** only, and "
+                       "neither ? nor [");
     for (const char *star = strstr(path, "**"); star;
          star = strstr(star + 2, "**"))
         if (star == path || star[-1] != '/' || (star[2] && star[2] != '/'))
-            return err_set(err, BERTH_EINVAL, "** stands for whole "
-                                              "components: write it between "
-                                              "slashes");
+            return err_set(err, BERTH_EINVAL,
+                           "** stands for whole "
+                           "components: write it between "
+                           "slashes");
     return 0;
 }
 
@@ -353,8 +370,8 @@ static int parse_rule(const char *text, char *copy, bool globs,
     if ((!tmpfs && check_path(parts.source, globs, err) < 0) ||
         (parts.target && check_path(parts.target, false, err) < 0))
         return -1;
-    *out = (struct mount){tmpfs ? NULL : parts.source, parts.target,
-                          parts.flag};
+    *out =
+        (struct mount){tmpfs ? NULL : parts.source, parts.target, parts.flag};
     return 0;
 }
 
@@ -409,13 +426,12 @@ static bool fits_path(char letter, const char *value)
     return !strchr(value, '/') && !is_dots(value, strlen(value));
 }
 
-static char *replace(const char *text, const struct subject *subject,
-                     bool path, struct berth_err *err)
+static char *replace(const char *text, const struct subject *subject, bool path,
+                     struct berth_err *err)
 {
-    static const char *const names[] = {"uthe user's name", "Uthe uid",
-                                        "gthe group's name",
-                                        "hthe home directory",
-                                        "jthe job's number"};
+    static const char *const names[] = {
+        "uthe user's name", "Uthe uid", "gthe group's name",
+        "hthe home directory", "jthe job's number"};
     char *buf = NULL, number[16];
     size_t size;
     FILE *out = open_memstream(&buf, &size);
@@ -436,8 +452,10 @@ static char *replace(const char *text, const struct subject *subject,
             for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (names[i][0] == *p)
                     what = names[i] + 1;
-            err_set(err, BERTH_ENOTFOUND, "%s (%%%c) is unknown here, or "
-                                          "cannot be part of it", what, *p);
+            err_set(err, BERTH_ENOTFOUND,
+                    "%s (%%%c) is unknown here, or "
+                    "cannot be part of it",
+                    what, *p);
             fclose(out);
             free(buf);
             return NULL;

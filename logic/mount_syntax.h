@@ -32,10 +32,11 @@ struct mounts {
 
 // Parses what a user wrote. Sources that are not absolute are taken from
 // CWD, which is absolute or NULL, and no target is the source's path;
-// "tmpfs:DST" is a tmpfs, and "none" declines the defaults. Paths come out absolute and normalised. Returns 0;
-// or -1 with ERR set (BERTH_EINVAL) and OUT empty: an empty mount or path, an
-// unknown flag, a target that is not absolute, "..", more than
-// BERTH_MOUNTS_MAX. Where a target can be is not judged here.
+// "tmpfs:DST" is a tmpfs, and "none" declines the defaults. Paths come out
+// absolute and normalised. Returns 0; or -1 with ERR set (BERTH_EINVAL) and OUT
+// empty: an empty mount or path, an unknown flag, a target that is not
+// absolute, "..", more than BERTH_MOUNTS_MAX. Where a target can be is not
+// judged here.
 int mounts_parse(const char *text, const char *cwd, struct mounts *out,
                  struct berth_err *err);
 

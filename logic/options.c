@@ -19,37 +19,30 @@ const struct option_info option_table[] = {
      "run in a container of IMAGE, as with --container",
      "BERTH_CONTAINER_IMAGE"},
     {"container-mounts", "mounts", "SRC:DST[:ro|rw],...",
-     "mount SRC of the node at DST in the container",
-     "BERTH_CONTAINER_MOUNTS"},
+     "mount SRC of the node at DST in the container", "BERTH_CONTAINER_MOUNTS"},
     {"container-workdir", "workdir", "PATH",
-     "start in the directory PATH of the container",
-     "BERTH_CONTAINER_WORKDIR"},
+     "start in the directory PATH of the container", "BERTH_CONTAINER_WORKDIR"},
     {"container-env", "env", "NAME,...",
-     "take NAME from the job, not from the image",
-     "BERTH_CONTAINER_ENV"},
-    {"container-mount-home", "mount-home", NULL,
-     "mount your home directory",
+     "take NAME from the job, not from the image", "BERTH_CONTAINER_ENV"},
+    {"container-mount-home", "mount-home", NULL, "mount your home directory",
      "BERTH_CONTAINER_MOUNT_HOME"},
     {"no-container-mount-home", "mount-home", NULL,
      "leave your home directory out", NULL},
     {"container-writable", "writable", NULL,
      "let the container write to the image's files",
      "BERTH_CONTAINER_WRITABLE"},
-    {"container-readonly", "writable", NULL,
-     "keep the image's files read-only", NULL},
+    {"container-readonly", "writable", NULL, "keep the image's files read-only",
+     NULL},
     {"container-entrypoint", "entrypoint", NULL,
      "run the command by the image's entry point",
      "BERTH_CONTAINER_ENTRYPOINT"},
     {"no-container-entrypoint", "entrypoint", NULL,
      "run the command without the entry point", NULL},
     {"container-network", "network", "NAME",
-     "use the network NAME, such as host or none",
-     "BERTH_CONTAINER_NETWORK"},
+     "use the network NAME, such as host or none", "BERTH_CONTAINER_NETWORK"},
     {"container-slurm", "slurm", NULL,
-     "make Slurm's commands work in the container",
-     "BERTH_CONTAINER_SLURM"},
-    {"no-container-slurm", "slurm", NULL,
-     "leave Slurm's commands out", NULL},
+     "make Slurm's commands work in the container", "BERTH_CONTAINER_SLURM"},
+    {"no-container-slurm", "slurm", NULL, "leave Slurm's commands out", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -97,35 +90,25 @@ static bool is_text(const char *s)
 
 // NAME is what the user wrote.
 static int set_text(char **kept, const struct option_info *info,
-                    const char *name, const char *value,
-                    struct berth_err *err)
+                    const char *name, const char *value, struct berth_err *err)
 {
     bool is_image = !strcmp(info->key, "image");
     size_t max = is_image ? BERTH_IMAGE_MAX : BERTH_OPTION_MAX;
     char first[ERR_QUOTE_MAX], second[ERR_QUOTE_MAX];
 
     if (!value || !*value)
-        return err_set(err,
-                       BERTH_EINVAL,
-                       "--%s is empty: write --%s=%s",
-                       name,
-                       name,
-                       info->arg);
+        return err_set(err, BERTH_EINVAL, "--%s is empty: write --%s=%s", name,
+                       name, info->arg);
     if (strlen(value) >= max)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "--%s has %zu bytes and can have %zu: make it shorter",
-                       name,
-                       strlen(value),
-                       max - 1);
+                       name, strlen(value), max - 1);
     err_quote(value, second, sizeof(second));
     if (!is_text(value))
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "--%s=%s has a control character or is not valid "
                        "UTF-8: write it without",
-                       name,
-                       second);
+                       name, second);
     if (!*kept)
         return (*kept = strdup(value))
                    ? 0
@@ -133,15 +116,12 @@ static int set_text(char **kept, const struct option_info *info,
     if (!strcmp(*kept, value))
         return 0;
     err_quote(*kept, first, sizeof(first));
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    is_image ? "--container and --%s name more than one image, "
                               "\"%s\" and \"%s\": give one image"
                             : "--%s is there twice, with \"%s\" and with "
                               "\"%s\": give it once",
-                   info->name,
-                   first,
-                   second);
+                   info->name, first, second);
 }
 
 static int set_choice(enum choice *kept, enum choice choice,
@@ -154,19 +134,16 @@ static int set_choice(enum choice *kept, enum choice choice,
     const struct option_info *other = option_table;
     while (strcmp(other->key, info->key) != 0 || other == info)
         other++;
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "--%s and --%s exclude each other: give one of them",
-                   other->name,
-                   info->name);
+                   other->name, info->name);
 }
 
 int options_set(struct options *options, const char *name, const char *value,
                 struct berth_err *err)
 {
     // Slurm's own name for it, since 21.08.
-    const char *known =
-        strcmp(name, "container") ? name : option_table[0].name;
+    const char *known = strcmp(name, "container") ? name : option_table[0].name;
     char quoted[ERR_QUOTE_MAX];
 
     for (size_t i = 0; i < OPTIONS; i++) {
@@ -178,8 +155,7 @@ int options_set(struct options *options, const char *name, const char *value,
         return set_choice(choice_of(options, i), slots[i].choice, info, err);
     }
     err_quote(name, quoted, sizeof(quoted));
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "--%s is no option of berth's: srun --help has them",
                    quoted);
 }
@@ -215,8 +191,7 @@ int options_check(const struct options *options, struct berth_err *err)
 
     if (options->image || options_each(options, first_name, &name) == 0)
         return 0;
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "--%s is given without an image: give --container=IMAGE "
                    "as well, or leave it out",
                    name);

@@ -15,11 +15,11 @@ enum choice { CHOICE_UNSAID = 0, CHOICE_NO = 1, CHOICE_YES = 2 };
 
 // Zeroed, it asks for nothing. The strings are owned, or NULL.
 struct options {
-    char *image;   // --container=, --container-image=
-    char *mounts;  // --container-mounts=
-    char *workdir; // --container-workdir=
-    char *env;     // --container-env=
-    char *network; // --container-network=
+    char *image;            // --container=, --container-image=
+    char *mounts;           // --container-mounts=
+    char *workdir;          // --container-workdir=
+    char *env;              // --container-env=
+    char *network;          // --container-network=
     enum choice mount_home; // --[no-]container-mount-home
     enum choice writable;   // --container-writable, --container-readonly
     enum choice entrypoint; // --[no-]container-entrypoint

@@ -62,8 +62,7 @@ static bool split(struct plugstack_line *line)
     return true;
 }
 
-bool plugstack_next(struct plugstack *stack,
-                    const char *plugin,
+bool plugstack_next(struct plugstack *stack, const char *plugin,
                     struct plugstack_line *out)
 {
     while (read_chunk(stack, out)) {
@@ -78,8 +77,7 @@ bool plugstack_next(struct plugstack *stack,
     return false;
 }
 
-bool plugstack_same_words(const struct plugstack_line *line,
-                          size_t argc,
+bool plugstack_same_words(const struct plugstack_line *line, size_t argc,
                           const char *const *argv)
 {
     if (line->argc != argc)
@@ -144,9 +142,7 @@ static bool find_in_line(const char *p, const char *end, char *buf, size_t size)
     return found;
 }
 
-bool plugstack_from_slurm_conf(const char *text,
-                               size_t len,
-                               char *buf,
+bool plugstack_from_slurm_conf(const char *text, size_t len, char *buf,
                                size_t size)
 {
     const char *end = text + len;

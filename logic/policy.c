@@ -66,9 +66,14 @@ struct policy {
 
 // What can be in berth.conf, in the order in which it is laid over each other.
 static const struct conffile_place places[] = {
-    {NULL, keys},        {"partition", keys + 1},   {"group", keys + 1},
-    {"gid", keys + 1},   {"user", keys + 1},        {"uid", keys + 1},
-    {"device_set", set_keys}, {NULL, NULL},
+    {NULL, keys},
+    {"partition", keys + 1},
+    {"group", keys + 1},
+    {"gid", keys + 1},
+    {"user", keys + 1},
+    {"uid", keys + 1},
+    {"device_set", set_keys},
+    {NULL, NULL},
 };
 
 static void describe(const char *file, int line, char *buf, size_t size)
@@ -107,19 +112,17 @@ static void *grow(void *v, size_t n, size_t size, struct berth_err *err)
 
 // --- the words of plugstack.conf ---------------------------------------------
 
-static int
-add_allow(struct policy *policy, const char *text, struct berth_err *err)
+static int add_allow(struct policy *policy, const char *text,
+                     struct berth_err *err)
 {
     struct setting *words = &policy->words;
 
     if (!*text)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "it names no image: write allow=IMAGE, such as "
                        "allow=debian");
     if (words->n >= BERTH_ALLOW_MAX)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "more than %d images: use patterns, such as "
                        "allow=registry.example.org/team/**",
                        BERTH_ALLOW_MAX);
@@ -143,62 +146,53 @@ static bool is_clean(const char *s)
     return true;
 }
 
-static int
-set_engine(struct policy *policy, const char *value, struct berth_err *err)
+static int set_engine(struct policy *policy, const char *value,
+                      struct berth_err *err)
 {
     static const char scheme[] = "unix://";
     const char *path = "";
 
     if (policy->engine)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "a second engine: a node has one, leave one engine= "
                        "out");
     if (!strncmp(value, scheme, strlen(scheme)))
         path = value + strlen(scheme);
     if (*path != '/')
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "berth reaches the engine by a Unix socket of this "
                        "node only: write engine=unix:///ABSOLUTE/PATH, such "
                        "as engine=unix://" DEFAULT_ENGINE);
     if (strlen(path) > ENGINE_MAX)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "the path has %zu bytes, and a Unix socket's can have "
                        "%d: use a shorter one",
-                       strlen(path),
-                       ENGINE_MAX);
+                       strlen(path), ENGINE_MAX);
     if (!is_clean(path))
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "the path has a space, a control character or is not "
                        "valid UTF-8: write it plainly");
     if (path[strlen(path) - 1] == '/')
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "the path ends with '/': name the socket, not its "
                        "directory");
     policy->engine = strdup(path);
     return policy->engine ? 0 : no_memory(err);
 }
 
-static int
-set_cdi(struct policy *policy, const char *value, struct berth_err *err)
+static int set_cdi(struct policy *policy, const char *value,
+                   struct berth_err *err)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
     if (policy->cdi)
-        return err_set(err,
-                       BERTH_EINVAL,
-                       "a second cdi=: leave one out");
+        return err_set(err, BERTH_EINVAL, "a second cdi=: leave one out");
     size_t vendor = strspn(value, ok);
     size_t class = value[vendor] ? strspn(value + vendor + 1, ok) : 0;
     if (vendor == 0 || value[vendor] != '/' || class == 0 ||
         value[vendor + 1 + class] || strlen(value) > CDI_MAX)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "a kind of CDI devices is VENDOR/CLASS: write "
                        "cdi=nvidia.com/gpu, or what the CDI specification of "
                        "this node has as its kind");
@@ -206,14 +200,13 @@ set_cdi(struct policy *policy, const char *value, struct berth_err *err)
     return policy->cdi ? 0 : no_memory(err);
 }
 
-static int
-set_conf(struct policy *policy, const char *value, struct berth_err *err)
+static int set_conf(struct policy *policy, const char *value,
+                    struct berth_err *err)
 {
     if (policy->has_conf)
         return err_set(err, BERTH_EINVAL, "a second conf=: leave one out");
     if (*value != '/' || !is_clean(value))
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "it names no file: write conf=/ABSOLUTE/PATH, such as "
                        "conf=" DEFAULT_CONF);
     policy->has_conf = true;
@@ -230,8 +223,8 @@ static const struct {
     {"engine=", set_engine},
 };
 
-static int
-add_word(struct policy *policy, const char *word, struct berth_err *err)
+static int add_word(struct policy *policy, const char *word,
+                    struct berth_err *err)
 {
     char quoted[ERR_QUOTE_MAX], where[WHERE_MAX];
 
@@ -245,13 +238,11 @@ add_word(struct policy *policy, const char *word, struct berth_err *err)
             return 0;
         return err_prefix(err, "%s: \"%s\"", where, quoted);
     }
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "%s: \"%s\" is no word that berth knows: write "
                    "allow=IMAGE, conf=/PATH, engine=unix:///PATH or "
                    "cdi=VENDOR/CLASS",
-                   where,
-                   quoted);
+                   where, quoted);
 }
 
 static int add_words(struct policy *policy, size_t argc,
@@ -261,14 +252,12 @@ static int add_words(struct policy *policy, size_t argc,
     char where[WHERE_MAX];
 
     err_quote(source && source->words_file ? source->words_file : DEFAULT_FILE,
-              policy->words_file,
-              sizeof(policy->words_file));
+              policy->words_file, sizeof(policy->words_file));
     policy->words_line =
         source && source->words_line > 0 ? source->words_line : 0;
     describe(policy->words_file, policy->words_line, where, sizeof(where));
     if (source && source->cut)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "%s: the line is longer than the 4095 bytes that Slurm "
                        "reads of it: make it shorter, or no container can be "
                        "had here",
@@ -306,8 +295,8 @@ static int add_layer(void *arg, const struct conffile_place *place,
 
     if (place->kind && key_check_title(place->kind, title, err) < 0) {
         err_quote(title, quoted, sizeof(quoted));
-        return err_prefix(err, "%s line %d: %s \"%s\"", policy->conf_file,
-                          line, place->kind, quoted);
+        return err_prefix(err, "%s line %d: %s \"%s\"", policy->conf_file, line,
+                          place->kind, quoted);
     }
     struct layer *layers =
         grow(policy->layers, policy->nlayers, sizeof(*layers), err);
@@ -343,8 +332,9 @@ static int check_value(const struct key *key, struct value *value,
                        VALUE_MAX - 1);
     if (strpbrk(value->rule.text, "\t\r\n") &&
         strcmp(key->name, "help_text") != 0)
-        return err_set(err, BERTH_EINVAL, "one line without tabs was "
-                                          "expected");
+        return err_set(err, BERTH_EINVAL,
+                       "one line without tabs was "
+                       "expected");
     return key->parse(value, err);
 }
 
@@ -388,14 +378,10 @@ static int check_devices(const struct policy *policy,
     for (size_t i = 0; i < setting->n; i++) {
         const struct rule *rule = &setting->values[i].rule;
         if (!find_set(policy, rule->text))
-            return err_set(err,
-                           BERTH_EINVAL,
+            return err_set(err, BERTH_EINVAL,
                            "%s line %d: devices = \"%s\": there is no "
                            "device_set \"%s\" in the file",
-                           rule->file,
-                           rule->line,
-                           rule->text,
-                           rule->text);
+                           rule->file, rule->line, rule->text, rule->text);
     }
     return 0;
 }
@@ -414,8 +400,7 @@ static int by_title(const void *a, const void *b)
 // A section can be there once.
 static int check_sections(const struct policy *policy, struct berth_err *err)
 {
-    const struct layer **v =
-        reallocarray(NULL, policy->nlayers, sizeof(*v));
+    const struct layer **v = reallocarray(NULL, policy->nlayers, sizeof(*v));
     int rc = 0;
 
     if (!v)
@@ -465,8 +450,8 @@ static int add_conf(struct policy *policy, const char *file, const char *text,
     memcpy(policy->text, text, len);
     policy->text[len] = 0;
     return add_layer(policy, places, "", 0, err) < 0 ||
-                   conffile_parse(policy->conf_file, policy->text, len,
-                                  places, &reader, policy, err) < 0
+                   conffile_parse(policy->conf_file, policy->text, len, places,
+                                  &reader, policy, err) < 0
                ? -1
                : check_conf(policy, err);
 }
@@ -476,8 +461,7 @@ static int no_conf(const struct policy *policy, struct berth_err *err)
     char where[WHERE_MAX];
 
     describe(policy->words_file, policy->words_line, where, sizeof(where));
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "%s: the file that conf= names is not there, and no "
                    "container can be had without it",
                    where);
@@ -633,8 +617,7 @@ static const struct rule **resize(struct rule_list *list, size_t n,
 static int apply_list(struct rule_list *list, const struct setting *setting,
                       bool add, struct berth_err *err)
 {
-    const struct rule **v =
-        resize(list, add ? list->n : 0, setting->n, err);
+    const struct rule **v = resize(list, add ? list->n : 0, setting->n, err);
 
     for (size_t i = 0; v && i < setting->n; i++)
         v[i] = &setting->values[i].rule;

@@ -29,8 +29,7 @@ struct policy;
 // SYSCONFDIR/slurm/berth.conf. Borrowed from ARGV or static. GIVEN (may be
 // NULL) says whether it was named: only then is it an error that the file
 // is not there.
-const char *policy_conf_path(size_t argc, const char *const *argv,
-                             bool *given);
+const char *policy_conf_path(size_t argc, const char *const *argv, bool *given);
 
 // Parses the plugin's words ("allow=PATTERN", "engine=unix:///PATH",
 // "cdi=VENDOR/CLASS", "conf=/PATH"; SOURCE may be NULL) and the CONF_LEN

@@ -24,6 +24,7 @@ bool request_target_ok(const char *target)
 // Binds, in which a ':' of a path would be parsed.
 static int add_mount(json_t *mounts, const struct request_mount *m)
 {
+    // clang-format off
     return json_array_append_new(
         mounts,
         json_pack("{s:s, s:s, s:s, s:b, s:{s:s, s:b}}",
@@ -34,6 +35,7 @@ static int add_mount(json_t *mounts, const struct request_mount *m)
                   "BindOptions",
                   "Propagation", "rprivate",
                   "NonRecursive", 1));
+    // clang-format on
 }
 
 static bool is_own_target(const char *target)
@@ -63,14 +65,11 @@ static int check_targets(const struct request *r, struct berth_err *err)
         for (size_t k = 0; k < i; k++)
             twice |= strcmp(target, target_of(r, k)) == 0;
         if (twice || !(request_target_ok(target) ||
-                       (i < r->nmounts &&
-                        (is_own_target(target) ||
-                         mount_target_is_in_shm(target)))))
-            return err_set(err,
-                           BERTH_EINVAL,
+                       (i < r->nmounts && (is_own_target(target) ||
+                                           mount_target_is_in_shm(target)))))
+            return err_set(err, BERTH_EINVAL,
                            "nothing can be mounted at %s in a container%s",
-                           target,
-                           twice ? " twice" : "");
+                           target, twice ? " twice" : "");
     }
     return 0;
 }
@@ -82,8 +81,7 @@ static json_t *build_mounts(const struct request *r, struct berth_err *err)
     for (size_t i = 0; i < r->nmounts; i++) {
         const struct request_mount *m = &r->mounts[i];
         if (add_mount(mounts, m) < 0) {
-            err_set(err,
-                    BERTH_EINVAL,
+            err_set(err, BERTH_EINVAL,
                     "the path %s is not valid UTF-8, which the container "
                     "engine's interface demands",
                     m->target);
@@ -99,8 +97,7 @@ static json_t *build_tmpfs(const struct request *r)
     json_t *tmpfs = json_object();
 
     for (size_t i = 0; i < r->ntmpfs; i++)
-        json_object_set_new(tmpfs,
-                            r->tmpfs[i].target,
+        json_object_set_new(tmpfs, r->tmpfs[i].target,
                             json_sprintf("rw,nosuid,nodev,exec,mode=1777,"
                                          "size=%" PRIu64,
                                          r->tmpfs[i].bytes));
@@ -119,31 +116,25 @@ static int check_words(const struct request *r, struct berth_err *err)
     unsigned part;
 
     if (r->network && !network_ok(r->network))
-        return err_set(err,
-                       BERTH_EINVAL,
-                       "\"%s\" is not the name of a network",
+        return err_set(err, BERTH_EINVAL, "\"%s\" is not the name of a network",
                        r->network);
     for (size_t i = 0; i < r->ngpu_capabilities; i++)
         if (!gpu_capability_ok(r->gpu_capabilities[i]))
-            return err_set(err,
-                           BERTH_EINVAL,
+            return err_set(err, BERTH_EINVAL,
                            "\"%s\" is no capability of NVIDIA's driver that a "
                            "container can be given",
                            r->gpu_capabilities[i]);
     if (r->apparmor &&
         (!r->apparmor[0] || strcmp(r->apparmor, "unconfined") == 0))
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "apparmor: \"%s\" is not a profile that confines "
                        "anything",
                        r->apparmor);
     if (r->seccomp && r->seccomp[0] != '{' && r->seccomp[0] != '/')
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "seccomp: the profile is not a JSON object");
     if (r->selinux && !selinux_value(r->selinux, &part))
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "selinux: \"%s\" is no part of a label: user:, role:, "
                        "type: or level: and a value",
                        r->selinux);
@@ -179,14 +170,14 @@ static json_t *build_port_bindings(const struct request *r)
 
     for (size_t i = 0; i < r->nports; i++) {
         snprintf(name, sizeof(name), "%u/tcp", r->ports[i].port);
+        // clang-format off
         json_object_set_new(
             ports,
             name,
             json_pack("[{s:s, s:o}]",
-                      "HostIp",
-                      r->ports[i].address ? r->ports[i].address : "",
-                      "HostPort",
-                      json_sprintf("%u", r->ports[i].port)));
+                      "HostIp", r->ports[i].address ? r->ports[i].address : "",
+                      "HostPort", json_sprintf("%u", r->ports[i].port)));
+        // clang-format on
     }
     return ports;
 }
@@ -207,6 +198,7 @@ static json_t *build_ulimits(const struct request *r)
 {
     json_t *ulimits = json_array();
 
+    // clang-format off
     for (size_t i = 0; i < r->nulimits; i++)
         json_array_append_new(
             ulimits,
@@ -214,16 +206,19 @@ static json_t *build_ulimits(const struct request *r)
                       "Name", r->ulimits[i].name,
                       "Soft", (json_int_t)r->ulimits[i].soft,
                       "Hard", (json_int_t)r->ulimits[i].hard));
+    // clang-format on
     return ulimits;
 }
 
 static void add_device(json_t *devices, const char *path)
 {
+    // clang-format off
     json_array_append_new(devices,
                           json_pack("{s:s, s:s, s:s}",
                                     "PathOnHost", path,
                                     "PathInContainer", path,
                                     "CgroupPermissions", "rw"));
+    // clang-format on
 }
 
 static json_t *build_devices(const struct request *r)
@@ -258,15 +253,19 @@ static json_t *build_device_requests(const struct request *r)
         json_array_append_new(ids, json_string(r->gpus[i]));
     for (size_t i = 0; i < n; i++)
         json_array_append_new(words, json_string(word[i]));
+    // clang-format off
     if (r->gpus_by == REQUEST_GPUS_NVIDIA)
         json_array_append_new(requests, json_pack("{s:s, s:O, s:[O]}",
                                                   "Driver", "nvidia",
                                                   "DeviceIDs", ids,
                                                   "Capabilities", words));
+    // clang-format on
+    // clang-format off
     if (r->gpus_by == REQUEST_GPUS_CDI)
         json_array_append_new(requests, json_pack("{s:s, s:O}",
                                                   "Driver", "cdi",
                                                   "DeviceIDs", ids));
+    // clang-format on
     json_decref(ids);
     json_decref(words);
     return requests;
@@ -278,6 +277,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
 
     for (size_t i = 0; i < r->ngids; i++)
         json_array_append_new(groups, json_sprintf("%u", r->gids[i]));
+    // clang-format off
     json_t *host = json_pack(
         "{s:b, s:s, s:o, s:[s], s:o, s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
         " s:o, s:{s:s}, s:{s:s}, s:o, s:o, s:o}",
@@ -300,6 +300,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "Mounts", mounts,
         "Devices", build_devices(r),
         "DeviceRequests", build_device_requests(r));
+    // clang-format on
 
     // Only where asked for: an engine has a default of its own for each.
     int rc = host ? 0 : -1;
@@ -322,8 +323,7 @@ static json_t *build_labels(const struct request *r)
     json_t *labels = json_object();
 
     for (size_t i = 0; i < r->nlabels; i++)
-        json_object_set_new(labels,
-                            r->labels[i].name,
+        json_object_set_new(labels, r->labels[i].name,
                             json_string(r->labels[i].value));
     return labels;
 }
@@ -350,28 +350,20 @@ static json_t *build_env(const struct request *r)
     const char *const *word;
     size_t n = capabilities(r, &word);
 
-    json_t *env = json_pack("[o, o, s, s, s, s, s, s, s, s]",
-                            nvidia ? join("NVIDIA_VISIBLE_DEVICES=", r->gpus,
-                                          r->ngpus)
-                                   : json_string("NVIDIA_VISIBLE_DEVICES="
-                                                 "void"),
-                            join("NVIDIA_DRIVER_CAPABILITIES=", word,
-                                 nvidia ? n : 0),
-                            "NVIDIA_MIG_CONFIG_DEVICES=",
-                            "NVIDIA_MIG_MONITOR_DEVICES=",
-                            "NVIDIA_IMEX_CHANNELS=",
-                            "NVIDIA_GDRCOPY=",
-                            "NVIDIA_GDS=",
-                            "NVIDIA_MOFED=",
-                            "NVIDIA_NVSWITCH=",
-                            "CUDA_VISIBLE_DEVICES=");
+    json_t *env =
+        json_pack("[o, o, s, s, s, s, s, s, s, s]",
+                  nvidia ? join("NVIDIA_VISIBLE_DEVICES=", r->gpus, r->ngpus)
+                         : json_string("NVIDIA_VISIBLE_DEVICES="
+                                       "void"),
+                  join("NVIDIA_DRIVER_CAPABILITIES=", word, nvidia ? n : 0),
+                  "NVIDIA_MIG_CONFIG_DEVICES=", "NVIDIA_MIG_MONITOR_DEVICES=",
+                  "NVIDIA_IMEX_CHANNELS=", "NVIDIA_GDRCOPY=", "NVIDIA_GDS=",
+                  "NVIDIA_MOFED=", "NVIDIA_NVSWITCH=", "CUDA_VISIBLE_DEVICES=");
     for (size_t i = 0; i < r->nimage_env; i++)
         if (strncmp(r->image_env[i], "LD_", 3) == 0)
-            json_array_append_new(env,
-                                  json_sprintf("%.*s=",
-                                               (int)strcspn(r->image_env[i],
-                                                            "="),
-                                               r->image_env[i]));
+            json_array_append_new(
+                env, json_sprintf("%.*s=", (int)strcspn(r->image_env[i], "="),
+                                  r->image_env[i]));
     return env;
 }
 
@@ -383,6 +375,7 @@ json_t *request_build(const struct request *r, struct berth_err *err)
 
     if (!mounts)
         return NULL;
+    // clang-format off
     // The image's own entry point, command, health check and working
     // directory never run or count: berth-init does, and the tasks.
     json_t *body = json_pack(
@@ -399,6 +392,7 @@ json_t *request_build(const struct request *r, struct berth_err *err)
         "Env", build_env(r),
         "Labels", build_labels(r),
         "HostConfig", build_host_config(r, mounts));
+    // clang-format on
     if (body && r->nports)
         json_object_set_new(body, "ExposedPorts", build_exposed_ports(r));
     if (!body) {
@@ -408,8 +402,7 @@ json_t *request_build(const struct request *r, struct berth_err *err)
         return NULL;
     }
     if (json_dumpb(body, NULL, 0, JSON_COMPACT) > BERTH_REQUEST_MAX) {
-        err_set(err,
-                BERTH_EINVAL,
+        err_set(err, BERTH_EINVAL,
                 "the request for this container would be larger than %d KiB",
                 BERTH_REQUEST_MAX / 1024);
         json_decref(body);

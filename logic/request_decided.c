@@ -69,8 +69,8 @@ static int plan_ports(const struct rule *rule, struct request_decided *out,
     return 0;
 }
 
-static int plan_ulimits(const struct rule_list *rules, struct request_decided *out,
-                        struct berth_err *err)
+static int plan_ulimits(const struct rule_list *rules,
+                        struct request_decided *out, struct berth_err *err)
 {
     out->ulimits = calloc(rules->n + 1, sizeof(*out->ulimits));
     if (!out->ulimits)
@@ -85,8 +85,9 @@ static int plan_ulimits(const struct rule_list *rules, struct request_decided *o
     return 0;
 }
 
-int request_decided_make(const struct decision *decision, const struct subject *subject,
-              uint64_t memory, struct request_decided *out, struct berth_err *err)
+int request_decided_make(const struct decision *decision,
+                         const struct subject *subject, uint64_t memory,
+                         struct request_decided *out, struct berth_err *err)
 {
     const struct rules *rules = decision->rules;
     struct request *r = &out->request;

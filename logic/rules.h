@@ -121,9 +121,9 @@ struct rules {
     // GPUs
     bool gpus;
     struct rule gpus_rule;
-    struct rule_list gpu_types;   // empty: any
-    struct rule_list gpu_indices; // empty: any
-    unsigned gpu_max;             // of one step on one node; 0: no bound
+    struct rule_list gpu_types;        // empty: any
+    struct rule_list gpu_indices;      // empty: any
+    unsigned gpu_max;                  // of one step on one node; 0: no bound
     struct rule_list gpu_capabilities; // NVIDIA's driver capabilities
     enum rule_mode mode;
     const char *help_text; // NULL: none

@@ -97,8 +97,7 @@ static int add_gids(void *field, char *value)
         uint32_t gid;
         if (!parse_u32(value, len, &gid) || step->ngids >= BERTH_GROUPS_MAX)
             return -1;
-        gid_t *gids =
-            reallocarray(step->gids, step->ngids + 1, sizeof(*gids));
+        gid_t *gids = reallocarray(step->gids, step->ngids + 1, sizeof(*gids));
         if (!gids)
             return -1;
         step->gids = gids;
@@ -205,8 +204,7 @@ int step_add_fact(struct step *step, const char *packet, size_t len,
     int rc = set_fact(step, key, value);
     free(value);
     if (rc < 0)
-        return err_set(err,
-                       BERTH_EINVAL,
+        return err_set(err, BERTH_EINVAL,
                        "the plugin sent a fact that berth-stepd cannot use "
                        "(%s)",
                        key);
@@ -222,8 +220,7 @@ int step_check(const struct step *step, struct berth_err *err)
     for (size_t i = 0; i < FACTS; i++)
         all = all && (!(facts[i].flags & NEEDED) || (step->told >> i & 1));
     return all ? 0
-               : err_set(err,
-                         BERTH_EINVAL,
+               : err_set(err, BERTH_EINVAL,
                          "the plugin did not tell berth-stepd all that it "
                          "needs: is the plugin of the same version?");
 }

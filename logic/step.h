@@ -41,28 +41,28 @@ struct step {
     uid_t uid;
     gid_t gid;
     size_t ngids;
-    gid_t *gids;       // supplementary
-    uint32_t ntasks;   // on this node
-    char *node;        // Slurm's name of it: [A-Za-z0-9._-]+
+    gid_t *gids;            // supplementary
+    uint32_t ntasks;        // on this node
+    char *node;             // Slurm's name of it: [A-Za-z0-9._-]+
     struct options options; // as the user wrote them
-    char *wrong;       // why one of them cannot be meant, or NULL: then the
-                       // step is to be refused
-    char *cwd;         // absolute
-    char *argv0;       // of the program, or empty: see protocol/wire.h
-    char *script;      // absolute path of the batch script, or NULL
-    char *gpus;        // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
-                       // NULL. The user's word: stepd/gpus.h
-    char *shared;      // "shard" or "mps": it has shares of GPUs; or NULL
+    char *wrong;  // why one of them cannot be meant, or NULL: then the
+                  // step is to be refused
+    char *cwd;    // absolute
+    char *argv0;  // of the program, or empty: see protocol/wire.h
+    char *script; // absolute path of the batch script, or NULL
+    char *gpus;   // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
+                  // NULL. The user's word: stepd/gpus.h
+    char *shared; // "shard" or "mps": it has shares of GPUs; or NULL
     // Of a step with --mpi=pmix, or NULL; both absolute, and made by Slurm:
-    char *pmix;        // what its server shares with the tasks: root's word,
-                       // ".../pmix.JOB.STEP" below SlurmdSpoolDir
-    char *pmixtmp;     // for the tasks' own files: the user may have chosen
-                       // where, and it may not be there
-    char *xauth;       // what opens the job's X11 display, or NULL: absolute,
-                       // ".../.Xauthority-XXXXXX"
+    char *pmix;    // what its server shares with the tasks: root's word,
+                   // ".../pmix.JOB.STEP" below SlurmdSpoolDir
+    char *pmixtmp; // for the tasks' own files: the user may have chosen
+                   // where, and it may not be there
+    char *xauth;   // what opens the job's X11 display, or NULL: absolute,
+                   // ".../.Xauthority-XXXXXX"
     struct step_slurm slurm;
-    struct strv words; // behind the plugin in plugstack.conf
-    char *conf;        // where these words stand, or NULL
+    struct strv words;  // behind the plugin in plugstack.conf
+    char *conf;         // where these words stand, or NULL
     uint32_t conf_line; // or 0
     uint32_t conf_cut;  // 1: longer than Slurm reads (logic/plugstack.h)
 };

@@ -48,7 +48,7 @@ static void note_number(struct audit_log *log, const char *key, json_int_t n)
 }
 
 void audit_log_open(struct audit_log *log, const struct step *step,
-                  const char *user)
+                    const char *user)
 {
     char name[STEP_NAME_MAX];
 
@@ -93,8 +93,8 @@ static void send_syslog(int level, const char *line)
 
     if (localtime_r(&now, &tm))
         strftime(when, sizeof(when), "%b %e %T", &tm);
-    int n = snprintf(head, sizeof(head), "<%d>%s berth-stepd[%d]: ",
-                     level, when, (int)getpid());
+    int n = snprintf(head, sizeof(head), "<%d>%s berth-stepd[%d]: ", level,
+                     when, (int)getpid());
     struct iovec iov[] = {{head, (size_t)n}, {(char *)line, strlen(line)}};
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -174,8 +174,8 @@ static json_t *now_string(void)
 static void write_line(const struct audit_log *log, const char *event,
                        const char *exit, const char *reason, long long ms)
 {
-    json_t *line = json_pack("{s:o, s:s}", "time", now_string(), "event",
-                             event);
+    json_t *line =
+        json_pack("{s:o, s:s}", "time", now_string(), "event", event);
 
     if (line && log->verdict)
         json_object_set_new(line, "verdict", json_string(log->verdict));
@@ -186,13 +186,14 @@ static void write_line(const struct audit_log *log, const char *event,
     if (line && ms >= 0)
         json_object_set_new(line, "seconds", json_real((double)ms / 1000));
     json_object_update(line, log->facts);
-    size_t size = json_dumpb(line, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII |
-                                                JSON_REAL_PRECISION(12));
+    size_t size =
+        json_dumpb(line, NULL, 0,
+                   JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
     // Room for a newline as well.
     char *text = size > 0 ? calloc(1, size + 2) : NULL;
     if (text) {
-        json_dumpb(line, text, size, JSON_COMPACT | JSON_ENSURE_ASCII |
-                                         JSON_REAL_PRECISION(12));
+        json_dumpb(line, text, size,
+                   JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
         send_line(log, text);
     } else {
         send_syslog(LOG_DAEMON | LOG_ERR,
@@ -206,12 +207,13 @@ static void write_line(const struct audit_log *log, const char *event,
 static void leave_will(const struct audit_log *log)
 {
     int fd = openat(log->dir, WILL,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    // clang-format off
     json_t *will = json_pack("{s:s, s:s, s:O}",
                              "to", log->to ? log->to : "syslog",
                              "verdict", log->verdict,
                              "facts", log->facts);
+    // clang-format on
 
     if (fd >= 0 && will)
         json_dumpfd(will, fd, JSON_COMPACT);
@@ -270,9 +272,11 @@ void audit_log_end_for(int dir)
     const char *to, *verdict;
     json_t *facts;
 
+    // clang-format off
     if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
                     "facts", &facts) == 0 &&
         json_is_object(facts)) {
+        // clang-format on
         const struct audit_log log = {
             .to = (char *)to, .facts = facts, .verdict = verdict};
         write_line(&log, "end", "killed", NULL, -1);

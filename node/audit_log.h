@@ -22,8 +22,8 @@
 
 // Zeroed, it knows nothing, and goes to syslog.
 struct audit_log {
-    char *to;       // "syslog", "none" or the path of a file; NULL: "syslog"
-    json_t *facts;  // what each line says
+    char *to;      // "syslog", "none" or the path of a file; NULL: "syslog"
+    json_t *facts; // what each line says
     const char *verdict; // NULL until there is one
     bool started;
     struct timespec start;
@@ -33,7 +33,7 @@ struct audit_log {
 // Notes the facts of STEP, and its user's name (NULL: unknown). Some of STEP
 // may be missing.
 void audit_log_open(struct audit_log *log, const struct step *step,
-                  const char *user);
+                    const char *user);
 
 // From now on lines go there: the key "audit_log" of berth.conf(5).
 void audit_log_send_to(struct audit_log *log, const char *to);

@@ -20,6 +20,7 @@ static json_t *gpu_to_json(const struct gpu *gpu)
 
     for (size_t i = 0; i < gpu->nfiles; i++)
         json_array_append_new(files, json_string(gpu->files[i]));
+    // clang-format off
     return json_pack("{s:i, s:i, s:s, s:o, s:s, s:s, s:s, s:i, s:s, s:s}",
                      "index", (int)gpu->index,
                      "vendor", (int)gpu->vendor,
@@ -31,6 +32,7 @@ static json_t *gpu_to_json(const struct gpu *gpu)
                      "numa", gpu->numa,
                      "cores", gpu->cores,
                      "problem", gpu->problem);
+    // clang-format on
 }
 
 int gpu_table_write(const char *path, const struct gpu_table *table,
@@ -43,10 +45,12 @@ int gpu_table_write(const char *path, const struct gpu_table *table,
     snprintf(tmp, sizeof(tmp), "%s.%d", path, (int)getpid());
     for (size_t i = 0; i < table->n; i++)
         json_array_append_new(gpus, gpu_to_json(&table->gpus[i]));
+    // clang-format off
     json_t *json = json_pack("{s:s, s:s, s:o}",
                              "boot", table->boot,
                              "conf", table->conf,
                              "gpus", gpus);
+    // clang-format on
     if (!json || json_array_size(gpus) != table->n)
         err_set(err, BERTH_EINVAL, "a name is not valid UTF-8");
     else if ((fd = open(tmp,
@@ -75,6 +79,7 @@ static bool gpu_from_json(json_t *json, struct gpu *gpu)
     int index, vendor;
     json_t *files;
 
+    // clang-format off
     if (json_unpack(json,
                     "{s:i, s:i, s:s, s:o, s:s, s:s, s:s, s:i, s:s, s:s !}",
                     "index", &index,
@@ -96,6 +101,7 @@ static bool gpu_from_json(json_t *json, struct gpu *gpu)
         !copy(gpu->problem, sizeof(gpu->problem), problem) ||
         json_array_size(files) > GPU_FILES_MAX)
         return false;
+    // clang-format on
     gpu->index = (unsigned)index;
     gpu->vendor = (enum gpu_vendor)vendor;
     gpu->nfiles = json_array_size(files);
@@ -121,6 +127,7 @@ struct gpu_table *gpu_table_read(const char *path, struct berth_err *err)
     }
     json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
     struct gpu_table *table = calloc(1, sizeof(*table));
+    // clang-format off
     bool ok = table &&
               json_unpack(json, "{s:s, s:s, s:o !}",
                           "boot", &boot,
@@ -129,6 +136,7 @@ struct gpu_table *gpu_table_read(const char *path, struct berth_err *err)
               copy(table->boot, sizeof(table->boot), boot) &&
               copy(table->conf, sizeof(table->conf), conf) &&
               json_array_size(gpus) <= GPU_MAX;
+    // clang-format on
     for (size_t i = 0; ok && i < json_array_size(gpus); i++, table->n++)
         ok = gpu_from_json(json_array_get(gpus, i), &table->gpus[i]) &&
              table->gpus[i].index == i;

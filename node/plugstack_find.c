@@ -60,8 +60,8 @@ static void beside(const char *file, const char *name, char *buf, size_t size)
 // NULL, with any.
 static bool is_wanted(const struct plugstack_line *line, int argc, char **argv)
 {
-    return !argv || plugstack_same_words(line, (size_t)argc,
-                                         (const char *const *)argv);
+    return !argv ||
+           plugstack_same_words(line, (size_t)argc, (const char *const *)argv);
 }
 
 static bool search(const char *file, int argc, char **argv, int depth,
@@ -131,7 +131,7 @@ void plugstack_find(int argc, char **argv, struct plugstack_origin *out)
 }
 
 bool plugstack_load(const char *plugstack, struct plugstack_origin *out,
-               struct strv *words)
+                    struct strv *words)
 {
     *out = (struct plugstack_origin){0};
     if (plugstack)

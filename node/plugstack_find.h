@@ -28,7 +28,7 @@ void plugstack_find(int argc, char **argv, struct plugstack_origin *out);
 // loads the plugin, in PLUGSTACK or (NULL) in the places that plugstack_find
 // knows, and appends its words to WORDS. False: there is none.
 bool plugstack_load(const char *plugstack, struct plugstack_origin *out,
-               struct strv *words);
+                    struct strv *words);
 
 // Reads PATH whole, with the caller's rights. Returns a new string and LEN,
 // or NULL with errno set. A file that is too long for berth loses its end,

@@ -68,26 +68,22 @@ static int find_container(struct engine *engine,
 {
     struct engine_container container;
 
-    while (engine_container_inspect(engine,
-                                    record->container,
-                                    &container,
+    while (engine_container_inspect(engine, record->container, &container,
                                     err) < 0) {
         if (err->code != BERTH_ENOTFOUND || wait_ms <= 0)
             return -1;
         clock_sleep(APPEAR_STEP_MS);
         wait_ms -= APPEAR_STEP_MS;
     }
-    const char *nonce = json_string_value(
-        json_object_get(container.labels, STORE_NONCE_LABEL));
+    const char *nonce =
+        json_string_value(json_object_get(container.labels, STORE_NONCE_LABEL));
     bool ours = nonce && strcmp(nonce, record->nonce) == 0;
     if (ours)
         memcpy(r->id, container.id, sizeof(r->id));
     engine_container_clear(&container);
     return ours ? 0
-                : err_set(err,
-                          BERTH_ENOTFOUND,
-                          "the container %s is not berth's",
-                          record->container);
+                : err_set(err, BERTH_ENOTFOUND,
+                          "the container %s is not berth's", record->container);
 }
 
 // By its ID, if that is on record: whatever the engine would have to say of
@@ -109,8 +105,7 @@ static int remove_container(const struct store_step *step, long ms,
     bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
     struct engine *engine = engine_open(record.engine, &watch, &why);
     if (engine && !r.id[0] &&
-        find_container(engine, &record, created ? 0 : APPEAR_MS, &r, &why) ==
-            0)
+        find_container(engine, &record, created ? 0 : APPEAR_MS, &r, &why) == 0)
         kill_all(&r);
     if (engine && (r.id[0] ? engine_container_remove(engine, r.id, &why) == 0
                            : why.code == BERTH_ENOTFOUND))
@@ -129,8 +124,8 @@ static int remove_container(const struct store_step *step, long ms,
 // given up on them by then.
 static void remove_cgroups(const struct store_step *step)
 {
-    int fd = openat(step->dir, STORE_CGROUPS,
-                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        openat(step->dir, STORE_CGROUPS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     char *line = NULL;
     size_t cap = 0;
@@ -161,8 +156,8 @@ static int unmount_all(const char *path, struct berth_err *err)
         return err_set(err, BERTH_ESYS, "/proc/self/mountinfo: %m");
     while (getline(&line, &cap, f) > 0) {
         struct mountinfo m;
-        if (!mountinfo_parse(line, &m) ||
-            strncmp(m.target, path, len) != 0 || m.target[len] != '/')
+        if (!mountinfo_parse(line, &m) || strncmp(m.target, path, len) != 0 ||
+            m.target[len] != '/')
             continue;
         if (umount2(m.target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
             errno != EINVAL && errno != ENOENT)
@@ -175,8 +170,7 @@ static int unmount_all(const char *path, struct berth_err *err)
 
 // Removes what is in the directory: files and empty directories, the
 // record last. Never descends: what is not empty is left, and an error.
-static int remove_entries(const struct store_step *step,
-                          struct berth_err *err)
+static int remove_entries(const struct store_step *step, struct berth_err *err)
 {
     int fd = openat(step->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -196,8 +190,7 @@ static int remove_entries(const struct store_step *step,
     closedir(d);
     unlinkat(step->dir, "record", 0);
     if (rmdir(step->path) < 0 && errno != ENOENT)
-        return err_set(err, BERTH_ESYS, "%s cannot be removed: %m",
-                       step->path);
+        return err_set(err, BERTH_ESYS, "%s cannot be removed: %m", step->path);
     return 0;
 }
 

@@ -34,8 +34,7 @@ static int make_dir(const char *path, mode_t mode, struct berth_err *err)
         return err_set(err, BERTH_ESYS, "%s: %m", path);
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
         (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return err_set(err,
-                       BERTH_ESYS,
+        return err_set(err, BERTH_ESYS,
                        "%s is not a directory that only root can write: "
                        "remove it",
                        path);
@@ -142,10 +141,8 @@ static int open_locked(const char *path, bool fresh, struct store_step *out,
     };
 
     if (step.dir < 0)
-        return err_set(err,
-                       errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS,
-                       "%s: %m",
-                       path);
+        return err_set(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS,
+                       "%s: %m", path);
     int locked = lock(step.dir, path, err);
     if (locked > 0 && fresh)
         locked = err_set(err, BERTH_ETIMEOUT, "%s is in use", path);
@@ -201,12 +198,14 @@ int store_job_write(const char *state, const char *node,
         return -1;
     snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
     snprintf(tmp, sizeof(tmp), "%s/%u.tmp", dir, job->job);
+    // clang-format off
     json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:s}",
                              "job", (json_int_t)job->job,
                              "boot", boot,
                              "cluster", job->cluster,
                              "partition", job->partition,
                              "gpus", job->gpus);
+    // clang-format on
     if (unlink(tmp) < 0 && errno != ENOENT)
         err_set(err, BERTH_ESYS, "%s: %m", tmp);
     else if (!json)
@@ -214,8 +213,7 @@ int store_job_write(const char *state, const char *node,
     else if ((fd = open(tmp,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         0600)) < 0 ||
-             json_dumpfd(json, fd, JSON_COMPACT) < 0 ||
-             rename(tmp, path) < 0)
+             json_dumpfd(json, fd, JSON_COMPACT) < 0 || rename(tmp, path) < 0)
         err_set(err, BERTH_ESYS, "%s cannot be written: %m", path);
     else
         rc = 0;
@@ -250,6 +248,7 @@ int store_job_read(const char *state, const char *node, uint32_t job,
 
     snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
     json_t *json = load(AT_FDCWD, path);
+    // clang-format off
     if (json_unpack(json,
                     "{s:I, s:s, s:s, s:s, s:s !}",
                     "job", &number,
@@ -261,6 +260,7 @@ int store_job_read(const char *state, const char *node, uint32_t job,
         strlen(cluster) >= sizeof(out->cluster) ||
         strlen(partition) >= sizeof(out->partition) ||
         strlen(gpus) >= sizeof(out->gpus)) {
+        // clang-format on
         err_set(err, BERTH_ENOTFOUND, "the prolog has no record of job %u",
                 job);
         goto out;
@@ -308,8 +308,7 @@ void store_jobs_expire(const char *state, const char *node)
             continue;
         if (!record && is_old(dirfd(d), e->d_name))
             unlinkat(dirfd(d), e->d_name, 0);
-        if (record &&
-            store_job_read(state, node, number, &job, NULL) == 0 &&
+        if (record && store_job_read(state, node, number, &job, NULL) == 0 &&
             strcmp(job.boot, boot) != 0)
             store_job_remove(state, node, number);
     }
@@ -407,8 +406,7 @@ int store_step_open(const char *state, const char *node, const char *name,
     return open_locked(path, false, out, err);
 }
 
-pid_t store_step_holder(const char *state, const char *node,
-                        const char *name)
+pid_t store_step_holder(const char *state, const char *node, const char *name)
 {
     char path[4096];
     pid_t holder = 0;
@@ -452,22 +450,18 @@ int store_record_write(const struct store_step *step, const char *engine,
     if (make_nonce(record.nonce, err) < 0)
         return -1;
     snprintf(record.engine, sizeof(record.engine), "%s", engine);
-    snprintf(record.container,
-             sizeof(record.container),
-             "berth-%s-%s",
-             strrchr(step->path, '/') + 1,
-             record.nonce);
+    snprintf(record.container, sizeof(record.container), "berth-%s-%s",
+             strrchr(step->path, '/') + 1, record.nonce);
+    // clang-format off
     json_t *json = json_pack("{s:s, s:s, s:s}",
                              "engine", record.engine,
                              "container", record.container,
                              "nonce", record.nonce);
-    int fd = openat(step->dir,
-                    "record",
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    // clang-format on
+    int fd = openat(step->dir, "record",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (!json || fd < 0 || json_dumpfd(json, fd, JSON_COMPACT) < 0) {
-        err_set(err, BERTH_ESYS, "%s/record cannot be written: %m",
-                step->path);
+        err_set(err, BERTH_ESYS, "%s/record cannot be written: %m", step->path);
         goto out;
     }
     *out = record;
@@ -483,10 +477,8 @@ int store_record_created(const struct store_step *step, const char *id,
                          struct berth_err *err)
 {
     size_t len = strlen(id);
-    int fd = openat(step->dir,
-                    "created",
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    int fd = openat(step->dir, "created",
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     bool ok = fd >= 0 && write(fd, id, len) == (ssize_t)len;
     if (!ok)
@@ -500,8 +492,7 @@ int store_record_created(const struct store_step *step, const char *id,
 // Reads the ID that store_record_created has noted, or an empty one.
 static void read_id(const struct store_step *step, char id[65])
 {
-    int fd =
-        openat(step->dir, "created", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(step->dir, "created", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, id, 64);
 
     id[n == 64 ? n : 0] = 0;
@@ -518,6 +509,7 @@ int store_record_read(const struct store_step *step, struct store_record *out,
     json_t *json = load(step->dir, "record");
     int rc = -1;
 
+    // clang-format off
     // Half a record: the machine went down before the container was made.
     if (json_unpack(json,
                     "{s:s, s:s, s:s !}",
@@ -527,6 +519,7 @@ int store_record_read(const struct store_step *step, struct store_record *out,
         strlen(engine) >= sizeof(out->engine) ||
         strlen(container) >= sizeof(out->container) ||
         strlen(nonce) != sizeof(out->nonce) - 1) {
+        // clang-format on
         err_set(err, BERTH_ENOTFOUND, "%s has no record", step->path);
         goto out;
     }
@@ -551,9 +544,7 @@ int store_each_step(const char *state, const char *node,
     snprintf(path, sizeof(path), "%s/%s", state, node);
     DIR *d = opendir(path);
     if (!d)
-        return errno == ENOENT
-                   ? 0
-                   : err_set(err, BERTH_ESYS, "%s: %m", path);
+        return errno == ENOENT ? 0 : err_set(err, BERTH_ESYS, "%s: %m", path);
     for (struct dirent *e; rc == 0 && (e = readdir(d));) {
         uint32_t job, step;
         if (step_name_parse(e->d_name, &job, &step))

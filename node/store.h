@@ -34,8 +34,8 @@ struct store_step {
 enum { STORE_NONCE_MAX = 33 };
 
 struct store_record {
-    char engine[108];           // the path of the engine's socket
-    char container[128];        // its name
+    char engine[108];            // the path of the engine's socket
+    char container[128];         // its name
     char nonce[STORE_NONCE_MAX]; // 128 random bits, in hex
     char id[65]; // the container's, once the engine has said it, or empty
 };
@@ -98,8 +98,7 @@ int store_step_open(const char *state, const char *node, const char *name,
 
 // The process that has taken the lock of STATE/NODE/NAME and has it still, by
 // the kernel's word, or 0.
-pid_t store_step_holder(const char *state, const char *node,
-                        const char *name);
+pid_t store_step_holder(const char *state, const char *node, const char *name);
 
 // Lets go of the directory and leaves it as it is.
 void store_step_close(struct store_step *step);

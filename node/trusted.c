@@ -32,11 +32,9 @@ struct walk {
 
 static int cannot(const struct walk *w, struct berth_err *err)
 {
-    return err_set(err,
-                   errno == ENOENT || errno == ENOTDIR ? BERTH_ENOTFOUND
-                                                       : BERTH_ESYS,
-                   "%s cannot be opened: %m",
-                   w->path);
+    return err_set(
+        err, errno == ENOENT || errno == ENOTDIR ? BERTH_ENOTFOUND : BERTH_ESYS,
+        "%s cannot be opened: %m", w->path);
 }
 
 // Judges what FD is open on, a directory or the file itself.
@@ -53,20 +51,14 @@ static int check_owner(const struct walk *w, int fd, struct berth_err *err)
     ssize_t n = readlink(link, real, sizeof(real) - 1);
     real[n > 0 ? n : 0] = 0;
     if (st.st_uid != w->owner)
-        return err_set(err,
-                       BERTH_EDENIED,
+        return err_set(err, BERTH_EDENIED,
                        "%s cannot be trusted, because %s belongs to user %u: "
                        "it must be root's, as every directory above it",
-                       w->path,
-                       real,
-                       st.st_uid);
-    return err_set(err,
-                   BERTH_EDENIED,
+                       w->path, real, st.st_uid);
+    return err_set(err, BERTH_EDENIED,
                    "%s cannot be trusted, because others than root may write "
                    "to %s (mode %03o): take that right away (chmod go-w)",
-                   w->path,
-                   real,
-                   st.st_mode & 07777);
+                   w->path, real, st.st_mode & 07777);
 }
 
 // Puts what the symbolic link FD, found in DIR, says in front of what
@@ -101,8 +93,7 @@ static int next(struct walk *w, int dir, const char *name, bool last,
     int fd = openat(dir, name, flags), on = -1;
 
     if (fd < 0 && last && errno == ELOOP)
-        return err_set(err,
-                       BERTH_EDENIED,
+        return err_set(err, BERTH_EDENIED,
                        "%s cannot be trusted, because it is a symbolic link: "
                        "name the file itself",
                        w->path);
@@ -143,8 +134,7 @@ static int walk(struct walk *w, struct berth_err *err)
         }
         memcpy(name, w->left + skip, len);
         name[len] = 0;
-        memmove(w->left,
-                w->left + skip + len,
+        memmove(w->left, w->left + skip + len,
                 strlen(w->left + skip + len) + 1);
         last = w->left[strspn(w->left, "/")] == 0;
         int on = next(w, dir, name, last, err);
@@ -182,10 +172,7 @@ static int read_all(const struct walk *w, int fd, char **text, size_t *len,
     }
     if (got > BERTH_CONF_MAX) {
         free(buf);
-        return err_set(err,
-                       BERTH_EINVAL,
-                       "%s is larger than %d KiB",
-                       w->path,
+        return err_set(err, BERTH_EINVAL, "%s is larger than %d KiB", w->path,
                        BERTH_CONF_MAX / 1024);
     }
     buf[got] = 0;

@@ -148,8 +148,8 @@ static void make_table(const struct job_env *env)
     static const char program[] = BERTH_SBINDIR "/berth-gpus";
     char node[80], conf[PATH_MAX + 16], slurmd[PATH_MAX + 16];
     static const char option[] = "--slurmd=";
-    char *const argv[] = {(char *)"berth-gpus", (char *)"--write", node, conf,
-                          slurmd, NULL};
+    char *const argv[] = {
+        (char *)"berth-gpus", (char *)"--write", node, conf, slurmd, NULL};
 
     snprintf(node, sizeof(node), "--node=%s", env->node);
     snprintf(conf, sizeof(conf), "--slurm-conf=%s", env->slurm_conf);

@@ -50,14 +50,13 @@ static int open_when_over(const char *node, const char *name,
     }
 }
 
-static void remove_step(struct sweep *sweep, const char *node,
-                        const char *name)
+static void remove_step(struct sweep *sweep, const char *node, const char *name)
 {
     struct store_step step = {.dir = -1};
     struct berth_err err = {0};
-    int rc = sweep->wait ? open_when_over(node, name, &step, &err)
-                         : store_step_open(BERTH_STATEDIR, node, name, &step,
-                                           &err);
+    int rc = sweep->wait
+                 ? open_when_over(node, name, &step, &err)
+                 : store_step_open(BERTH_STATEDIR, node, name, &step, &err);
 
     // Gone by itself, or alive and none of this sweep's business.
     if (rc < 0 && (err.code == BERTH_ENOTFOUND ||
@@ -65,8 +64,7 @@ static void remove_step(struct sweep *sweep, const char *node,
         return;
     sweep->found++;
     if (rc == 0 && sweep->dry_run) {
-        printf("would remove what is left of step %s on node %s\n", name,
-               node);
+        printf("would remove what is left of step %s on node %s\n", name, node);
         store_step_close(&step);
         return;
     }
@@ -79,8 +77,8 @@ static void remove_step(struct sweep *sweep, const char *node,
         store_step_close(&step);
     if (rc == 0) {
         printf("removed what was left of step %s on node %s\n", name, node);
-        syslog(LOG_NOTICE, "removed what was left of step %s on node %s",
-               name, node);
+        syslog(LOG_NOTICE, "removed what was left of step %s on node %s", name,
+               node);
     } else {
         sweep->left++;
         complain("what is left of step %s on node %s cannot be removed: %s",
@@ -93,8 +91,7 @@ struct visit {
     const char *node;
 };
 
-static int visit_step(void *arg, const char *name, uint32_t job,
-                      uint32_t step)
+static int visit_step(void *arg, const char *name, uint32_t job, uint32_t step)
 {
     struct visit *v = arg;
 

@@ -10,15 +10,15 @@
 
 // Which steps are to go.
 struct sweep {
-    const char *node;  // one, or NULL: all
-    uint32_t job;      // or 0: of any job
-    const char *step;  // "JOB.STEP", or NULL
-    bool wait;         // for a berth-stepd that is still at it; one that
-                       // does not come to an end is killed
-    bool dry_run;      // only say what would be removed
-    long long end;     // set by sweep
-    int left;          // result: how many could not be removed
-    int found;         // result
+    const char *node; // one, or NULL: all
+    uint32_t job;     // or 0: of any job
+    const char *step; // "JOB.STEP", or NULL
+    bool wait;        // for a berth-stepd that is still at it; one that
+                      // does not come to an end is killed
+    bool dry_run;     // only say what would be removed
+    long long end;    // set by sweep
+    int left;         // result: how many could not be removed
+    int found;        // result
 };
 
 // Removes the steps whose berth-stepd is dead (or, with WAIT, all): their

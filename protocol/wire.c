@@ -15,7 +15,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-
 // What each type carries.
 static const struct {
     bool text;
@@ -41,14 +40,8 @@ union control {
               CMSG_SPACE(sizeof(struct ucred))];
 };
 
-int wire_send(int fd,
-              enum wire_type type,
-              int32_t value,
-              const void *data,
-              size_t len,
-              const int *fds,
-              int nfds,
-              int flags)
+int wire_send(int fd, enum wire_type type, int32_t value, const void *data,
+              size_t len, const int *fds, int nfds, int flags)
 {
     struct wire_msg msg = {WIRE_MAGIC, type, value, 0};
     struct iovec iov[2] = {{&msg, sizeof(msg)}};
@@ -221,9 +214,7 @@ bool wire_run_valid(const struct wire_run *run, int nfds)
     return true;
 }
 
-int wire_run_parse(const struct wire_run *run,
-                   char *data,
-                   char **vec,
+int wire_run_parse(const struct wire_run *run, char *data, char **vec,
                    const char **cwd)
 {
     uint64_t strings = (uint64_t)run->argc + run->envc + 1;

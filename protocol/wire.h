@@ -109,9 +109,9 @@ struct wire_run {
     uint64_t blocked; // the signal mask, likewise
     uint32_t argc;    // at least 1
     uint32_t envc;
-    uint32_t mask;  // umask
-    uint32_t tty;   // 1: descriptor 0 is to be the controlling terminal
-    uint32_t nkeep; // descriptors beyond 0, 1, 2 that follow them in fds
+    uint32_t mask;      // umask
+    uint32_t tty;       // 1: descriptor 0 is to be the controlling terminal
+    uint32_t nkeep;     // descriptors beyond 0, 1, 2 that follow them in fds
     uint32_t mempolicy; // of set_mempolicy(2); 0: none
     // By RLIMIT_*: what Slurm gave the task. The kernel lets the process
     // lower its own, and the engine gave it those of slurmd, which bound
@@ -163,14 +163,8 @@ struct wire_in {
 // descriptors in FDS are only read. FLAGS are send's; MSG_NOSIGNAL is
 // always added. Text longer than WIRE_TEXT_MAX is cut. Returns 0, or -1
 // and errno.
-int wire_send(int fd,
-              enum wire_type type,
-              int32_t value,
-              const void *data,
-              size_t len,
-              const int *fds,
-              int nfds,
-              int flags);
+int wire_send(int fd, enum wire_type type, int32_t value, const void *data,
+              size_t len, const int *fds, int nfds, int flags);
 
 // Receives one message. FLAGS are recvmsg's. Returns 1 and IN; 0 at the end
 // of the link; or -1 and errno, with every descriptor that came closed:
@@ -191,9 +185,7 @@ bool wire_run_valid(const struct wire_run *run, int nfds);
 // Takes DATA (RUN->size bytes) of a valid RUN apart. VEC has room for argc
 // + envc + 2 pointers: the arguments, NULL, the environment, NULL; they and
 // CWD point into DATA. Returns 0, or -1 if RUN and DATA don't fit together.
-int wire_run_parse(const struct wire_run *run,
-                   char *data,
-                   char **vec,
+int wire_run_parse(const struct wire_run *run, char *data, char **vec,
                    const char **cwd);
 
 #endif

@@ -41,9 +41,8 @@ enum {
 static const char *slurm_option(const char *name)
 {
     void *opt = dlsym(RTLD_DEFAULT, "opt");
-    char *(*get)(void *, const char *) =
-        (char *(*)(void *, const char *))dlsym(RTLD_DEFAULT,
-                                               "slurm_option_get");
+    char *(*get)(void *, const char *) = (char *(*)(void *, const char *))dlsym(
+        RTLD_DEFAULT, "slurm_option_get");
 
     return opt && get ? get(opt, name) : NULL;
 }
@@ -67,9 +66,8 @@ static void show_image(const char *image)
     int (*set)(void *, const char *, const char *, bool) =
         (int (*)(void *, const char *, const char *, bool))dlsym(
             RTLD_DEFAULT, "slurm_option_set");
-    bool (*reset)(void *, const char *) =
-        (bool (*)(void *, const char *))dlsym(RTLD_DEFAULT,
-                                              "slurm_option_reset");
+    bool (*reset)(void *, const char *) = (bool (*)(void *, const char *))dlsym(
+        RTLD_DEFAULT, "slurm_option_reset");
 
     // A later part of a heterogeneous job has the first one's, in the same
     // memory.
@@ -103,9 +101,8 @@ static const struct option_info *opposite(const struct option_info *info)
 }
 
 // Notes what the variable of INFO says.
-static int add_variable(struct options *options,
-                        const struct option_info *info, const char *value,
-                        struct berth_err *err)
+static int add_variable(struct options *options, const struct option_info *info,
+                        const char *value, struct berth_err *err)
 {
     const struct option_info *no = opposite(info);
     char quoted[ERR_QUOTE_MAX];
@@ -292,8 +289,7 @@ static int find_subject(struct host *host, struct berth_err *err)
     host->groups = calloc((size_t)n + 1, sizeof(*host->groups));
     if (!host->gids || !host->groups)
         return err_set(err, BERTH_ENOMEM, "out of memory");
-    if (n > 0 &&
-        getgrouplist(subject->user, subject->gid, host->gids, &n) > 0)
+    if (n > 0 && getgrouplist(subject->user, subject->gid, host->gids, &n) > 0)
         subject->ngids = (size_t)n;
     for (size_t i = 0; i < subject->ngids; i++)
         host->groups[i] = group_name(host->gids[i]);
@@ -321,8 +317,8 @@ static int host_read(struct host *host, int argc, char **argv,
     plugstack_find(argc, argv, &where);
     struct policy_source source = {where.file[0] ? where.file : NULL,
                                    where.line, where.cut};
-    host->policy = policy_parse((size_t)argc, words, &source, path, text, len,
-                                err);
+    host->policy =
+        policy_parse((size_t)argc, words, &source, path, text, len, err);
     free(text);
     if (!host->policy || find_subject(host, err) < 0)
         return -1;
@@ -476,9 +472,8 @@ static int same_image(struct client *client, const char *image,
     return 0;
 }
 
-int client_check(struct client *client, spank_t sp,
-                 const struct options *given, int argc, char **argv,
-                 struct berth_err *err)
+int client_check(struct client *client, spank_t sp, const struct options *given,
+                 int argc, char **argv, struct berth_err *err)
 {
     struct options options = {0};
     int rc = gather(given, &client->surrounding, &options, err);

@@ -32,9 +32,8 @@ void client_begin(struct client *client, int argc, char **argv);
 // refused. Called for each part of a heterogeneous job, whose options Slurm
 // hands on from part to part: they hold for all. Its own --container it hands
 // on to the tasks, but not to the next part, which must have the same.
-int client_check(struct client *client, spank_t sp,
-                 const struct options *given, int argc, char **argv,
-                 struct berth_err *err);
+int client_check(struct client *client, spank_t sp, const struct options *given,
+                 int argc, char **argv, struct berth_err *err);
 
 void client_clear(struct client *client); // keeps errno
 

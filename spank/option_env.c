@@ -68,7 +68,8 @@ int option_env_send(spank_t sp, const struct options *options)
     return options_each(options, send_one, sp);
 }
 
-int option_env_receive(spank_t sp, struct options *options, struct berth_err *err)
+int option_env_receive(spank_t sp, struct options *options,
+                       struct berth_err *err)
 {
     size_t size = BERTH_FACT_MAX;
     char *value = malloc(size);

@@ -26,6 +26,7 @@ int option_env_send(spank_t sp, const struct options *options);
 // slurmstepd: root. Adds to OPTIONS what has come with the step, and takes it
 // out of the step's environment. 0, or -1 with ERR set if any of it is
 // malformed.
-int option_env_receive(spank_t sp, struct options *options, struct berth_err *err);
+int option_env_receive(spank_t sp, struct options *options,
+                       struct berth_err *err);
 
 #endif

@@ -62,11 +62,10 @@ static void register_options(spank_t sp)
     for (int i = 0; option_table[i].name; i++) {
         const struct option_info *o = &option_table[i];
         struct spank_option option = {
-            (char *)o->name, (char *)o->arg, (char *)o->help, o->arg != NULL,
-            i, take_option};
+            (char *)o->name, (char *)o->arg, (char *)o->help, o->arg != NULL, i,
+            take_option};
         if (spank_option_register(sp, &option) != ESPANK_SUCCESS)
-            slurm_error("berth: the option --%s cannot be registered",
-                        o->name);
+            slurm_error("berth: the option --%s cannot be registered", o->name);
     }
 }
 
@@ -98,9 +97,8 @@ EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (!plugin.client.wanted ||
-        spank_get_item(sp, S_JOB_ARGV, &step_argc, &step_argv) !=
-            ESPANK_SUCCESS)
+    if (!plugin.client.wanted || spank_get_item(sp, S_JOB_ARGV, &step_argc,
+                                                &step_argv) != ESPANK_SUCCESS)
         return ESPANK_SUCCESS;
     if (remote_wrap(step_argc, step_argv, &plugin.saved) < 0)
         return -ESPANK_ERROR; // before 25.05 a positive one is none
@@ -152,10 +150,9 @@ EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 {
     if (spank_context() == S_CTX_REMOTE && is_contained(sp))
         plugin.remote = remote_begin(sp);
-    if (!is_client() ||
-        (plugin.err.code == BERTH_OK &&
-         client_check(&plugin.client, sp, &plugin.options, argc, argv,
-                      &plugin.err) == 0))
+    if (!is_client() || (plugin.err.code == BERTH_OK &&
+                         client_check(&plugin.client, sp, &plugin.options, argc,
+                                      argv, &plugin.err) == 0))
         return ESPANK_SUCCESS;
     // Slurm would end the client as well, but with two sentences more that
     // say nothing.
@@ -167,8 +164,7 @@ EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 EXPORT int slurm_spank_user_init(spank_t sp, int argc, char **argv)
 {
     if (plugin.remote)
-        remote_ask(plugin.remote, sp, &plugin.options, &plugin.err, argc,
-                   argv);
+        remote_ask(plugin.remote, sp, &plugin.options, &plugin.err, argc, argv);
     return ESPANK_SUCCESS;
 }
 
@@ -183,15 +179,15 @@ EXPORT int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
     return ESPANK_SUCCESS;
 }
 
-// The task's own process. Sees to it, once, that it becomes berth-task, or ends.
-// A plugin that fails before this one has its turn can have kept it from being
-// called until here, in either hook.
+// The task's own process. Sees to it, once, that it becomes berth-task, or
+// ends. A plugin that fails before this one has its turn can have kept it from
+// being called until here, in either hook.
 static int start_task(spank_t sp)
 {
     if (!is_contained(sp) || plugin.task_starts)
         return ESPANK_SUCCESS;
-    plugin.task_starts = plugin.remote &&
-                         remote_start_task(plugin.remote, sp) == 0;
+    plugin.task_starts =
+        plugin.remote && remote_start_task(plugin.remote, sp) == 0;
     if (plugin.task_starts)
         return ESPANK_SUCCESS;
     if (!plugin.remote)

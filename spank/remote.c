@@ -61,13 +61,13 @@ enum { PACKET_ROOM = 1024 };
 #define PREPEND (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
 
 struct remote {
-    int link;          // to berth-stepd; -1 if there is none
-    char **argv;       // the step's, in slurmstepd
-    char *argv0;       // what stood in its first place, and will again
-    char *program;     // that, with the name that --bcast gives it
-    bool prepared;     // each task's argv[1] is its program
-    bool stray;        // tasks have arrays of their own (logic/multiprog.h),
-                       // and the client has not prepared them
+    int link;      // to berth-stepd; -1 if there is none
+    char **argv;   // the step's, in slurmstepd
+    char *argv0;   // what stood in its first place, and will again
+    char *program; // that, with the name that --bcast gives it
+    bool prepared; // each task's argv[1] is its program
+    bool stray;    // tasks have arrays of their own (logic/multiprog.h),
+                   // and the client has not prepared them
     char node[65];
     char name[STEP_NAME_MAX];
 };
@@ -90,8 +90,8 @@ static _Noreturn void become(const char *program, char *const argv[], int link,
             _exit(pid < 0);
     }
     int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(link >= 0 ? link : null, 0) < 0 ||
-        dup2(null, 1) < 0 || dup2(null, 2) < 0)
+    if (null < 0 || dup2(link >= 0 ? link : null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(null, 2) < 0)
         _exit(1);
     if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
         _exit(1);
@@ -204,10 +204,10 @@ static bool has_env(spank_t sp, const char *name)
 static bool tell_gpus(int link, spank_t sp, uint32_t step)
 {
     bool numbered = step != STEP_BATCH && step != STEP_INTERACTIVE;
-    const char *shared =
-        has_env(sp, "SLURM_SHARDS_ON_NODE")                ? "shard"
-        : has_env(sp, "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE") ? "mps"
-                                                           : NULL;
+    const char *shared = has_env(sp, "SLURM_SHARDS_ON_NODE") ? "shard"
+                         : has_env(sp, "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE")
+                             ? "mps"
+                             : NULL;
     char list[4096];
 
     if (shared && !tell(link, "shared", shared))
@@ -254,8 +254,7 @@ static bool tell_xauth(const struct remote *remote, spank_t sp)
                ESPANK_SUCCESS ||
            strncmp(path, dir, len) != 0 ||
            strncmp(path + len, name, sizeof(name) - 1) != 0 ||
-           strchr(path + len + 1, '/') ||
-           tell(remote->link, "xauth", path);
+           strchr(path + len + 1, '/') || tell(remote->link, "xauth", path);
 }
 
 // With --mpi=pmix slurmstepd is PMIx's server, and Slurm's plugin says in
@@ -324,8 +323,7 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
         spank_get_item(sp, S_JOB_GID, &gid) != ESPANK_SUCCESS ||
         spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &gids, &ngids) !=
             ESPANK_SUCCESS ||
-        spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &ntasks) !=
-            ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &ntasks) != ESPANK_SUCCESS ||
         !getcwd(cwd, sizeof(cwd)))
         return false;
     return tell_number(link, "job", job) && tell_number(link, "step", step) &&
@@ -381,8 +379,7 @@ static char *program_name(const char *argv0, uint32_t job, uint32_t step,
 
     if (len == 0 || argv0[len - 1] != '/')
         return strdup(argv0);
-    return asprintf(&name, "%sslurm_bcast_%u.%u_%s", argv0, job, step, node) <
-                   0
+    return asprintf(&name, "%sslurm_bcast_%u.%u_%s", argv0, job, step, node) < 0
                ? NULL
                : name;
 }
@@ -480,9 +477,9 @@ void remote_task(struct remote *remote)
         struct cmsghdr h;
         char buf[CMSG_SPACE(sizeof(fds))];
     } control = {0};
-    struct iovec iov = {packet, (size_t)snprintf(packet, sizeof(packet),
-                                                 LINK_TASK "%d",
-                                                 (int)getpid())};
+    struct iovec iov = {packet,
+                        (size_t)snprintf(packet, sizeof(packet), LINK_TASK "%d",
+                                         (int)getpid())};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,
@@ -541,9 +538,9 @@ int remote_start_task(const struct remote *remote, spank_t sp)
 // What a berth-stepd that was killed has left, berth-epilog removes.
 static void sweep(const struct remote *remote)
 {
-    char *const argv[] = {(char *)"berth-epilog",         (char *)"--node",
-                          (char *)remote->node,           (char *)"--step",
-                          (char *)remote->name,           NULL};
+    char *const argv[] = {(char *)"berth-epilog", (char *)"--node",
+                          (char *)remote->node,   (char *)"--step",
+                          (char *)remote->name,   NULL};
     int status;
 
     pid_t pid = fork();

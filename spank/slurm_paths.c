@@ -48,8 +48,8 @@ static void find_plugins(const char *list, char to[PATH_MAX])
 
 static void find_munge(const slurm_conf_t *conf, char to[PATH_MAX])
 {
-    const char *socket = conf->authinfo ? strstr(conf->authinfo, "socket=")
-                                        : NULL;
+    const char *socket =
+        conf->authinfo ? strstr(conf->authinfo, "socket=") : NULL;
 
     if (!conf->authtype || strcmp(conf->authtype, "auth/munge") != 0)
         return;
@@ -81,8 +81,8 @@ void slurm_paths_find(struct slurm_paths *out)
     }
     if (!conf)
         return;
-    // From 23.02 on, slurmd tells slurmstepd what is in it, and not where it is;
-    // but its environment, which is slurmd's and root's, does.
+    // From 23.02 on, slurmd tells slurmstepd what is in it, and not where it
+    // is; but its environment, which is slurmd's and root's, does.
     note_path(out->conf,
               conf->slurm_conf ? conf->slurm_conf : getenv("SLURM_CONF"));
     note(out->user, sizeof(out->user), conf->slurm_user_name);

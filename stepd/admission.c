@@ -36,8 +36,8 @@ static void know_subject(const struct step *step, struct admission *r)
         .group = r->identity.primary,
         .groups = (const char *const *)r->identity.groups,
         .home = r->identity.home,
-        .partition = r->allocation.partition[0] ? r->allocation.partition
-                                                : NULL,
+        .partition =
+            r->allocation.partition[0] ? r->allocation.partition : NULL,
         .job = step->job,
         .cwd = step->cwd,
     };
@@ -61,8 +61,8 @@ static int read_policy(const struct step *step, struct admission *r,
             return err_prefix(err, "containers are refused");
         path = NULL;
     }
-    r->policy = policy_parse(step->words.n, words, &source, path, text, len,
-                             err);
+    r->policy =
+        policy_parse(step->words.n, words, &source, path, text, len, err);
     free(text);
     return r->policy ? 0 : -1;
 }
@@ -124,7 +124,7 @@ static int check_partition(const struct step *step, struct admission *r,
 }
 
 int admission_make(const struct step *step, struct audit_log *log,
-                struct admission *out, struct berth_err *err)
+                   struct admission *out, struct berth_err *err)
 {
     *out = (struct admission){0};
     if (find_allocation(step, log, out, err) < 0 ||

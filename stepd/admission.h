@@ -32,7 +32,7 @@ struct admission {
 // denied, or the administrator's words are in error. admission_clear in either
 // case.
 int admission_make(const struct step *step, struct audit_log *log,
-                struct admission *out, struct berth_err *err);
+                   struct admission *out, struct berth_err *err);
 
 void admission_clear(struct admission *admission); // keeps errno
 

@@ -69,8 +69,8 @@ int cgroup_init(struct cgroups *cgroups, struct berth_err *err)
         if (!dir)
             continue;
         char *controllers = strdup(c.controllers);
-        if (!controllers ||
-            cgroups->n == sizeof(cgroups->hierarchy) / sizeof(*cgroups->hierarchy)) {
+        if (!controllers || cgroups->n == sizeof(cgroups->hierarchy) /
+                                              sizeof(*cgroups->hierarchy)) {
             free(dir);
             free(controllers);
             err_set(err, BERTH_ENOMEM, "too many cgroup hierarchies");
@@ -213,12 +213,9 @@ static int join_cgroups(const struct cgroups *cgroups,
             goto out;
         }
         if (write_pid(dir, like ? c.path : "", pid) < 0) {
-            err_set(err,
-                    BERTH_ESYS,
+            err_set(err, BERTH_ESYS,
                     "process %d cannot be moved into the cgroup %s%s: %m",
-                    (int)pid,
-                    dir,
-                    like ? c.path : "");
+                    (int)pid, dir, like ? c.path : "");
             goto out;
         }
     }
@@ -243,10 +240,9 @@ static bool read_cpus(const char *dir, const struct cgroup_line *task,
     char file[8192];
 
     if (n == 0 ||
-        (size_t)snprintf(file, sizeof(file), "%s%.*s/%s", dir, (int)n,
-                         task->path,
-                         task->controllers[0] ? "cpuset.cpus"
-                                              : "cpuset.cpus.effective") >=
+        (size_t)snprintf(
+            file, sizeof(file), "%s%.*s/%s", dir, (int)n, task->path,
+            task->controllers[0] ? "cpuset.cpus" : "cpuset.cpus.effective") >=
             sizeof(file))
         return false;
     FILE *f = fopen(file, "re");
@@ -259,7 +255,7 @@ static bool read_cpus(const char *dir, const struct cgroup_line *task,
 }
 
 bool cgroup_step_cpus(const struct cgroups *cgroups, const struct process *task,
-                     char *cpus, size_t size)
+                      char *cpus, size_t size)
 {
     char *line = NULL;
     bool found = false;
@@ -281,7 +277,7 @@ bool cgroup_step_cpus(const struct cgroups *cgroups, const struct process *task,
 }
 
 int cgroup_list(const struct cgroups *cgroups, const struct process *process,
-               const char *word, int fd, struct berth_err *err)
+                const char *word, int fd, struct berth_err *err)
 {
     char *line = NULL;
     size_t cap = 0;
@@ -350,9 +346,8 @@ static int copy_oom_score(const struct process *process,
 // The directory of PROCESS's cgroup in the hierarchy of CONTROLLERS, or (STEP)
 // that of the step of which it is a task; false: it has none.
 static bool find_cgroup(const struct cgroups *cgroups,
-                        const struct process *process,
-                        const char *controllers, bool step, char *out,
-                        size_t size)
+                        const struct process *process, const char *controllers,
+                        bool step, char *out, size_t size)
 {
     const char *dir = hierarchy_dir(cgroups, controllers);
     struct cgroup_line c;
@@ -380,8 +375,8 @@ static bool write_file(const char *dir, size_t len, const char *name,
 
 // cgroup v2: in what all tasks of LIKE's step are in, which Slurm calls
 // "user". Slurm itself does not use this controller, and has not enabled it.
-static bool bound_step(const struct cgroups *cgroups, const struct process *like,
-                       const char *limit)
+static bool bound_step(const struct cgroups *cgroups,
+                       const struct process *like, const char *limit)
 {
     const char *top = hierarchy_dir(cgroups, "");
     char dir[8000];
@@ -420,7 +415,7 @@ static int bound_processes(const struct cgroups *cgroups,
 
     snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
     return (hierarchy_dir(cgroups, "pids") ? is_bounded(cgroups, process, text)
-                                         : bound_step(cgroups, like, text))
+                                           : bound_step(cgroups, like, text))
                ? 0
                : err_set(err, BERTH_ESYS,
                          "the container cannot be kept to %s processes, as "
@@ -428,9 +423,9 @@ static int bound_processes(const struct cgroups *cgroups,
                          text);
 }
 
-int cgroup_join_like(const struct cgroups *cgroups, const struct process *process,
-               const struct process *like, uint64_t pids_limit,
-               struct berth_err *err)
+int cgroup_join_like(const struct cgroups *cgroups,
+                     const struct process *process, const struct process *like,
+                     uint64_t pids_limit, struct berth_err *err)
 {
     struct sched_param param;
     cpu_set_t *cpus = NULL;

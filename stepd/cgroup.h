@@ -34,12 +34,12 @@ int cgroup_leave_step(const struct cgroups *cgroups, struct berth_err *err);
 // Writes the directories of those cgroups of PROCESS that have WORD in their
 // path to FD, one a line. Returns how many those are, or -1 with ERR set.
 int cgroup_list(const struct cgroups *cgroups, const struct process *process,
-               const char *word, int fd, struct berth_err *err);
+                const char *word, int fd, struct berth_err *err);
 
 // Reads which CPUs the Slurm step has of which TASK is a task, as the kernel
 // lists them: "0-3,8". False: Slurm does not confine it to any.
 bool cgroup_step_cpus(const struct cgroups *cgroups, const struct process *task,
-                     char *cpus, size_t size);
+                      char *cpus, size_t size);
 
 // Has a child keep the kernel's lock on moves between cgroups ready: a move
 // after a while without one waits some ten milliseconds for it, the engine's
@@ -55,8 +55,8 @@ pid_t cgroup_keep_warm(const struct cgroups *cgroups);
 // PROCESS then stays in the container's own cgroup of that controller, which
 // must have the limit; with v2 the step's receives it. 0, and both have lived
 // to the end of it; or -1 with ERR set: then PROCESS must not run anything.
-int cgroup_join_like(const struct cgroups *cgroups, const struct process *process,
-               const struct process *like, uint64_t pids_limit,
-               struct berth_err *err);
+int cgroup_join_like(const struct cgroups *cgroups,
+                     const struct process *process, const struct process *like,
+                     uint64_t pids_limit, struct berth_err *err);
 
 #endif

@@ -48,7 +48,7 @@ struct making {
     char id[65];
     struct engine_container seen;
     struct process init; // by the engine's word, until check_init has said so
-    pid_t prime; // a child (stepd/cgroup.h), or -1
+    pid_t prime;         // a child (stepd/cgroup.h), or -1
 };
 
 // Podman before 4.6 makes the image's annotations the container's, and its
@@ -86,12 +86,10 @@ static int find_image(struct making *m, struct berth_err *err)
         return check_annotations(m, name, err);
     }
     if (err->code == BERTH_ENOTFOUND)
-        err_set(err,
-                BERTH_ENOTFOUND,
+        err_set(err, BERTH_ENOTFOUND,
                 "the image %s is allowed, but the container engine of node "
                 "%s does not have it: ask your administrator to pull it there",
-                name,
-                m->step->node);
+                name, m->step->node);
     return -1;
 }
 
@@ -179,13 +177,12 @@ static void explain(const struct making *m, struct berth_err *err)
 // Podman takes the names of CDI devices in its own words only.
 static int create(struct making *m, const json_t *body, struct berth_err *err)
 {
-    if (!engine_is_podman(m->engine) ||
-        m->request->gpus_by != REQUEST_GPUS_CDI)
+    if (!engine_is_podman(m->engine) || m->request->gpus_by != REQUEST_GPUS_CDI)
         return engine_container_create(m->engine, m->record.container, body,
                                        m->id, err);
     char *text = libpod_request(body, m->record.container, err);
-    int rc = text ? engine_container_create_libpod(m->engine, text, m->id, err)
-                  : -1;
+    int rc =
+        text ? engine_container_create_libpod(m->engine, text, m->id, err) : -1;
     free(text);
     return rc;
 }
@@ -200,8 +197,7 @@ static int hold(struct making *m, struct berth_err *err)
                          "the container ended before its tasks began");
 }
 
-static int start(struct making *m, struct strv *changes,
-                 struct berth_err *err)
+static int start(struct making *m, struct strv *changes, struct berth_err *err)
 {
     int rc = -1;
 
@@ -209,11 +205,11 @@ static int start(struct making *m, struct strv *changes,
                            &m->record, err) < 0)
         return -1;
     m->node = (struct request_node){.step = m->step,
-                                .admission = &m->admission,
-                                .engine = m->engine,
-                                .image = &m->image,
-                                .mounts = &m->mounts,
-                                .nonce = m->record.nonce};
+                                    .admission = &m->admission,
+                                    .engine = m->engine,
+                                    .image = &m->image,
+                                    .mounts = &m->mounts,
+                                    .nonce = m->record.nonce};
     if (request_node_choose(&m->node, changes, err) < 0)
         return -1;
     audit_log_note(m->log, "warning", m->admission.decision.warning);
@@ -253,13 +249,12 @@ static int check_init(const struct making *m, struct berth_err *err)
                                 (int)m->init.pid, engine_name(m->engine));
 }
 
-// Notes the container's own cgroups, whose names have its ID: an engine may leave one behind.
+// Notes the container's own cgroups, whose names have its ID: an engine may
+// leave one behind.
 static int note_cgroups(struct making *m, struct berth_err *err)
 {
-    int fd = openat(m->store->dir,
-                    STORE_CGROUPS,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    int fd = openat(m->store->dir, STORE_CGROUPS,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
@@ -324,15 +319,16 @@ int container_create(const struct step *step, const struct cgroups *cgroups,
          gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->changes,
                       err) < 0) ||
         mountns_prepare(&m.init, m.request, &m.mounts.copies,
-                       &m.admission.identity, store->dir, &out->mountns,
-                       err) < 0 ||
+                        &m.admission.identity, store->dir, &out->mountns,
+                        err) < 0 ||
         verify(&m, err) < 0 ||
-        mountns_lay(&out->mountns, &m.mounts.copies, &user, rules->probe_seconds,
-                   err) < 0)
+        mountns_lay(&out->mountns, &m.mounts.copies, &user,
+                    rules->probe_seconds, err) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
     if (rules->mode == RULE_MODE_WARN)
-        memcpy(out->warning, m.admission.decision.warning, sizeof(out->warning));
+        memcpy(out->warning, m.admission.decision.warning,
+               sizeof(out->warning));
     out->init = m.init;
     m.init = (struct process)PROCESS_NONE;
     out->control = control;

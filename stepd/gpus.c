@@ -41,8 +41,8 @@ static bool has_number(const struct step *step)
 // Slurm says in the environment which of the job's GPUs a numbered step has;
 // a batch script and salloc's shell have all.
 static int choose_set(const struct step *step,
-                      const struct store_job *allocation,
-                      struct gpu_set *out, struct berth_err *err)
+                      const struct store_job *allocation, struct gpu_set *out,
+                      struct berth_err *err)
 {
     struct gpu_set job, asked;
 
@@ -109,8 +109,7 @@ int gpus_choose(const struct step *step, const struct store_job *allocation,
         return -1;
     if (out->set.n == 0)
         return 0;
-    snprintf(path, sizeof(path), "%s/%s/gpus.json", BERTH_STATEDIR,
-             step->node);
+    snprintf(path, sizeof(path), "%s/%s/gpus.json", BERTH_STATEDIR, step->node);
     out->table = gpu_table_read(path, err);
     if (!out->table)
         return err_set(err, BERTH_ENOTFOUND,
@@ -129,8 +128,8 @@ int gpus_choose(const struct step *step, const struct store_job *allocation,
             continue;
         if (i >= out->table->n)
             return err_set(err, BERTH_ENOTFOUND,
-                           "Slurm has no device file for GPU %u of node %s",
-                           i, step->node);
+                           "Slurm has no device file for GPU %u of node %s", i,
+                           step->node);
         if (check_gpu(&out->table->gpus[i], step->node, err) < 0)
             return -1;
     }
@@ -218,8 +217,7 @@ int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
     strv_clear(&gpus->names);
     if (gpus->set.n == 0)
         return 0;
-    if ((!cdi || strcmp(cdi, GPUS_NVIDIA_CDI) == 0) &&
-        !are_of_one_vendor(gpus))
+    if ((!cdi || strcmp(cdi, GPUS_NVIDIA_CDI) == 0) && !are_of_one_vendor(gpus))
         return err_set(err, BERTH_EINVAL,
                        "GPUs of NVIDIA and of others cannot be had in one "
                        "container: ask Slurm for one type");
@@ -249,8 +247,8 @@ static bool is_among(const char *text, char *const *list, size_t n)
 // Docker and Podman set these by themselves.
 static bool is_engines(const char *variable)
 {
-    static const char *const known[] = {"HOME=", "HOSTNAME=", "PATH=", "TERM=",
-                                        "container="};
+    static const char *const known[] = {
+        "HOME=", "HOSTNAME=", "PATH=", "TERM=", "container="};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (strncmp(variable, known[i], strlen(known[i])) == 0)
@@ -302,16 +300,17 @@ int gpus_overlay(const struct gpus *gpus, struct strv *changes,
                  struct berth_err *err)
 {
     static const char *const slurms[] = {
-        "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL",   "HIP_VISIBLE_DEVICES",
-        "ROCR_VISIBLE_DEVICES", "SLURM_STEP_GPUS",      "ZE_AFFINITY_MASK",
+        "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES", "SLURM_STEP_GPUS",    "ZE_AFFINITY_MASK",
     };
     char uuids[GPU_MAX * sizeof(((struct gpu *)NULL)->uuid)] = "";
     const struct gpu *gpu;
     size_t used = 0;
     int rc = 0;
 
-    for (size_t i = 0; gpus->set.n == 0 && rc == 0 &&
-                       i < sizeof(slurms) / sizeof(*slurms); i++)
+    for (size_t i = 0;
+         gpus->set.n == 0 && rc == 0 && i < sizeof(slurms) / sizeof(*slurms);
+         i++)
         rc = changes_change(changes, WIRE_DROP, slurms[i]);
     for (unsigned i = 0; (gpu = next_gpu(gpus, &i));)
         if (gpu->uuid[0])
@@ -339,7 +338,8 @@ static int differs(struct berth_err *err, const char *what, const char *path)
     err_quote(path, quote, sizeof(quote));
     return err_set(err, BERTH_EENGINE,
                    "the container that the engine started is not the one "
-                   "that was asked for (%s %s)", what, quote);
+                   "that was asked for (%s %s)",
+                   what, quote);
 }
 
 // What Docker and Podman put into every container.
@@ -349,15 +349,15 @@ static bool is_standard(const char *path, dev_t rdev)
         const char *path;
         unsigned major_number, minor_number;
     } known[] = {
-        {"/dev/full", 1, 7},    {"/dev/null", 1, 3}, {"/dev/ptmx", 5, 2},
-        {"/dev/random", 1, 8},  {"/dev/tty", 5, 0},  {"/dev/urandom", 1, 9},
+        {"/dev/full", 1, 7},   {"/dev/null", 1, 3}, {"/dev/ptmx", 5, 2},
+        {"/dev/random", 1, 8}, {"/dev/tty", 5, 0},  {"/dev/urandom", 1, 9},
         {"/dev/zero", 1, 5},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (strcmp(path, known[i].path) == 0)
-            return rdev == makedev(known[i].major_number,
-                                   known[i].minor_number);
+            return rdev ==
+                   makedev(known[i].major_number, known[i].minor_number);
     return false;
 }
 
@@ -455,8 +455,7 @@ static int verify_node(struct check *check, const char *path,
 }
 
 // Compares what is in the directory FD, which it closes.
-static int verify_dir(struct check *check, int fd, const char *path,
-                      int depth)
+static int verify_dir(struct check *check, int fd, const char *path, int depth)
 {
     char name[4096];
     struct statfs fs;
@@ -484,11 +483,11 @@ static int verify_dir(struct check *check, int fd, const char *path,
         else if (S_ISDIR(st.st_mode) && depth == DEV_DEPTH)
             rc = differs(check->err, "it has a strange", name);
         else if (S_ISDIR(st.st_mode))
-            rc = verify_dir(check,
-                            openat(fd, e->d_name,
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-                                       O_CLOEXEC),
-                            name, depth + 1);
+            rc = verify_dir(
+                check,
+                openat(fd, e->d_name,
+                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                name, depth + 1);
     }
     closedir(d);
     return rc;
@@ -498,11 +497,10 @@ int gpus_verify(const struct gpus *gpus, const char *const *devices,
                 size_t ndevices, int root, struct berth_err *err)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS |
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
                                       RESOLVE_NO_SYMLINKS};
-    struct check check = {.gpus = gpus, .devices = devices,
-                          .ndevices = ndevices, .err = err};
+    struct check check = {
+        .gpus = gpus, .devices = devices, .ndevices = ndevices, .err = err};
     const struct gpu *gpu;
     size_t wanted = ndevices;
 

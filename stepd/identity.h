@@ -12,7 +12,7 @@
 #include "logic/step.h"
 
 struct identity {
-    char *user;   // as the node knows them: NULL if it does not
+    char *user; // as the node knows them: NULL if it does not
     char *home;
     char *primary; // group
     char **groups; // of the step's gids, each or NULL

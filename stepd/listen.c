@@ -24,8 +24,7 @@ int listen_at(const struct store_step *store, const char *name, uid_t owner,
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     // The mode that bind gives is the umask's; nobody else can enter before
     // the two calls behind it, and later root needs no mode.
-    if (fd >= 0 &&
-        bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
         fchmodat(store->dir, name, 0600, 0) == 0 &&
         fchownat(store->dir, name, owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) ==
             0 &&

@@ -177,9 +177,9 @@ static int seal_overlay(const struct strv *changes, struct berth_err *err)
             fd = -1;
         }
     }
-    if (fd < 0 || fcntl(fd, F_ADD_SEALS,
-                        F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-                            F_SEAL_WRITE) < 0) {
+    if (fd < 0 ||
+        fcntl(fd, F_ADD_SEALS,
+              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
         err_set(err, BERTH_ESYS, "preparing the environment: %m");
         if (fd >= 0)
             close(fd);
@@ -190,8 +190,8 @@ static int seal_overlay(const struct strv *changes, struct berth_err *err)
 
 static int bring_up(struct stepd *d, struct berth_err *err)
 {
-    if (container_create(&d->step, &d->cgroups, &d->store, &d->log,
-                         &d->watch, &d->container, err) < 0)
+    if (container_create(&d->step, &d->cgroups, &d->store, &d->log, &d->watch,
+                         &d->container, err) < 0)
         return -1;
     d->changes = seal_overlay(&d->container.changes, err);
     if (d->changes < 0)
@@ -310,7 +310,8 @@ static int fork_inside(struct stepd *d, const struct process *task,
                 "or have no room for another process");
         goto out;
     }
-    rc = cgroup_join_like(&d->cgroups, &born, task, d->container.pids_limit, err);
+    rc = cgroup_join_like(&d->cgroups, &born, task, d->container.pids_limit,
+                          err);
 out:
     wire_close(&in);
     process_close(&born);
@@ -326,8 +327,8 @@ out:
 static void refuse(struct stepd *d, int conn, struct berth_err *why)
 {
     err_scrub(why->text);
-    wire_send(conn, WIRE_REFUSE, WIRE_EXIT_BERTH, why->text,
-              strlen(why->text), NULL, 0, MSG_DONTWAIT);
+    wire_send(conn, WIRE_REFUSE, WIRE_EXIT_BERTH, why->text, strlen(why->text),
+              NULL, 0, MSG_DONTWAIT);
     if (why->text[0])
         syslog(LOG_INFO, "job %u, user %u: %s", d->step.job, d->step.uid,
                why->text);
@@ -370,7 +371,7 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
         return;
     }
     int link = mountns_add_task(&d->container.mountns, task, d->step.uid,
-                             d->theirs, &d->attached, &err) < 0
+                                d->theirs, &d->attached, &err) < 0
                    ? -1
                    : fork_inside(d, task, &err);
     if (link < 0) {
@@ -460,7 +461,8 @@ int main(void)
     static struct stepd d = {
         .watch = {.fd = PLUGIN, .go_on = step_goes_on, .arg = &d},
         .listener = -1,
-        .container = {.init = PROCESS_NONE, .control = -1,
+        .container = {.init = PROCESS_NONE,
+                      .control = -1,
                       .mountns = MOUNTNS_NONE},
         .changes = -1,
         .theirs = -1,
@@ -472,8 +474,8 @@ int main(void)
     if (cgroup_init(&d.cgroups, &err) < 0 ||
         cgroup_leave_step(&d.cgroups, &err) < 0 ||
         receive_facts(&d, &err) < 0 ||
-        store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store,
-                          &err) < 0) {
+        store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store, &err) <
+            0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);

@@ -58,7 +58,9 @@ static int add(struct staging *s, const struct decision_mount *mount,
         .path = mount->source,
         .trusted = flags & TRUSTED,
         .itself = flags & ITSELF,
-        .spare = flags & ITSELF && mount_target_is_in_shm(mount->source) ? "/dev" : NULL,
+        .spare = flags & ITSELF && mount_target_is_in_shm(mount->source)
+                     ? "/dev"
+                     : NULL,
         .fd = -1};
     return 0;
 }
@@ -148,13 +150,13 @@ static int check_slurms(const struct staging *s, struct berth_err *err)
         if (!source->itself || source->fd < 0)
             continue;
         if (source->path == s->step->pmix &&
-            mount_source_judge_made(source->fd, source->path, s->user.uid, err) < 0)
+            mount_source_judge_made(source->fd, source->path, s->user.uid,
+                                    err) < 0)
             return -1;
-        bool wrong = (source->path == s->step->pmixtmp &&
-                      (source->type != S_IFDIR ||
-                       source->owner != s->user.uid)) ||
-                     (source->path == s->step->xauth &&
-                      source->type != S_IFREG);
+        bool wrong =
+            (source->path == s->step->pmixtmp &&
+             (source->type != S_IFDIR || source->owner != s->user.uid)) ||
+            (source->path == s->step->xauth && source->type != S_IFREG);
         if (wrong) {
             err_set(err, BERTH_EDENIED, "%s is not what Slurm has made",
                     source->path);
@@ -192,8 +194,8 @@ static int check_real(const struct staging *s, struct berth_err *err)
         const char *real = s->sources[i].real;
         char quote[2][ERR_QUOTE_MAX];
         bool slurms = s->sources[i].itself;
-        if (!real || (slurms ? strcmp(real, m->source) == 0
-                             : decide_source_ok(m, real)))
+        if (!real ||
+            (slurms ? strcmp(real, m->source) == 0 : decide_source_ok(m, real)))
             continue;
         err_quote(m->source, quote[0], sizeof(quote[0]));
         err_quote(real, quote[1], sizeof(quote[1]));
@@ -265,11 +267,12 @@ static int make_places(struct mount_copies *out, int dir, struct berth_err *err)
     return 0;
 }
 
-static int check_tmpfs(const struct decision *d, const struct mount_copies *mounts,
-                       struct berth_err *err)
+static int check_tmpfs(const struct decision *d,
+                       const struct mount_copies *mounts, struct berth_err *err)
 {
     for (size_t i = 0; i < d->nmounts; i++)
-        if (!d->mounts[i].source && mount_copies_holds(mounts, d->mounts[i].target))
+        if (!d->mounts[i].source &&
+            mount_copies_holds(mounts, d->mounts[i].target))
             return err_set(err, BERTH_EINVAL,
                            "tmpfs:%s lies in a directory that is mounted "
                            "itself, which cannot be: choose another place",
@@ -278,9 +281,9 @@ static int check_tmpfs(const struct decision *d, const struct mount_copies *moun
 }
 
 int mount_copies_make(const struct decision *decision,
-                 const struct subject *subject, const struct step *step,
-                 const char *const *never, int dir, struct mount_copies *out,
-                 struct berth_err *err)
+                      const struct subject *subject, const struct step *step,
+                      const char *const *never, int dir,
+                      struct mount_copies *out, struct berth_err *err)
 {
     struct staging *s = calloc(1, sizeof(*s));
     int rc = -1;
@@ -294,8 +297,8 @@ int mount_copies_make(const struct decision *decision,
     s->user = (struct child_user){subject->uid, subject->gid, subject->gids,
                                   subject->ngids};
     if (gather(s, err) < 0 ||
-        mount_source_open(&s->user, decision->rules->probe_seconds, s->sources, s->n,
-                   err) < 0)
+        mount_source_open(&s->user, decision->rules->probe_seconds, s->sources,
+                          s->n, err) < 0)
         goto out;
     if (check_opened(s, out, err) == 0 && check_slurms(s, err) == 0) {
         size_t i = s->n;

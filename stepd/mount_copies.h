@@ -19,7 +19,7 @@
 
 struct mount_copy {
     char *target;
-    int tree;      // the copy (stepd/mount_source.h)
+    int tree; // the copy (stepd/mount_source.h)
     bool is_dir;
     bool nested;   // its target is in another one's: that makes its place
     char name[16]; // of the empty directory or file, unless it is nested
@@ -34,12 +34,12 @@ struct mount_copies {
 // Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the
 // tasks of STEP: its copy of the batch script, PMIx's directories, and what
 // opens the job's X11 display. Makes the empty ones in the directory DIR.
-// NEVER: see mount_source_judge. 0; or -1 with ERR set to a sentence for the user.
-// mount_copies_clear in either case.
+// NEVER: see mount_source_judge. 0; or -1 with ERR set to a sentence for the
+// user. mount_copies_clear in either case.
 int mount_copies_make(const struct decision *decision,
-                 const struct subject *subject, const struct step *step,
-                 const char *const *never, int dir, struct mount_copies *out,
-                 struct berth_err *err);
+                      const struct subject *subject, const struct step *step,
+                      const char *const *never, int dir,
+                      struct mount_copies *out, struct berth_err *err);
 
 // Says whether one of MOUNTS is at TARGET itself.
 bool mount_copies_covers(const struct mount_copies *mounts, const char *target);

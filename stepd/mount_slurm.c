@@ -42,7 +42,7 @@ static bool add(struct mount_slurm *w, const struct wanted *wanted)
 }
 
 int mount_slurm_find(const struct step *step, struct mount_slurm *out,
-                struct berth_err *err)
+                     struct berth_err *err)
 {
     const struct step_slurm *slurm = &step->slurm;
     const char *const *words = (const char *const *)step->words.v;

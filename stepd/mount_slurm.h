@@ -29,6 +29,6 @@ struct mount_slurm {
 // borrows of that. 0, or -1 with ERR set to a sentence: this node's Slurm is
 // none whose commands work in a container.
 int mount_slurm_find(const struct step *step, struct mount_slurm *out,
-                struct berth_err *err);
+                     struct berth_err *err);
 
 #endif

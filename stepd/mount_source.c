@@ -145,12 +145,10 @@ int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
     if (send(opener->sock, &question, sizeof(question), MSG_NOSIGNAL) < 0)
         return err_set(err, BERTH_ESYS, "asking for %s: %m", source->path);
     if (poll(&p, 1, (int)seconds * 1000) <= 0)
-        return err_set(err,
-                       BERTH_ETIMEOUT,
+        return err_set(err, BERTH_ETIMEOUT,
                        "%s did not open within %u seconds: does its file "
                        "server answer?",
-                       source->path,
-                       seconds);
+                       source->path, seconds);
     receive_answer(opener->sock, source);
     return 0;
 }
@@ -170,7 +168,8 @@ static int open_source(const char *path, bool itself)
 }
 
 int mount_source_open(const struct child_user *user, unsigned seconds,
-               struct mount_source *sources, size_t n, struct berth_err *err)
+                      struct mount_source *sources, size_t n,
+                      struct berth_err *err)
 {
     struct stage_opener opener;
 
@@ -199,16 +198,15 @@ void mount_source_close(struct mount_source *sources, size_t n)
 }
 
 int mount_source_explain(const struct child_user *user,
-                  const struct mount_source *source, struct berth_err *err)
+                         const struct mount_source *source,
+                         struct berth_err *err)
 {
     return err_set(err,
                    source->error == EACCES || source->error == EPERM
                        ? BERTH_EDENIED
                        : BERTH_ENOTFOUND,
-                   "%s cannot be opened as user %u: %s",
-                   source->path,
-                   user->uid,
-                   strerror(source->error));
+                   "%s cannot be opened as user %u: %s", source->path,
+                   user->uid, strerror(source->error));
 }
 
 // Where something is: in this process's view, and in its file system.
@@ -262,10 +260,10 @@ static bool place_in(struct where *w, const struct mountinfo *mount)
         rest = "";
     bool top = strcmp(mount->root, "/") == 0;
     return (size_t)snprintf(w->inner, sizeof(w->inner), "%s%s",
-                            top && *rest ? "" : mount->root, rest) <
-               sizeof(w->inner) &&
-           (size_t)snprintf(w->device, sizeof(w->device), "%s",
-                            mount->device) < sizeof(w->device);
+                            top && *rest ? "" : mount->root,
+                            rest) < sizeof(w->inner) &&
+           (size_t)snprintf(w->device, sizeof(w->device), "%s", mount->device) <
+               sizeof(w->device);
 }
 
 // Finds out where FD is open. False: nobody can tell, as where its mount has
@@ -312,27 +310,23 @@ static int judge(struct mount_source *source, const char *const *never,
     struct where what;
 
     if (source->type != S_IFDIR && source->type != S_IFREG)
-        return err_set(err,
-                       BERTH_EDENIED,
+        return err_set(err, BERTH_EDENIED,
                        "%s is neither a directory nor a file, and cannot be "
                        "mounted into a container",
                        source->path);
     if (!locate(source->fd, &what) || !(source->real = strdup(what.path)))
-        return err_set(err,
-                       BERTH_EDENIED,
+        return err_set(err, BERTH_EDENIED,
                        "%s cannot be mounted into a container, because it is "
                        "no longer there",
                        source->path);
     for (size_t i = 0; never[i]; i++)
         if (nevers[i].path[0] && meets(&what, &nevers[i]) &&
             !(source->spare && strcmp(never[i], source->spare) == 0))
-            return err_set(err,
-                           BERTH_EDENIED,
+            return err_set(err, BERTH_EDENIED,
                            "%s cannot be mounted into a container, because "
                            "it is, holds or lies in %s, which no container "
                            "gets",
-                           source->path,
-                           never[i]);
+                           source->path, never[i]);
     return 0;
 }
 
@@ -357,8 +351,8 @@ static int locate_never(const char *const *never, struct where *out,
 }
 
 int mount_source_judge(struct mount_source *sources, size_t n,
-                const char *const *never, size_t *which,
-                struct berth_err *err)
+                       const char *const *never, size_t *which,
+                       struct berth_err *err)
 {
     size_t count = 0;
 
@@ -378,7 +372,7 @@ int mount_source_judge(struct mount_source *sources, size_t n,
 }
 
 int mount_source_judge_made(int fd, const char *path, uid_t uid,
-                     struct berth_err *err)
+                            struct berth_err *err)
 {
     struct stat st, up;
 
@@ -389,12 +383,10 @@ int mount_source_judge_made(int fd, const char *path, uid_t uid,
     if (parent >= 0)
         close(parent);
     return ok ? 0
-              : err_set(err,
-                        BERTH_EDENIED,
+              : err_set(err, BERTH_EDENIED,
                         "%s is not a directory that Slurm has made for user "
                         "%u: tell your administrator",
-                        path,
-                        uid);
+                        path, uid);
 }
 
 int mount_clone(int fd, bool readonly, struct berth_err *err)
@@ -404,12 +396,12 @@ int mount_clone(int fd, bool readonly, struct berth_err *err)
                     (readonly ? MOUNT_ATTR_RDONLY : 0),
         .propagation = 1 << 18, // MS_PRIVATE of mount(2)
     };
-    int tree = (int)syscall(SYS_open_tree, fd, "",
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-                                AT_EMPTY_PATH);
+    int tree =
+        (int)syscall(SYS_open_tree, fd, "",
+                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
-    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
-                             &attr, sizeof(attr)) == 0)
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
+                             sizeof(attr)) == 0)
         return tree;
     err_set(err, BERTH_ESYS, "preparing a mount: %m");
     if (tree >= 0)
@@ -425,7 +417,8 @@ static int make(int dir, const char *name, bool is_dir, struct berth_err *err)
     return 0;
 }
 
-int mount_point_make(int dir, const char *name, bool is_dir, struct berth_err *err)
+int mount_point_make(int dir, const char *name, bool is_dir,
+                     struct berth_err *err)
 {
     char path[64];
 

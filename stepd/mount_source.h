@@ -54,14 +54,16 @@ void stage_opener_end(struct stage_opener *opener);
 // not the node. 0, and each source has its fd or its error; or -1 with ERR
 // set (BERTH_ETIMEOUT: one does not answer) and nothing open.
 int mount_source_open(const struct child_user *user, unsigned seconds,
-               struct mount_source *sources, size_t n, struct berth_err *err);
+                      struct mount_source *sources, size_t n,
+                      struct berth_err *err);
 
 void mount_source_close(struct mount_source *sources, size_t n); // all of them
 
 // Says in ERR why SOURCE, which has an error, could not be opened: returns
 // -1 (BERTH_EDENIED: the user may not, BERTH_ENOTFOUND).
 int mount_source_explain(const struct child_user *user,
-                  const struct mount_source *source, struct berth_err *err);
+                         const struct mount_source *source,
+                         struct berth_err *err);
 
 // Says whether those of the N SOURCES that are open may be given to a
 // container: each a directory or a regular file, and neither one of the NEVER
@@ -69,15 +71,15 @@ int mount_source_explain(const struct child_user *user,
 // of mounts: by path, and by file system and place in it. 0; or -1 with ERR
 // set (BERTH_EDENIED), and WHICH if it is about one of them.
 int mount_source_judge(struct mount_source *sources, size_t n,
-                const char *const *never, size_t *which,
-                struct berth_err *err);
+                       const char *const *never, size_t *which,
+                       struct berth_err *err);
 
 // Says whether what FD is open on is a directory that Slurm has made for the
 // user UID within one of its own: it is the user's, and lies where he cannot
 // change what its name stands for. PATH is its name. 0, or -1 with ERR set
 // (BERTH_EDENIED).
 int mount_source_judge_made(int fd, const char *path, uid_t uid,
-                     struct berth_err *err);
+                            struct berth_err *err);
 
 // Copies the mount of what FD is open on, without what is mounted within it:
 // nosuid, nodev, private, and read-only if READONLY. Returns a descriptor of
@@ -88,7 +90,8 @@ int mount_clone(int fd, bool readonly, struct berth_err *err);
 // Makes NAME in the directory DIR, empty, as a file or as a directory in
 // memory: an image's symbolic links can lead an engine to make something in
 // it, which then goes with it. 0, or -1 with ERR set.
-int mount_point_make(int dir, const char *name, bool is_dir, struct berth_err *err);
+int mount_point_make(int dir, const char *name, bool is_dir,
+                     struct berth_err *err);
 
 // Makes NAME in the directory DIR: what FD is open on, a file or directory of
 // root's own. 0, or -1 with ERR set.

@@ -31,7 +31,7 @@ enum { CHILD_MS = 10000 };
 
 // What Slurm's plugins, and others, give a job of its own.
 static const char *const private_dirs[MOUNTNS_DIRS] = {"/dev/shm", "/tmp",
-                                                      "/var/tmp"};
+                                                       "/var/tmp"};
 
 static int write_all(int fd, const char *data, size_t len)
 {
@@ -48,8 +48,7 @@ static int write_all(int fd, const char *data, size_t len)
 int mountns_open(int root, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT |
-                                      RESOLVE_NO_MAGICLINKS};
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 
     return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
@@ -148,7 +147,8 @@ static int judge_target(int self, const char *target, struct berth_err *err)
 
 // What an engine has mounted elsewhere may be over what is to be sealed.
 static int judge_targets(int self, const struct request *request,
-                         const struct mount_copies *mounts, struct berth_err *err)
+                         const struct mount_copies *mounts,
+                         struct berth_err *err)
 {
     int rc = 0;
 
@@ -227,10 +227,10 @@ static int hold(const struct process *init, struct mountns *out,
                : err_set(err, BERTH_ESYS, "the container has no /dev");
 }
 
-int mountns_prepare(const struct process *init,
-                   const struct request *request, const struct mount_copies *mounts,
-                   const struct identity *identity, int dir,
-                   struct mountns *out, struct berth_err *err)
+int mountns_prepare(const struct process *init, const struct request *request,
+                    const struct mount_copies *mounts,
+                    const struct identity *identity, int dir,
+                    struct mountns *out, struct berth_err *err)
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
     pid_t parent = getpid();
@@ -285,9 +285,9 @@ static int lay_over(const struct mount_copy *entry, int self,
     int place = source.error == EACCES ? early : source.fd;
     if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
         return -1;
-    if (place >= 0 && syscall(SYS_move_mount, entry->tree, "", place, "",
-                              MOVE_MOUNT_F_EMPTY_PATH |
-                                  MOVE_MOUNT_T_EMPTY_PATH) == 0)
+    if (place >= 0 &&
+        syscall(SYS_move_mount, entry->tree, "", place, "",
+                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
         return 0;
     return err_set(err, BERTH_EINVAL,
                    "nothing can be mounted at %s in the container, because %s "
@@ -321,8 +321,8 @@ static int lay(int ns, const struct mount_copies *mounts,
 }
 
 int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
-               const struct child_user *user, unsigned seconds,
-               struct berth_err *err)
+                const struct child_user *user, unsigned seconds,
+                struct berth_err *err)
 {
     int keep[BERTH_MOUNTS_MAX + 1], rc = -1;
     pid_t parent = getpid();
@@ -370,10 +370,10 @@ static int open_terminal(const struct process *task, uid_t uid)
     struct statfs fs;
     struct stat st;
 
-    if (fd < 0 || (fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 &&
-                   S_ISCHR(st.st_mode) && fs.f_type == DEVPTS_SUPER_MAGIC &&
-                   st.st_uid == uid && major(st.st_rdev) >= 136 &&
-                   major(st.st_rdev) <= 143))
+    if (fd < 0 ||
+        (fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 && S_ISCHR(st.st_mode) &&
+         fs.f_type == DEVPTS_SUPER_MAGIC && st.st_uid == uid &&
+         major(st.st_rdev) >= 136 && major(st.st_rdev) <= 143))
         return fd;
     close(fd);
     return -1;
@@ -393,13 +393,13 @@ static bool is_own(int ns)
 static int clone_mount(int from, const char *path, uint64_t flags)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | flags};
-    int tree = (int)syscall(SYS_open_tree, from, path,
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-                                AT_SYMLINK_NOFOLLOW |
-                                (path[0] ? 0 : AT_EMPTY_PATH));
+    int tree =
+        (int)syscall(SYS_open_tree, from, path,
+                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
+                         (path[0] ? 0 : AT_EMPTY_PATH));
 
-    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH,
-                             &attr, sizeof(attr)) < 0) {
+    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
+                             sizeof(attr)) < 0) {
         close(tree);
         tree = -1;
     }
@@ -441,8 +441,8 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
         trees[i] = -1;
         if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
             !(have[i] && same_file(&st, &own[i])) &&
-            (trees[i] = clone_mount(AT_FDCWD, private_dirs[i],
-                                    MOUNT_ATTR_NODEV)) < 0)
+            (trees[i] =
+                 clone_mount(AT_FDCWD, private_dirs[i], MOUNT_ATTR_NODEV)) < 0)
             _exit(1);
     }
     if (setns(ns->ns, CLONE_NEWNS) < 0 ||
@@ -455,7 +455,7 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
 }
 
 int mountns_add_task(const struct mountns *ns, const struct process *task,
-                  uid_t uid, int theirs, bool *done, struct berth_err *err)
+                     uid_t uid, int theirs, bool *done, struct berth_err *err)
 {
     bool terminal = may_have_terminal(task);
     pid_t parent = getpid();
@@ -466,9 +466,8 @@ int mountns_add_task(const struct mountns *ns, const struct process *task,
     if (!process_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
     } else if (terminal || theirs >= 0) {
-        int keep[] = {task->proc,      theirs,          ns->ns,
-                      ns->dev,     ns->dirs[0], ns->dirs[1],
-                      ns->dirs[2]};
+        int keep[] = {task->proc,  theirs,      ns->ns,     ns->dev,
+                      ns->dirs[0], ns->dirs[1], ns->dirs[2]};
         pid_t child = fork();
         if (child == 0) {
             if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)

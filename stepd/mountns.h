@@ -29,7 +29,7 @@ enum { MOUNTNS_DIRS = 3 };
 // before anything of the user's was mounted in it.
 struct mountns {
     int ns;
-    int dev;               // a file system of the engine's own making
+    int dev;                // a file system of the engine's own making
     int dirs[MOUNTNS_DIRS]; // where a job's own can be; -1: there is none
 };
 
@@ -42,17 +42,17 @@ struct mountns {
 // be; and writes IDENTITY's lines, with the image's own behind them, to
 // the files "passwd" and "group" of the directory DIR, which are mounted over
 // the image's. 0 and OUT, or -1 with ERR set. mountns_clear in either case.
-int mountns_prepare(const struct process *init,
-                   const struct request *request, const struct mount_copies *mounts,
-                   const struct identity *identity, int dir,
-                   struct mountns *out, struct berth_err *err);
+int mountns_prepare(const struct process *init, const struct request *request,
+                    const struct mount_copies *mounts,
+                    const struct identity *identity, int dir,
+                    struct mountns *out, struct berth_err *err);
 
 // Lays MOUNTS over their places there, if a symbolic link leads none to where
 // a mount may not be. The places are looked up by a child that is USER, within
 // SECONDS each. 0, or -1 with ERR set.
 int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
-               const struct child_user *user, unsigned seconds,
-               struct berth_err *err);
+                const struct child_user *user, unsigned seconds,
+                struct berth_err *err);
 
 // Gives that container what the Slurm task TASK has of the node beyond the
 // step's mounts: as /dev/console the terminal that is its standard input, if
@@ -62,7 +62,7 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
 // the step has brought the directories, and receives whether they are there.
 // 0, or -1 with ERR set.
 int mountns_add_task(const struct mountns *ns, const struct process *task,
-                  uid_t uid, int theirs, bool *done, struct berth_err *err);
+                     uid_t uid, int theirs, bool *done, struct berth_err *err);
 
 void mountns_clear(struct mountns *ns);
 

@@ -52,8 +52,8 @@ static const char *const never[] = {
 };
 
 // Adds a mount whose source is NAME in the store's directory.
-static int add_mount(struct step_mounts *s, const char *name, const char *target,
-                     bool readonly, struct berth_err *err)
+static int add_mount(struct step_mounts *s, const char *name,
+                     const char *target, bool readonly, struct berth_err *err)
 {
     char *path = NULL;
 
@@ -68,7 +68,7 @@ static int add_mount(struct step_mounts *s, const char *name, const char *target
 }
 
 static int bind_own(struct step_mounts *s, int fd, const char *name,
-                 const char *target, struct berth_err *err)
+                    const char *target, struct berth_err *err)
 {
     return mount_bind(fd, s->store->dir, name, true, err) < 0
                ? -1
@@ -77,7 +77,8 @@ static int bind_own(struct step_mounts *s, int fd, const char *name,
 
 // The mounts that the decision has.
 static int bind_decided(struct step_mounts *s, const struct step *step,
-                         const struct admission *admission, struct berth_err *err)
+                        const struct admission *admission,
+                        struct berth_err *err)
 {
     const struct strv *words = &step->words;
     bool given;
@@ -108,15 +109,15 @@ static int bind_decided(struct step_mounts *s, const struct step *step,
     }
     all[n] = NULL;
     if (mount_copies_make(&admission->decision, &admission->subject, step, all,
-                     s->store->dir, &s->copies, err) < 0)
+                          s->store->dir, &s->copies, err) < 0)
         goto out;
     rc = 0;
     // Writable, as nobody sees them: what an image's symbolic links lead the
     // engine to make there is to fail in mountns_prepare, which can say why.
     for (size_t i = 0; rc == 0 && i < s->copies.n; i++)
         if (!s->copies.v[i].nested)
-            rc = add_mount(s, s->copies.v[i].name, s->copies.v[i].target,
-                           false, err);
+            rc = add_mount(s, s->copies.v[i].name, s->copies.v[i].target, false,
+                           err);
 out:
     for (size_t i = 0; i < FILES; i++)
         free(dirs[i]);
@@ -181,7 +182,7 @@ static int copy_init(const struct step_mounts *s, int from)
 // berth-init comes from where berth is installed, which root chose. What is
 // opened is looked at, and copied.
 static int bind_init(struct step_mounts *s, const char *node,
-                      struct berth_err *err)
+                     struct berth_err *err)
 {
     static const char path[] = BERTH_LIBEXECDIR "/berth-init";
     struct stat st;
@@ -190,12 +191,10 @@ static int bind_init(struct step_mounts *s, const char *node,
     int copy = -1, fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
         !(st.st_mode & S_IXOTH))
-        err_set(err,
-                BERTH_ESYS,
+        err_set(err, BERTH_ESYS,
                 "%s is missing or cannot be run on node %s: ask your "
                 "administrator to install berth there",
-                path,
-                node);
+                path, node);
     else if (check_hidden(path, &st, node, err) == 0 &&
              (copy = copy_init(s, fd)) < 0)
         err_set(err, BERTH_ESYS, "copying %s on node %s: %m", path, node);
@@ -210,17 +209,15 @@ static int bind_init(struct step_mounts *s, const char *node,
 
 // Makes an empty file for what is written after the start, and stages it:
 // the mount carries nosuid and nodev, as every mount does.
-static int bind_empty(struct step_mounts *s, const char *name, const char *target,
-                       struct berth_err *err)
+static int bind_empty(struct step_mounts *s, const char *name,
+                      const char *target, struct berth_err *err)
 {
     char mount[32];
     int rc = -1;
 
     snprintf(mount, sizeof(mount), "%s.mount", name);
-    int fd = openat(s->store->dir,
-                    name,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    int fd = openat(s->store->dir, name,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || fchmod(fd, 0644) < 0)
         err_set(err, BERTH_ESYS, "making %s: %m", name);
     else
@@ -244,8 +241,8 @@ static int bind_control(struct step_mounts *s, uid_t uid, struct berth_err *err)
 }
 
 int step_mounts_make(const struct step *step, const struct admission *admission,
-                 const struct store_step *store, struct step_mounts *out,
-                 struct berth_err *err)
+                     const struct store_step *store, struct step_mounts *out,
+                     struct berth_err *err)
 {
     *out = (struct step_mounts){.store = store, .listener = -1};
     return bind_init(out, step->node, err) < 0 ||

@@ -25,17 +25,17 @@ struct step_mounts {
     const struct store_step *store; // borrowed
     size_t n;
     struct request_mount binds[BERTH_MOUNTS_MAX]; // for the request
-    char *paths[BERTH_MOUNTS_MAX];                 // their sources
+    char *paths[BERTH_MOUNTS_MAX];                // their sources
     struct mount_copies copies; // what is laid over those that the decision has
-    int listener;         // where berth-init connects
+    int listener;               // where berth-init connects
 };
 
 // Stages in STORE what the container of STEP gets by RULING, whose decision
-// allows it. 0; or -1 with ERR set to a sentence for the user. step_mounts_clear in
-// either case.
+// allows it. 0; or -1 with ERR set to a sentence for the user.
+// step_mounts_clear in either case.
 int step_mounts_make(const struct step *step, const struct admission *admission,
-                 const struct store_step *store, struct step_mounts *out,
-                 struct berth_err *err);
+                     const struct store_step *store, struct step_mounts *out,
+                     struct berth_err *err);
 
 // Says whether TARGET is where one of these is, or in what one of them
 // brings.

@@ -20,8 +20,8 @@
 
 // The text of NAME in PROCESS's directory, of which less than SIZE bytes are
 // taken.
-static int read_proc(const struct process *process, const char *name,
-                     char *out, size_t size)
+static int read_proc(const struct process *process, const char *name, char *out,
+                     size_t size)
 {
     ssize_t n = -1;
 
@@ -52,8 +52,7 @@ static int see_status(const struct process *init, struct seen *out,
 }
 
 // Those of the process whose directory in /proc is open on PROC.
-static int see_namespaces(int proc, struct seen_ns *out,
-                          struct berth_err *err)
+static int see_namespaces(int proc, struct seen_ns *out, struct berth_err *err)
 {
     static const char *const names[SEEN_NS] = {
         [SEEN_MNT] = "mnt",
@@ -123,8 +122,8 @@ static struct seen_file see_inside(int root, const char *path)
 }
 
 static int see_files(const struct request *request,
-                     const struct mount_copies *copies, int root, struct seen *out,
-                     struct berth_err *err)
+                     const struct mount_copies *copies, int root,
+                     struct seen *out, struct berth_err *err)
 {
     out->mounts = calloc(request->nmounts + 1, sizeof(*out->mounts));
     out->tmpfs = calloc(request->ntmpfs + 1, sizeof(*out->tmpfs));

@@ -16,7 +16,10 @@ struct process {
     int proc;  // its directory in /proc: empty when it has ended
 };
 
-#define PROCESS_NONE {.pidfd = -1, .proc = -1}
+#define PROCESS_NONE                                                           \
+    {                                                                          \
+        .pidfd = -1, .proc = -1                                                \
+    }
 
 // Holds the process PID, of which PIDFD is a pidfd, or -1: then it is the one
 // that has that number now. Takes PIDFD over, whatever comes of it. 0 and OUT,

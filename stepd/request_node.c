@@ -42,12 +42,11 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
         image_volume_clean(o->image->volumes[i]);
     for (size_t i = 0; i < planned + o->image->nvolumes; i++) {
         struct request_tmpfs one =
-            i < planned ? o->plan.tmpfs[i]
-                        : (struct request_tmpfs){
-                              o->image->volumes[i - planned], bytes};
+            i < planned
+                ? o->plan.tmpfs[i]
+                : (struct request_tmpfs){o->image->volumes[i - planned], bytes};
         if (!request_target_ok(one.target))
-            return err_set(err,
-                           BERTH_EINVAL,
+            return err_set(err, BERTH_EINVAL,
                            "the image declares a volume at a place where none "
                            "can be: ask its author to move it");
         if (!is_taken(o, one.target))
@@ -73,8 +72,7 @@ static int check_names(const struct request_node *o, struct berth_err *err)
             bad = o->tmpfs[i].target;
     if (!bad || !engine_is_podman(o->engine))
         return 0;
-    return err_set(err,
-                   BERTH_EINVAL,
+    return err_set(err, BERTH_EINVAL,
                    "%s cannot be mounted by Podman, because of the comma, "
                    "colon or double quote in its name: use another one",
                    bad);
@@ -130,8 +128,8 @@ static int choose_gpus(struct request_node *o, struct berth_err *err)
                     o->admission->allocated ? &o->admission->allocation : NULL,
                     &o->gpus, err) < 0)
         return -1;
-    if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules,
-                      err) < 0) {
+    if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules, err) <
+        0) {
         if (rules->mode == RULE_MODE_ENFORCE)
             return -1;
         if (!decision->warning[0])
@@ -151,8 +149,7 @@ static int write_seccomp(struct request_node *o, struct berth_err *err)
     size_t len = strlen(o->seccomp);
     char *path = NULL;
     int fd = openat(o->mounts->store->dir, "seccomp",
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int rc = fd >= 0 && write(fd, o->seccomp, len) == (ssize_t)len &&
                      asprintf(&path, "%s/seccomp", o->mounts->store->path) >= 0
                  ? 0
@@ -182,8 +179,8 @@ static int choose_seccomp(struct request_node *o, struct berth_err *err)
         return err_prefix(err, "seccomp");
     json_t *profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
     free(text);
-    o->seccomp = json_is_object(profile) ? json_dumps(profile, JSON_COMPACT)
-                                         : NULL;
+    o->seccomp =
+        json_is_object(profile) ? json_dumps(profile, JSON_COMPACT) : NULL;
     json_decref(profile);
     if (!o->seccomp)
         return err_set(err, BERTH_EINVAL,
@@ -206,7 +203,8 @@ static int check_podman(const struct request_node *o, struct berth_err *err)
 }
 
 // The engine starts berth-init with all of it.
-static int check_environment(const struct request_node *o, struct berth_err *err)
+static int check_environment(const struct request_node *o,
+                             struct berth_err *err)
 {
     // The kernel's MAX_ARG_STRLEN.
     const size_t one_max = 32 * (size_t)sysconf(_SC_PAGESIZE);
@@ -220,18 +218,18 @@ static int check_environment(const struct request_node *o, struct berth_err *err
 }
 
 int request_node_choose(struct request_node *o, struct strv *changes,
-                  struct berth_err *err)
+                        struct berth_err *err)
 {
     struct request *r = &o->plan.request;
     const struct rules *rules = &o->admission->rules;
-    long long memory = (long long)sysconf(_SC_PHYS_PAGES) *
-                       sysconf(_SC_PAGESIZE);
+    long long memory =
+        (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     struct statvfs shm;
 
     if (memory <= 0)
         return err_set(err, BERTH_ESYS, "the size of memory is unknown");
-    if (request_decided_make(&o->admission->decision, &o->admission->subject, (uint64_t)memory,
-                  &o->plan, err) < 0)
+    if (request_decided_make(&o->admission->decision, &o->admission->subject,
+                             (uint64_t)memory, &o->plan, err) < 0)
         return -1;
     if (!r->shm_bytes) // where the node has none, half of its memory
         r->shm_bytes = statvfs("/dev/shm", &shm) == 0 && shm.f_blocks > 0
@@ -253,15 +251,16 @@ int request_node_choose(struct request_node *o, struct strv *changes,
     if (check_environment(o, err) < 0 || choose_gpus(o, err) < 0 ||
         devices_find(&rules->devices, r, &o->devices, err) < 0 ||
         choose_seccomp(o, err) < 0 ||
-        choose_tmpfs(o, request_decided_size(&rules->tmp_size, (uint64_t)memory), err) <
-            0 ||
+        choose_tmpfs(o,
+                     request_decided_size(&rules->tmp_size, (uint64_t)memory),
+                     err) < 0 ||
         check_names(o, err) < 0 || check_podman(o, err) < 0)
         return -1;
     return 0;
 }
 
 int request_node_changes(const struct request_node *o, struct strv *out,
-                   struct berth_err *err)
+                         struct berth_err *err)
 {
     const struct decision *d = &o->admission->decision;
     struct changes changes = {

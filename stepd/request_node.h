@@ -34,7 +34,7 @@ struct request_node {
     struct strv devices;
     char *seccomp;
     struct gpus gpus;
-    const char *capabilities[16]; // of NVIDIA's driver
+    const char *capabilities[16];               // of NVIDIA's driver
     char job[16], uid[16], name[STEP_NAME_MAX]; // in labels
 };
 
@@ -42,12 +42,12 @@ struct request_node {
 // tasks are to have. 0; or -1 with ERR set to a sentence for the user.
 // request_node_clear in either case.
 int request_node_choose(struct request_node *node, struct strv *changes,
-                  struct berth_err *err);
+                        struct berth_err *err);
 
 // Appends to OVERLAY what the tasks are started with: the command, where, and
 // the environment. 0, or -1 with ERR set.
 int request_node_changes(const struct request_node *node, struct strv *changes,
-                   struct berth_err *err);
+                         struct berth_err *err);
 
 void request_node_clear(struct request_node *node);
 

@@ -92,8 +92,8 @@ int ulimits_override(const struct rule_list *rules, struct request_ulimit *out,
         const char *name = limit->which->name;
         for (size_t k = 0; k < count; k++)
             if (out[k].name == name)
-                out[k] = (struct request_ulimit){name, limit->soft,
-                                                 limit->hard};
+                out[k] =
+                    (struct request_ulimit){name, limit->soft, limit->hard};
         if (strv_addf(changes, "%c%d=%llu:%llu", WIRE_LIMIT,
                       limit->which->resource,
                       (unsigned long long)task_limit(limit->soft),

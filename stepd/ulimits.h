@@ -25,7 +25,6 @@ size_t ulimits_choose(struct request_ulimit out[RLIMITS]);
 // (COUNT, of ulimits_choose), and appends to OVERLAY that each task is to have
 // them as well. 0, or -1 with ERR set: memory is out.
 int ulimits_override(const struct rule_list *rules, struct request_ulimit *out,
-                     size_t count, struct strv *changes,
-                     struct berth_err *err);
+                     size_t count, struct strv *changes, struct berth_err *err);
 
 #endif

@@ -16,8 +16,7 @@
 
 static int differs(struct berth_err *err, const char *what)
 {
-    return err_set(err,
-                   BERTH_EENGINE,
+    return err_set(err, BERTH_EENGINE,
                    "the container that the engine started is not the one "
                    "that was asked for (%s)",
                    what);
@@ -160,8 +159,8 @@ static bool groups_are(const char *status, const struct request *r)
 
 static bool no_capabilities(const char *status)
 {
-    static const char *const sets[] = {"CapInh:", "CapPrm:", "CapEff:",
-                                       "CapBnd:", "CapAmb:"};
+    static const char *const sets[] = {
+        "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"};
 
     for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
         if (!status_is(status, sets[i], "0000000000000000"))

@@ -71,12 +71,12 @@ static struct option *make_long(const struct text_option *texts)
     if (!all)
         return NULL;
     for (; texts[n].name; n++)
-        all[n] = (struct option){texts[n].name, required_argument, NULL,
-                                 (int)n + 1};
+        all[n] =
+            (struct option){texts[n].name, required_argument, NULL, (int)n + 1};
     all[n++] = (struct option){"json", no_argument, NULL, 'j'};
     all[n++] = (struct option){"help", no_argument, NULL, 'h'};
-    all[n++] = (struct option){"container", required_argument, NULL,
-                               OPTION_BASE};
+    all[n++] =
+        (struct option){"container", required_argument, NULL, OPTION_BASE};
     for (size_t i = 0; i < known; i++)
         all[n++] = (struct option){option_table[i].name,
                                    option_table[i].arg ? required_argument
@@ -90,9 +90,8 @@ static struct option *make_long(const struct text_option *texts)
 static int take_option(struct words *words, int c, int rc,
                        struct berth_err *err)
 {
-    const char *name = c == OPTION_BASE
-                           ? "container"
-                           : option_table[c - OPTION_BASE - 1].name;
+    const char *name =
+        c == OPTION_BASE ? "container" : option_table[c - OPTION_BASE - 1].name;
 
     return rc == 0 && options_set(&words->options, name, optarg, err) < 0
                ? EXIT_REFUSED
@@ -180,8 +179,7 @@ static int read_conf(const struct words *words, const struct strv *plugin,
     *path = words->conf;
     if (*path)
         return read_file(*path, text, len, err);
-    *path = policy_conf_path(plugin->n, (const char *const *)plugin->v,
-                             &given);
+    *path = policy_conf_path(plugin->n, (const char *const *)plugin->v, &given);
     if (trusted_read(*path, text, len, err) == 0)
         return 0;
     return err->code == BERTH_ENOTFOUND && !given
@@ -259,8 +257,8 @@ static int find_subject(const struct words *words, struct who *who,
             return err_set(err, BERTH_ESYS, "the working directory: %m");
         who->subject.cwd = cwd;
     } else if (words->chdir[0] != '/') {
-        return err_set(err, BERTH_EINVAL,
-                       "--chdir=%s is no absolute path", words->chdir);
+        return err_set(err, BERTH_EINVAL, "--chdir=%s is no absolute path",
+                       words->chdir);
     }
     return 0;
 }
@@ -276,8 +274,8 @@ static json_t *decide_report(const struct words *words,
     json_t *report = report_decision(&decision, subject, err);
     if (report && decision.verdict == VERDICT_ALLOW)
         *rc = EXIT_ALLOWED;
-    else if (!report && (err->code == BERTH_EDENIED ||
-                         err->code == BERTH_EINVAL))
+    else if (!report &&
+             (err->code == BERTH_EDENIED || err->code == BERTH_EINVAL))
         report = report_error(err);
     decision_clear(&decision);
     return report;
@@ -298,8 +296,7 @@ static int with_rules(const struct words *words, struct policy *policy)
     else if (strcmp(words->command, "list") == 0)
         rc = say(words, report_rules(&rules), EXIT_ALLOWED);
     else {
-        json_t *report =
-            decide_report(words, &who.subject, &rules, &rc, &err);
+        json_t *report = decide_report(words, &who.subject, &rules, &rc, &err);
         rc = say(words, report, rc);
     }
     rules_clear(&rules);

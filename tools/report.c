@@ -46,10 +46,9 @@ static json_t *size_text(const struct rule_size *size)
 {
     if (!size->bytes && !size->percent)
         return json_string("as the node's");
-    return size->bytes ? json_sprintf("%llu bytes",
-                                      (unsigned long long)size->bytes)
-                       : json_sprintf("%u%% of the node's memory",
-                                      size->percent);
+    return size->bytes
+               ? json_sprintf("%llu bytes", (unsigned long long)size->bytes)
+               : json_sprintf("%u%% of the node's memory", size->percent);
 }
 
 // What holds for any container of this user.
@@ -160,7 +159,7 @@ static void name_sizes(json_t *host, const struct rules *rules)
         json_object_set_new(host, "ShmSize",
                             json_sprintf("<%u%% of the node's memory>",
                                          rules->shm_size.percent));
-    json_object_foreach_safe(tmpfs, next, target, value) {
+    json_object_foreach_safe (tmpfs, next, target, value) {
         const char *text = json_string_value(value);
         const char *size = strstr(text, "size=");
         if (size && !rules->tmp_size.bytes)
@@ -179,17 +178,16 @@ static void name_rest(json_t *body, const struct rules *rules)
     json_t *devices = json_object_get(host, "Devices");
 
     for (size_t i = 0; i < rules->devices.n; i++)
-        json_array_append_new(devices,
-                              json_sprintf("<the device files %s>",
-                                           rules->devices.v[i]->text));
+        json_array_append_new(devices, json_sprintf("<the device files %s>",
+                                                    rules->devices.v[i]->text));
     json_array_append_new(devices, json_string("<the GPUs of the step>"));
     json_array_insert_new(json_object_get(host, "Ulimits"), 0,
                           json_string("<the limits of slurmd>"));
     if (!rules->seccomp)
         return;
-    json_array_append_new(json_object_get(host, "SecurityOpt"),
-                          json_sprintf("seccomp=<the text of %s>",
-                                       rules->seccomp));
+    json_array_append_new(
+        json_object_get(host, "SecurityOpt"),
+        json_sprintf("seccomp=<the text of %s>", rules->seccomp));
     json_array_append_new(json_object_get(body, "Cmd"),
                           json_string(WIRE_INIT_PROFILE));
 }
@@ -282,8 +280,7 @@ json_t *report_decision(const struct decision *decision,
         return NULL;
     report = json_pack("{s:s}", "verdict", "allow");
     if (decision->warning[0])
-        json_object_set_new(report, "warning",
-                            json_string(decision->warning));
+        json_object_set_new(report, "warning", json_string(decision->warning));
     json_object_set_new(report, "parts", decision_parts(decision, subject));
     json_object_set_new(report, "request", request);
     return report;
@@ -315,8 +312,7 @@ json_t *report_rules(const struct rules *rules)
     add_list(parts, "env_deny", &rules->env_deny);
     add_list(parts, "env_pass", &rules->env_pass);
     add_list(parts, "options", &rules->options);
-    add_text(parts, "writable", leave[rules->writable],
-             &rules->writable_rule);
+    add_text(parts, "writable", leave[rules->writable], &rules->writable_rule);
     add_text(parts, "slurm", leave[rules->slurm], &rules->slurm_rule);
     add_list(parts, "networks", &rules->networks);
     add_list(parts, "publish", &rules->publish);
@@ -367,7 +363,7 @@ void report_print(const json_t *report, FILE *to)
     else if (verdict)
         fprintf(to, "allowed%s%s\n", warning ? ", but: " : "",
                 warning ? warning : "");
-    json_array_foreach(json_object_get(report, "parts"), i, part) {
+    json_array_foreach (json_object_get(report, "parts"), i, part) {
         fprintf(to, "%-15s %s", text_of(part, "part"), text_of(part, "value"));
         print_rule(part, to);
         fprintf(to, "\n");

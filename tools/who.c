@@ -77,8 +77,8 @@ static int describe(const struct who_words *words, struct who *out,
     const char *name;
 
     if (!read_id(out, &uid, &s->uid, &name) || name || *uid)
-        return err_set(err, BERTH_EINVAL,
-                       "--uid=%s is no user's number", words->uid);
+        return err_set(err, BERTH_EINVAL, "--uid=%s is no user's number",
+                       words->uid);
     if (!gid || !read_id(out, &gid, &s->gid, &s->group) || *gid)
         return err_set(err, BERTH_EINVAL,
                        "--uid wants the number of the user's group with it, "

@@ -46,8 +46,8 @@ static char *make_policy(size_t *len)
         die("out of memory");
     fputs("# made up\nallow = {\n", out);
     for (int i = 0; i < PATTERNS; i++)
-        fprintf(out, "    \"registry.example.org/team%d/app%d%s,\n", i / 100,
-                i, i % 3 ? ":1.0\"" : "/*\"");
+        fprintf(out, "    \"registry.example.org/team%d/app%d%s,\n", i / 100, i,
+                i % 3 ? ":1.0\"" : "/*\"");
     fputs("}\nmounts_allowed = {\"/scratch/%u/**:rw\", \"/data/*\"}\n", out);
     for (int i = 0; i < SECTIONS; i++)
         fprintf(out, "%s \"%s%d\" {\n    allow += {\"section%d/*\"}\n}\n",
@@ -65,10 +65,17 @@ static void print(const char *name, long long nanoseconds)
 
 static const gid_t gids[] = {7001, 7005, 7009};
 static const char *const groups[] = {"group1", "group501", "group997"};
-static const struct subject subject = {
-    .uid = 500003, .gid = 7001, .gids = gids, .ngids = 3, .user = "user900",
-    .group = "group1", .groups = groups, .home = "/home/user900",
-    .partition = "partition2", .job = 1, .cwd = "/home/user900/work"};
+static const struct subject subject = {.uid = 500003,
+                                       .gid = 7001,
+                                       .gids = gids,
+                                       .ngids = 3,
+                                       .user = "user900",
+                                       .group = "group1",
+                                       .groups = groups,
+                                       .home = "/home/user900",
+                                       .partition = "partition2",
+                                       .job = 1,
+                                       .cwd = "/home/user900/work"};
 
 static struct policy *read_policy(const char *text, size_t len)
 {

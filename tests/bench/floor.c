@@ -66,7 +66,7 @@ static int stage(struct floor *f, int fd, const char *name, const char *target,
     if (asprintf(&source, "%s/%s", f->store.path, name) < 0)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     f->sources[f->nmounts] = source;
-    f->mounts[f->nmounts++] =  (struct request_mount){source, target, readonly};
+    f->mounts[f->nmounts++] = (struct request_mount){source, target, readonly};
     return rc;
 }
 
@@ -82,8 +82,8 @@ static int prepare(struct floor *f, uid_t uid, const char *workdir,
     const char *init = BERTH_LIBEXECDIR "/berth-init";
     int flags = O_PATH | O_CLOEXEC;
 
-    snprintf(f->store.path, sizeof(f->store.path),
-             "%s/floor-XXXXXX", BERTH_STATEDIR);
+    snprintf(f->store.path, sizeof(f->store.path), "%s/floor-XXXXXX",
+             BERTH_STATEDIR);
     if (!mkdtemp(f->store.path) || chmod(f->store.path, 0711) < 0 ||
         (f->store.dir = open(f->store.path, O_DIRECTORY | O_CLOEXEC)) < 0)
         return err_set(err, BERTH_ESYS, "%s: %m", f->store.path);
@@ -148,8 +148,8 @@ static int measure(const struct floor *f, struct engine *engine,
 static int run(struct floor *f, struct engine *engine, const char *image,
                uid_t uid, gid_t gid, struct berth_err *err)
 {
-    uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 *
-                    (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t half =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
     const char *name = strrchr(f->store.path, '/') + 1;
     struct request_tmpfs tmpfs[] = {
         {"/run", half}, {"/tmp", half}, {"/var/tmp", half}};

@@ -169,8 +169,7 @@ static void check(void)
             add(reads, i);
     printf("rank %d of %d on %s: sum %ld, shared%s, tcp%s, reads%s, "
            "segments %d\n",
-           rank, size, own.node, sum, shared, tcp, reads,
-           count_segments());
+           rank, size, own.node, sum, shared, tcp, reads, count_segments());
     MPI_Barrier(MPI_COMM_WORLD);
 }
 

@@ -28,8 +28,8 @@ static int write_mb(long mb)
     long long left = mb * 1000000LL;
 
     while (left > 0) {
-        size_t want = left < (long long)sizeof(buf) ? (size_t)left
-                                                    : sizeof(buf);
+        size_t want =
+            left < (long long)sizeof(buf) ? (size_t)left : sizeof(buf);
         ssize_t n = write(1, buf, want);
         if (n < 0)
             return 1;

@@ -30,9 +30,12 @@ static void judge(const struct policy *policy, const struct subject *subject)
 {
     static const struct options options[] = {
         {.image = (char *)"debian", .mounts = (char *)"/data/x,y:/y:rw"},
-        {.image = (char *)"evil.io/x:1", .mount_home = CHOICE_YES,
-         .writable = CHOICE_YES, .env = (char *)"A,B",
-         .network = (char *)"none", .workdir = (char *)"/w"},
+        {.image = (char *)"evil.io/x:1",
+         .mount_home = CHOICE_YES,
+         .writable = CHOICE_YES,
+         .env = (char *)"A,B",
+         .network = (char *)"none",
+         .workdir = (char *)"/w"},
     };
     struct decision decision;
     struct rules rules;
@@ -57,18 +60,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const gid_t gids[] = {100, 7};
     static const char *const groups[] = {"users", "chem"};
-    static const struct subject alice = {.uid = 1001, .gid = 100,
-                                         .gids = gids, .ngids = 2,
-                                         .user = "alice", .group = "users",
+    static const struct subject alice = {.uid = 1001,
+                                         .gid = 100,
+                                         .gids = gids,
+                                         .ngids = 2,
+                                         .user = "alice",
+                                         .group = "users",
                                          .groups = groups,
                                          .home = "/home/alice",
-                                         .partition = "gpu", .job = 1,
+                                         .partition = "gpu",
+                                         .job = 1,
                                          .cwd = "/home/alice/work"};
     static const struct subject unknown = {.uid = 7, .gid = 7, .cwd = "/"};
     static const char good[] = "# c\nuser \"a\" { allow += {\"b\"} }\n";
     struct berth_err err = {0};
-    struct policy *policy = policy_parse(0, NULL, NULL, "b.conf",
-                                         (const char *)data, size, &err);
+    struct policy *policy =
+        policy_parse(0, NULL, NULL, "b.conf", (const char *)data, size, &err);
 
     if (policy) {
         judge(policy, &alice);

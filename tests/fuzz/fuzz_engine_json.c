@@ -63,7 +63,8 @@ static void check_container(const char *body, size_t size)
     MUST(c.pid >= 0 && c.nmounts <= BERTH_LIST_MAX);
     for (size_t i = 0; i < c.nmounts; i++)
         MUST(utf8_valid(c.mounts[i].source) && c.mounts[i].destination);
-    json_object_foreach(c.labels, key, value) MUST(json_is_string(value));
+    json_object_foreach (c.labels, key, value)
+        MUST(json_is_string(value));
     engine_container_clear(&c);
 }
 

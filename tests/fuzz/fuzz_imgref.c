@@ -19,8 +19,7 @@ static void check_match(const struct imgpat *pat, const struct imgref *ref)
 {
     if (!imgpat_match(pat, ref))
         return;
-    MUST(strpbrk(pat->domain, "*") ||
-         !strcmp(pat->domain, ref->domain));
+    MUST(strpbrk(pat->domain, "*") || !strcmp(pat->domain, ref->domain));
     MUST(!*pat->digest || !strcmp(pat->digest, ref->digest));
     MUST(!*pat->tag || *pat->digest || !*ref->digest);
 }

@@ -31,9 +31,12 @@ static bool is_normal(const char *path)
 
 static void match(const char *rule, const struct mounts *wanted)
 {
-    static const struct subject alice = {.uid = 1001, .gid = 100,
-                                         .user = "alice", .group = "users",
-                                         .home = "/home/alice", .job = 1};
+    static const struct subject alice = {.uid = 1001,
+                                         .gid = 100,
+                                         .user = "alice",
+                                         .group = "users",
+                                         .home = "/home/alice",
+                                         .job = 1};
     struct berth_err err = {0};
     struct mount *mount = mount_rule_parse(rule, true, &err);
 
@@ -68,8 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!newline)
         return 0;
     char *rule = strndup((const char *)data, (size_t)(newline - data));
-    char *text = strndup((const char *)newline + 1,
-                         size - (size_t)(newline - data) - 1);
+    char *text =
+        strndup((const char *)newline + 1, size - (size_t)(newline - data) - 1);
     if (mounts_parse(text, "/w/d", &mounts, &err) < 0) {
         MUST(err.code == BERTH_EINVAL && *err.text && mounts.n == 0);
     } else {

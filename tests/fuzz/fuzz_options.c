@@ -27,9 +27,13 @@ static const char conf[] =
     "networks = {host, none, mpi}\n"
     "writable = allowed\n";
 
-static const struct subject alice = {.uid = 1001, .gid = 100, .user = "alice",
-                                     .group = "users", .home = "/home/alice",
-                                     .job = 1, .cwd = "/home/alice/work"};
+static const struct subject alice = {.uid = 1001,
+                                     .gid = 100,
+                                     .user = "alice",
+                                     .group = "users",
+                                     .home = "/home/alice",
+                                     .job = 1,
+                                     .cwd = "/home/alice/work"};
 
 static bool is_sentence(const char *text)
 {
@@ -50,10 +54,10 @@ static void check_mount(const struct decision_mount *mount)
     if (!mount->source) // a tmpfs
         MUST(mount_target_is_free(mount->target));
     else if (mount->npatterns > 0)
-        MUST(decide_source_ok(mount, mount->source) &&
-             mount_target_is_free(mount->target) &&
-             (mount->readonly ||
-              !strncmp(mount->source, "/scratch/alice", 14)));
+        MUST(
+            decide_source_ok(mount, mount->source) &&
+            mount_target_is_free(mount->target) &&
+            (mount->readonly || !strncmp(mount->source, "/scratch/alice", 14)));
     else
         MUST(!strcmp(mount->source, "/opt/site") ||
              !strcmp(mount->source, "/opt/more") ||
@@ -68,8 +72,8 @@ static void judge(const struct options *options)
     struct rules rules;
 
     if (!policy)
-        policy = policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf),
-                              NULL);
+        policy =
+            policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf), NULL);
     MUST(policy && policy_rules(policy, &alice, &rules, NULL) == 0);
     decide(&rules, options, &alice, &decision);
     MUST((decision.verdict == VERDICT_ALLOW) == !*decision.reason);

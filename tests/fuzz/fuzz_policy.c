@@ -25,8 +25,8 @@ static void judge(const struct plugstack_line *line, char *image)
     struct decision decision;
     struct berth_err err = {0};
     struct rules rules;
-    struct policy *policy = policy_parse(line->argc, line->argv, &source,
-                                         NULL, NULL, 0, &err);
+    struct policy *policy =
+        policy_parse(line->argc, line->argv, &source, NULL, NULL, 0, &err);
 
     MUST(policy || (err.code == BERTH_EINVAL && utf8_valid(err.text)));
     if (policy) {

@@ -13,9 +13,21 @@
 #include <unistd.h>
 
 // What slurmstepd exports. ESPANK_ENV_NOEXIST is 9, S_CTX_REMOTE 3.
-int spank_context(void) { return 3; }
-int spank_remote(void *sp) { (void)sp; return 1; }
-int spank_option_register(void *sp, void *o) { (void)sp; (void)o; return 0; }
+int spank_context(void)
+{
+    return 3;
+}
+int spank_remote(void *sp)
+{
+    (void)sp;
+    return 1;
+}
+int spank_option_register(void *sp, void *o)
+{
+    (void)sp;
+    (void)o;
+    return 0;
+}
 int spank_getenv(void *sp, const char *name, char *buf, int len)
 {
     (void)sp;
@@ -24,19 +36,47 @@ int spank_getenv(void *sp, const char *name, char *buf, int len)
     (void)len;
     return 9;
 }
-int spank_setenv(void) { abort(); }
-int spank_unsetenv(void) { abort(); }
-int spank_job_control_setenv(void) { abort(); }
-int spank_prepend_task_argv(void) { abort(); }
-int spank_get_item(void *sp, int item, ...) { (void)sp; (void)item; return 1; }
-void slurm_error(const char *fmt, ...) { (void)fmt; abort(); }
-void slurm_info(const char *fmt, ...) { (void)fmt; }
-void slurm_debug(const char *fmt, ...) { (void)fmt; }
+int spank_setenv(void)
+{
+    abort();
+}
+int spank_unsetenv(void)
+{
+    abort();
+}
+int spank_job_control_setenv(void)
+{
+    abort();
+}
+int spank_prepend_task_argv(void)
+{
+    abort();
+}
+int spank_get_item(void *sp, int item, ...)
+{
+    (void)sp;
+    (void)item;
+    return 1;
+}
+void slurm_error(const char *fmt, ...)
+{
+    (void)fmt;
+    abort();
+}
+void slurm_info(const char *fmt, ...)
+{
+    (void)fmt;
+}
+void slurm_debug(const char *fmt, ...)
+{
+    (void)fmt;
+}
 
 static const char *const hooks[] = {
-    "slurm_spank_init", "slurm_spank_init_post_opt", "slurm_spank_user_init",
-    "slurm_spank_task_init_privileged", "slurm_spank_task_init",
-    "slurm_spank_task_post_fork", "slurm_spank_task_exit", "slurm_spank_exit",
+    "slurm_spank_init",      "slurm_spank_init_post_opt",
+    "slurm_spank_user_init", "slurm_spank_task_init_privileged",
+    "slurm_spank_task_init", "slurm_spank_task_post_fork",
+    "slurm_spank_task_exit", "slurm_spank_exit",
 };
 
 static double now_us(void)

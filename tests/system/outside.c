@@ -7,13 +7,15 @@
 //                   is in a pid namespace of its own or about to be: opens the
 //                   device node NODE of its image, and its memory. "won" and
 //                   exit status 1 if one opens.
-//   heir PID        takes the connection of the process PID to berth-stepd over,
+//   heir PID        takes the connection of the process PID to berth-stepd
+//   over,
 //                   and says "have"; then, what came on it: "type N" or "end".
 //   again PID       (root) has a process of this program's with that number,
 //                   which was another's; says "again" when it does, and waits.
 //   stop NAME       stops the first process of his that is called NAME, is
 //                   process 1 of its pid namespace, and sleeps.
-//   otherwise       (set-user-ID) has the directory ELSEWHERE at /tmp in a mount
+//   otherwise       (set-user-ID) has the directory ELSEWHERE at /tmp in a
+//   mount
 //                   namespace of its own, and becomes ELSEWHERE_PROGRAM there.
 
 #include <dirent.h>
@@ -118,8 +120,9 @@ static int heir(int pid)
 
     for (int fd = 3; process >= 0 && fd < 64; fd++) {
         conn = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-        if (conn >= 0 && getsockopt(conn, SOL_SOCKET, SO_TYPE, &type, &size) ==
-                             0 && type == SOCK_SEQPACKET)
+        if (conn >= 0 &&
+            getsockopt(conn, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+            type == SOCK_SEQPACKET)
             break;
         conn = -1;
     }

@@ -75,13 +75,10 @@ static bool send_head(int fd, const struct fake_answer *a, const char *framing)
 {
     char head[1024];
 
-    snprintf(head,
-             sizeof(head),
-             "HTTP/1.1 %d Status\r\nContent-Type: %s\r\n%s%s\r\n",
-             a->status,
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 %d Status\r\nContent-Type: %s\r\n%s%s\r\n", a->status,
              a->type ? a->type : "application/json",
-             a->headers ? a->headers : "",
-             framing);
+             a->headers ? a->headers : "", framing);
     return send_text(fd, head);
 }
 
@@ -92,9 +89,7 @@ static bool answer(int fd, const struct fake_answer *a)
     char framing[64] = "";
 
     if (a->status != 204 && a->status != 304)
-        snprintf(framing,
-                 sizeof(framing),
-                 "Content-Length: %zu\r\n",
+        snprintf(framing, sizeof(framing), "Content-Length: %zu\r\n",
                  a->how == FAKE_CUT ? n + 100 : n);
     switch (a->how) {
     case FAKE_WHOLE:
@@ -134,9 +129,7 @@ static bool answer(int fd, const struct fake_answer *a)
     return false;
 }
 
-static void serve(int listener,
-                  int log_fd,
-                  const struct fake_answer *answers,
+static void serve(int listener, int log_fd, const struct fake_answer *answers,
                   size_t n)
 {
     static const struct fake_answer none = {

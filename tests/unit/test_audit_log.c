@@ -205,8 +205,8 @@ static void an_allowed_step_has_three_lines_with_all_that_is_known(void **state)
         {"cluster", "c"},
         {"partition", "main"},
     };
-    struct rule rule = {.text = "debian", .file = "/etc/slurm/berth.conf",
-                        .line = 7};
+    struct rule rule = {
+        .text = "debian", .file = "/etc/slurm/berth.conf", .line = 7};
     struct audit_log log;
     json_t *lines[3];
     (void)state;
@@ -229,14 +229,14 @@ static void an_allowed_step_has_three_lines_with_all_that_is_known(void **state)
         int y, mo, d, h, mi, s, ms, end = 0;
         const char *time = text_of(lines[i], "time");
         assert_string_equal(text_of(lines[i], "event"), events[i]);
-        sscanf(time, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &y, &mo, &d, &h, &mi,
-               &s, &ms, &end);
+        sscanf(time, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &y, &mo, &d, &h, &mi, &s,
+               &ms, &end);
         assert_int_equal(end, 24);
         assert_int_equal(strlen(time), 24);
         for (size_t k = 0; k < sizeof(known) / sizeof(*known); k++)
             assert_string_equal(text_of(lines[i], known[k][0]), known[k][1]);
-        assert_int_equal(
-            json_integer_value(json_object_get(lines[i], "line")), 7);
+        assert_int_equal(json_integer_value(json_object_get(lines[i], "line")),
+                         7);
         assert_int_equal(json_integer_value(json_object_get(lines[i], "uid")),
                          1001);
         assert_int_equal(json_integer_value(json_object_get(lines[i], "job")),
@@ -370,8 +370,8 @@ static void lines_of_several_steps_do_not_mix(void **state)
         json_decref(lines[i]);
 }
 
-static void the_end_of_one_that_was_killed_is_written_once_by_another(
-    void **state)
+static void
+the_end_of_one_that_was_killed_is_written_once_by_another(void **state)
 {
     struct audit_log log;
     json_t *lines[5];
@@ -432,8 +432,7 @@ int main(void)
         cmocka_unit_test_teardown(what_was_allowed_and_then_fails_was_allowed,
                                   remove_log),
         cmocka_unit_test_teardown(
-            an_allowed_step_has_three_lines_with_all_that_is_known,
-            remove_log),
+            an_allowed_step_has_three_lines_with_all_that_is_known, remove_log),
         cmocka_unit_test_teardown(
             the_end_of_one_that_was_killed_is_written_once_by_another,
             remove_log),

@@ -60,8 +60,7 @@ static const struct {
                       "another \\ only"},
     {"\n/* x\n\n", " line 2: the comment has no end: write */ there"},
     {"/*/", " line 1: the comment has no end: write */ there"},
-    {"\n\xff",
-     " line 2: the text is not valid UTF-8"},
+    {"\n\xff", " line 2: the text is not valid UTF-8"},
     {"\n\n\1", " line 3: there is a control character (byte 0x01): leave it "
                "out"},
     {"allow = \"a\rb\"", " line 1: allow = \"a?b\": one line without tabs "
@@ -78,10 +77,8 @@ static const struct {
     {"allow = {{\"a\"}}",
      " line 1: \"{\" stands where a value of allow was expected"},
     // Grammar.
-    {"allow",
-     " line 1: the file ends where the \"=\" of allow was expected"},
-    {"allow =",
-     " line 1: the file ends where a value of allow was expected"},
+    {"allow", " line 1: the file ends where the \"=\" of allow was expected"},
+    {"allow =", " line 1: the file ends where a value of allow was expected"},
     {"allow \"a\"",
      " line 1: \"a\" stands where the \"=\" of allow was expected"},
     {"# a\n# b\n\nallow = ,",
@@ -102,8 +99,7 @@ static const struct {
     {"user \"a\" { group \"b\" { } }", " line 1: \"group\": there is no such "
                                        "key here: berth.conf(5) has those "
                                        "that there are"},
-    {"\"allow\" = {}",
-     " line 1: \"allow\": a key stands without quotes"},
+    {"\"allow\" = {}", " line 1: \"allow\": a key stands without quotes"},
     {"user \"u\" {\n\"{\" = {} }",
      " line 2: \"{\": there is no such key here: berth.conf(5) has those that "
      "there are"},
@@ -151,8 +147,7 @@ static const struct {
      "together"},
     {"min_uid = {1}",
      " line 1: min_uid takes one value: write it without braces"},
-    {"min_uid += 1",
-     " line 1: min_uid takes one value: write = and not +="},
+    {"min_uid += 1", " line 1: min_uid takes one value: write = and not +="},
     // Titles.
     {"\n\nuser \"\" {}", " line 3: user \"\": a name was expected"},
     {"user \"a b\" {}", " line 1: user \"a b\": a name was expected"},
@@ -350,8 +345,8 @@ static void refuses_what_it_does_not_understand(void **state)
             fail_msg("%s was not refused", text);
         assert_string_equal(err.text, wanted);
         assert_int_equal(err.code, BERTH_EINVAL);
-        assert_null(policy_parse(0, NULL, NULL, "b.conf", text, strlen(text),
-                                 NULL));
+        assert_null(
+            policy_parse(0, NULL, NULL, "b.conf", text, strlen(text), NULL));
         // The next file is not affected by what was wrong with this one.
         struct policy *policy = policy_parse(0, NULL, NULL, "b.conf",
                                              "allow = {\"a\"}\n", 14, &err);
@@ -366,21 +361,36 @@ static void takes_nothing_for_a_port_or_limit_that_is_none(void **state)
     static const struct {
         const char *key, *value;
     } bad[] = {
-        {"publish", ""},           {"publish", ":"},
-        {"publish", "x"},          {"publish", "0"},
-        {"publish", "65536"},      {"publish", "80x"},
-        {"publish", "80-"},        {"publish", "-80"},
-        {"publish", "90-80"},      {"publish", "80-0"},
-        {"publish", "1-17"},       {"publish", "80-81-82"},
-        {"publish", "80-99999"},   {"publish", "127.0.0.1:"},
-        {"publish", "a:b:c"},      {"publish", "[:80"},
-        {"publish", "[]:80"},      {"publish", "[127.0.0.1]:80"},
-        {"publish", "::1:80"},     {"ulimits", ""},
-        {"ulimits", "=1"},         {"ulimits", "nofile"},
-        {"ulimits", "nofile="},    {"ulimits", "nofile=x"},
-        {"ulimits", "nofile=1:"},  {"ulimits", "nofile=1:2:3"},
-        {"ulimits", "nofile=-1"},  {"ulimits", "nofile=-2"},
-        {"ulimits", "nofile=1 "},  {"ulimits", "nofile=unlimitedx"},
+        {"publish", ""},
+        {"publish", ":"},
+        {"publish", "x"},
+        {"publish", "0"},
+        {"publish", "65536"},
+        {"publish", "80x"},
+        {"publish", "80-"},
+        {"publish", "-80"},
+        {"publish", "90-80"},
+        {"publish", "80-0"},
+        {"publish", "1-17"},
+        {"publish", "80-81-82"},
+        {"publish", "80-99999"},
+        {"publish", "127.0.0.1:"},
+        {"publish", "a:b:c"},
+        {"publish", "[:80"},
+        {"publish", "[]:80"},
+        {"publish", "[127.0.0.1]:80"},
+        {"publish", "::1:80"},
+        {"ulimits", ""},
+        {"ulimits", "=1"},
+        {"ulimits", "nofile"},
+        {"ulimits", "nofile="},
+        {"ulimits", "nofile=x"},
+        {"ulimits", "nofile=1:"},
+        {"ulimits", "nofile=1:2:3"},
+        {"ulimits", "nofile=-1"},
+        {"ulimits", "nofile=-2"},
+        {"ulimits", "nofile=1 "},
+        {"ulimits", "nofile=unlimitedx"},
         {"ulimits", "nofile=9223372036854775807"},
         {"ulimits", "nofile=99999999999999999999"},
         {"ulimits", "nofile=unlimited:1"},
@@ -401,17 +411,17 @@ static void refuses_nul_bytes_and_too_much(void **state)
     char *text = malloc(BERTH_CONF_MAX + 1);
 
     (void)state;
-    assert_null(policy_parse(0, NULL, NULL, "b.conf", "allow\0 = {}", 11,
-                             &err));
+    assert_null(
+        policy_parse(0, NULL, NULL, "b.conf", "allow\0 = {}", 11, &err));
     assert_string_equal(err.text, "b.conf line 1: there is a control "
                                   "character (byte 0x00): leave it out");
     memset(text, '\n', BERTH_CONF_MAX + 1);
-    assert_null(policy_parse(0, NULL, NULL, "b.conf", text,
-                             BERTH_CONF_MAX + 1, &err));
+    assert_null(
+        policy_parse(0, NULL, NULL, "b.conf", text, BERTH_CONF_MAX + 1, &err));
     assert_string_equal(err.text, "b.conf: the file has more than 1048576 "
                                   "bytes: make it smaller");
-    struct policy *policy = policy_parse(0, NULL, NULL, "b.conf", text,
-                                         BERTH_CONF_MAX, &err);
+    struct policy *policy =
+        policy_parse(0, NULL, NULL, "b.conf", text, BERTH_CONF_MAX, &err);
     assert_non_null(policy);
     policy_free(policy);
     memset(text, 'a', 8000);
@@ -435,8 +445,8 @@ static void refuses_more_keys_than_there_are(void **state)
     (void)state;
     for (int i = 0; i < 200; i++)
         sprintf(text + strlen(text), "key%d = 1\n", i);
-    assert_null(policy_parse(0, NULL, NULL, "b.conf", text, strlen(text),
-                             &err));
+    assert_null(
+        policy_parse(0, NULL, NULL, "b.conf", text, strlen(text), &err));
     assert_string_equal(err.text, "b.conf line 1: \"key0\": there is no such "
                                   "key here: berth.conf(5) has those that "
                                   "there are");
@@ -458,8 +468,8 @@ static void refuses_more_sections_than_can_be_searched(void **state)
                                   "sections: write some for groups");
     *strrchr(text, 'u') = 0; // the title, and with it the line
     *strrchr(text, 'u') = 0;
-    struct policy *policy = policy_parse(0, NULL, NULL, "b.conf", text,
-                                         strlen(text), &err);
+    struct policy *policy =
+        policy_parse(0, NULL, NULL, "b.conf", text, strlen(text), &err);
     if (!policy)
         fail_msg("%s", err.text);
     policy_free(policy);
@@ -478,8 +488,8 @@ static void a_file_that_conf_names_must_be_there(void **state)
     (void)state;
     assert_string_equal(policy_conf_path(2, argv, &given), "/x/b.conf");
     assert_true(given);
-    assert_non_null(strstr(policy_conf_path(1, argv, &given),
-                           "/slurm/berth.conf"));
+    assert_non_null(
+        strstr(policy_conf_path(1, argv, &given), "/slurm/berth.conf"));
     assert_false(given);
     assert_string_equal(policy_conf_path(2, argv, NULL), "/x/b.conf");
     assert_null(policy_parse(2, argv, &source, NULL, NULL, 0, &err));
@@ -487,8 +497,8 @@ static void a_file_that_conf_names_must_be_there(void **state)
     assert_string_equal(err.text, "/p.conf line 3: the file that conf= names "
                                   "is not there, and no container can be had "
                                   "without it");
-    struct policy *policy = policy_parse(2, argv, &source, "/x/b.conf", "", 0,
-                                         &err);
+    struct policy *policy =
+        policy_parse(2, argv, &source, "/x/b.conf", "", 0, &err);
     assert_non_null(policy);
     policy_free(policy);
     assert_null(policy_parse(2, twice, &source, "/x/b.conf", "", 0, &err));
@@ -505,9 +515,13 @@ static void a_file_that_conf_names_must_be_there(void **state)
 
 static const gid_t gids[] = {100, 2001, 2002};
 static const char *const groups[] = {"users", NULL, "chem"};
-static const struct subject alice = {.uid = 1001, .gid = 100, .gids = gids,
-                                     .ngids = 3, .user = "alice",
-                                     .group = "users", .groups = groups,
+static const struct subject alice = {.uid = 1001,
+                                     .gid = 100,
+                                     .gids = gids,
+                                     .ngids = 3,
+                                     .user = "alice",
+                                     .group = "users",
+                                     .groups = groups,
                                      .partition = "gpu"};
 static struct policy *policy;
 static struct rules rules;
@@ -591,8 +605,7 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_int_equal(rules.gpu_types.n, 0);
     assert_int_equal(rules.gpu_indices.n, 0);
     assert_int_equal(rules.gpu_max, 0);
-    assert_string_equal(listed(&rules.gpu_capabilities),
-                        "compute:0 utility:0");
+    assert_string_equal(listed(&rules.gpu_capabilities), "compute:0 utility:0");
     assert_int_equal(rules.mode, RULE_MODE_ENFORCE);
     assert_null(rules.help_text);
     assert_string_equal(policy_audit_log(policy), "syslog");
@@ -675,8 +688,7 @@ static void each_key_is_in_the_rules(void **state)
     assert_int_equal(rules.min_uid, 1000);
     assert_int_equal(rules.min_uid_rule.line, 18);
     assert_int_equal(rules.mode, RULE_MODE_WARN);
-    assert_string_equal(listed(&rules.mounts_allowed),
-                        "/scratch/%u/**:rw:20");
+    assert_string_equal(listed(&rules.mounts_allowed), "/scratch/%u/**:rw:20");
     assert_string_equal(listed(&rules.mounts_always),
                         "/opt/site:21 tmpfs:/t:21");
     assert_string_equal(listed(&rules.mounts_default), "%h/x:/etc/x:ro:22");

@@ -78,9 +78,9 @@ static void the_images_own_values_win(void **state)
     char *image[] = {(char *)"PATH=/opt/bin", (char *)"LANG=C.UTF-8",
                      (char *)"EMPTY=", (char *)"HOMELY=1",
                      (char *)"MPATH=/man"};
-    const char *const want[] = {FRONT, "=LANG=C.UTF-8", "=EMPTY=",
-                                "=HOMELY=1", "=MPATH=/man",
-                                "=PATH=/opt/bin", BACK, NULL};
+    const char *const want[] = {
+        FRONT,         "=LANG=C.UTF-8",  "=EMPTY=", "=HOMELY=1",
+        "=MPATH=/man", "=PATH=/opt/bin", BACK,      NULL};
 
     (void)state;
     check_image(image, 5, want);
@@ -90,28 +90,38 @@ static void the_jobs_values_win_where_the_user_says_so(void **state)
 {
     char *image[] = {(char *)"LANG=C", (char *)"LANGUAGE=de"};
     const char *const env[] = {"LANG", "PATH", "HOME", "NONE"};
-    const char *const want[] = {FRONT, "?LANG=C", "=LANGUAGE=de",
-                                "?PATH=" CHANGES_PATH, "?HOME=/home/x",
-                                "=PWD=/work", NULL};
+    const char *const want[] = {FRONT,
+                                "?LANG=C",
+                                "=LANGUAGE=de",
+                                "?PATH=" CHANGES_PATH,
+                                "?HOME=/home/x",
+                                "=PWD=/work",
+                                NULL};
 
     (void)state;
-    check((struct changes){.image_env = image, .nimage_env = 2, .env = env,
-                           .nenv = 4},
-          want);
+    check(
+        (struct changes){
+            .image_env = image, .nimage_env = 2, .env = env, .nenv = 4},
+        want);
 }
 
 static void slurms_commands_come_before_the_images(void **state)
 {
     char *image[] = {(char *)"PATH=/opt/bin"};
     char *set[] = {(char *)"SLURM_CONF=/site"};
-    const char *const want[] = {FRONT, "=PATH=" INSIDE_SLURM_BIN ":/opt/bin", BACK,
+    const char *const want[] = {FRONT,
+                                "=PATH=" INSIDE_SLURM_BIN ":/opt/bin",
+                                BACK,
                                 "=SLURM_CONF=/etc/slurm/slurm.conf",
-                                "=SLURM_CONF=/site", NULL};
+                                "=SLURM_CONF=/site",
+                                NULL};
 
     (void)state;
-    check((struct changes){.image_env = image, .nimage_env = 1,
+    check((struct changes){.image_env = image,
+                           .nimage_env = 1,
                            .slurm_conf = "/etc/slurm/slurm.conf",
-                           .env_set = set, .nenv_set = 1},
+                           .env_set = set,
+                           .nenv_set = 1},
           want);
 }
 
@@ -126,29 +136,37 @@ static void the_administrator_is_first_and_last(void **state)
                    (char *)"CUDA_VISIBLE_DEVICES=0"};
     char *image[] = {(char *)"A=1"};
     const char *const want[] = {
-        FRONT, "-SSH_*",
+        FRONT,
+        "-SSH_*",
         "~CUDA_VISIBLE_DEVICES=GPU_DEVICE_ORDINAL=HIP_VISIBLE_DEVICES="
         "NVIDIA_*=ROCR_VISIBLE_DEVICES=ZE_AFFINITY_MASK=OMPI_*=PMI*=SLURM*="
         "MY_*=LANG",
-        "=A=1", "=PATH=" CHANGES_PATH, BACK, "=PATH=/site/bin", "=HOME=/site",
+        "=A=1",
+        "=PATH=" CHANGES_PATH,
+        BACK,
+        "=PATH=/site/bin",
+        "=HOME=/site",
         NULL};
 
     (void)state;
-    check((struct changes){.image_env = image, .nimage_env = 1,
-                           .env_deny = &deny, .env_pass = &pass,
-                           .env_set = set, .nenv_set = 4},
+    check((struct changes){.image_env = image,
+                           .nimage_env = 1,
+                           .env_deny = &deny,
+                           .env_pass = &pass,
+                           .env_set = set,
+                           .nenv_set = 4},
           want);
 }
 
 static void the_program_comes_behind_the_entry_point(void **state)
 {
     char *entry[] = {(char *)"/entry", (char *)"--", (char *)""};
-    const char *const want[] = {"0prog", "@/entry", "@--", "@", FRONT,
-                                "=PATH=" CHANGES_PATH, BACK, NULL};
+    const char *const want[] = {"0prog", "@/entry", "@--",
+                                "@",     FRONT,     "=PATH=" CHANGES_PATH,
+                                BACK,    NULL};
 
     (void)state;
-    check((struct changes){.argv0 = "prog", .entry = entry, .nentry = 3},
-          want);
+    check((struct changes){.argv0 = "prog", .entry = entry, .nentry = 3}, want);
 }
 
 int main(void)

@@ -35,8 +35,8 @@ static const char *node_env[4][2]; // the step's environment in slurmstepd
 
 PUBLIC int opt;
 PUBLIC char *slurm_option_get(void *options, const char *name);
-PUBLIC bool slurm_option_set(void *options, const char *name,
-                             const char *value, bool early);
+PUBLIC bool slurm_option_set(void *options, const char *name, const char *value,
+                             bool early);
 PUBLIC spank_context_t spank_context(void);
 PUBLIC spank_err_t spank_job_control_setenv(spank_t sp, const char *name,
                                             const char *value, int over);
@@ -187,8 +187,8 @@ static struct options given(const char *name, ...)
 
     va_start(ap, name);
     for (; name; name = va_arg(ap, const char *))
-        assert_int_equal(options_set(&options, name,
-                                     va_arg(ap, const char *), NULL), 0);
+        assert_int_equal(
+            options_set(&options, name, va_arg(ap, const char *), NULL), 0);
     va_end(ap);
     return options;
 }
@@ -369,8 +369,8 @@ static void an_option_without_an_image_is_a_mistake(void **state)
     struct berth_err err;
 
     (void)state;
-    assert_int_equal(check(&client, given("container-mounts", "/a", NULL),
-                           &err), -1);
+    assert_int_equal(
+        check(&client, given("container-mounts", "/a", NULL), &err), -1);
     assert_int_equal(err.code, BERTH_EINVAL);
     client_clear(&client);
 }
@@ -383,7 +383,8 @@ static void the_policy_of_this_host_is_asked(void **state)
     snprintf(sentence, sizeof(sentence),
              "image docker.io/library/alpine:latest is not allowed by %s line "
              "1, which allows debian, fedora: choose one of these or ask your "
-             "administrator", conf);
+             "administrator",
+             conf);
     refuses(given("container", "alpine", NULL), sentence);
     // In a partition that denies it; it is enough that one of several does
     // not.
@@ -393,7 +394,8 @@ static void the_policy_of_this_host_is_asked(void **state)
     own_partition = (char *)"big";
     snprintf(sentence, sizeof(sentence),
              "image docker.io/library/fedora:latest is denied by %s line 2 "
-             "(fedora): choose another or ask your administrator", conf);
+             "(fedora): choose another or ask your administrator",
+             conf);
     refuses(given("container", "fedora", NULL), sentence);
     own_partition = (char *)"big,small";
     sends(given("container", "fedora", NULL));

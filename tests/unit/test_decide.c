@@ -23,11 +23,16 @@
 
 static const gid_t gids[] = {100, 2001, 998, 0};
 static const char *const groups[] = {"users", "chem", "docker", NULL};
-static const struct subject alice = {.uid = 1001, .gid = 100, .gids = gids,
-                                     .ngids = 4, .user = "alice",
-                                     .group = "users", .groups = groups,
+static const struct subject alice = {.uid = 1001,
+                                     .gid = 100,
+                                     .gids = gids,
+                                     .ngids = 4,
+                                     .user = "alice",
+                                     .group = "users",
+                                     .groups = groups,
                                      .home = "/home/alice",
-                                     .partition = "main", .job = 12,
+                                     .partition = "main",
+                                     .job = 12,
                                      .cwd = "/home/alice/work"};
 
 static struct judged {
@@ -44,15 +49,14 @@ static void judge(const char *conf, const struct subject *subject,
     struct berth_err err = {0};
 
     now = (struct judged){0};
-    now.policy = policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf),
-                              &err);
+    now.policy =
+        policy_parse(0, NULL, NULL, "b.conf", conf, strlen(conf), &err);
     if (!now.policy || policy_rules(now.policy, subject, &now.rules, &err) < 0)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < MAX_OPTIONS && words[i]; i++) {
         char name[64] = "";
         const char *eq = strchr(words[i], '=');
-        memcpy(name, words[i], eq ? (size_t)(eq - words[i])
-                                  : strlen(words[i]));
+        memcpy(name, words[i], eq ? (size_t)(eq - words[i]) : strlen(words[i]));
         if (options_set(&now.options, name, eq ? eq + 1 : NULL, &err) < 0)
             fail_msg("%s", err.text);
     }
@@ -103,97 +107,134 @@ static const struct {
     const char *reason;
 } refused[] = {
     // Images.
-    {"", {"container=debian"}, BERTH_EDENIED,
+    {"",
+     {"container=debian"},
+     BERTH_EDENIED,
      "image docker.io/library/debian:latest is not allowed: b.conf allows no "
      "image on this node, ask your administrator for an allow= there"},
-    {"allow=debian", {NULL}, BERTH_EINVAL,
+    {"allow=debian",
+     {NULL},
+     BERTH_EINVAL,
      "the image reference is empty: name an image, such as debian or "
      "registry.example.org/team/app:1.2"},
-    {"allow=debian", {"container=Debian"}, BERTH_EINVAL,
+    {"allow=debian",
+     {"container=Debian"},
+     BERTH_EINVAL,
      "the image reference \"Debian\" has uppercase letters: write \"debian\""},
-    {"\nallow={\"debian\", \"alpine:3.*\"}", {"container=fedora"},
+    {"\nallow={\"debian\", \"alpine:3.*\"}",
+     {"container=fedora"},
      BERTH_EDENIED,
      "image docker.io/library/fedora:latest is not allowed by b.conf line 2, "
      "which allows debian, alpine:3.*: choose one of these or ask your "
      "administrator"},
-    {"allow=\"**\"\ndeny={\"evil.io/**\"}", {"container=evil.io/x"},
+    {"allow=\"**\"\ndeny={\"evil.io/**\"}",
+     {"container=evil.io/x"},
      BERTH_EDENIED,
      "image evil.io/x:latest is denied by b.conf line 2 (evil.io/**): choose "
      "another or ask your administrator"},
-    {"allow={debian, fedora}", {"container=debain"}, BERTH_EDENIED,
+    {"allow={debian, fedora}",
+     {"container=debain"},
+     BERTH_EDENIED,
      "image docker.io/library/debain:latest is not allowed by b.conf line 1, "
      "which allows debian, fedora: did you mean debian?"},
-    {"allow={\"debian:12\"}", {"container=debian:13"}, BERTH_EDENIED,
+    {"allow={\"debian:12\"}",
+     {"container=debian:13"},
+     BERTH_EDENIED,
      "image docker.io/library/debian:13 is not allowed by b.conf line 1, "
      "which allows debian:12: did you mean debian:12?"},
-    {"allow={\"debian*\", abc}", {"container=dbian"}, BERTH_EDENIED,
+    {"allow={\"debian*\", abc}",
+     {"container=dbian"},
+     BERTH_EDENIED,
      "image docker.io/library/dbian:latest is not allowed by b.conf line 1, "
      "which allows debian*, abc: choose one of these or ask your "
      "administrator"},
-    {"allow={abc, xy}", {"container=xz"}, BERTH_EDENIED,
+    {"allow={abc, xy}",
+     {"container=xz"},
+     BERTH_EDENIED,
      "image docker.io/library/xz:latest is not allowed by b.conf line 1, "
      "which allows abc, xy: choose one of these or ask your administrator"},
-    {"allow={\"debian@sha256:" X64 "\"}", {"container=debian"}, BERTH_EDENIED,
+    {"allow={\"debian@sha256:" X64 "\"}",
+     {"container=debian"},
+     BERTH_EDENIED,
      "image docker.io/library/debian:latest is not allowed by b.conf line 1, "
      "which allows debian@sha256:" X64 ": choose one of these or ask your "
      "administrator"},
     // Who asks. What of him is denied is so in every mode.
-    {"allow=debian\nmode=warn\nmin_uid=2000", {"container=debian"},
+    {"allow=debian\nmode=warn\nmin_uid=2000",
+     {"container=debian"},
      BERTH_EDENIED,
      "a job of uid 1001 can have no container: b.conf line 3 wants 2000 at "
      "least (min_uid): submit it as another user"},
-    {"allow=debian\nmin_gid=101", {"container=debian"}, BERTH_EDENIED,
+    {"allow=debian\nmin_gid=101",
+     {"container=debian"},
+     BERTH_EDENIED,
      "a job of gid 100 can have no container: b.conf line 2 wants 101 at "
      "least (min_gid): submit it with another group (--gid, newgrp)"},
     {"allow=debian\nmode=audit\ndeny_users={bob,\n alice}",
-     {"container=debian"}, BERTH_EDENIED,
+     {"container=debian"},
+     BERTH_EDENIED,
      "user alice can have no container, by b.conf line 4 (deny_users): ask "
      "your administrator"},
-    {"allow=debian\ndeny_users={1001}", {"container=debian"}, BERTH_EDENIED,
+    {"allow=debian\ndeny_users={1001}",
+     {"container=debian"},
+     BERTH_EDENIED,
      "user 1001 can have no container, by b.conf line 2 (deny_users): ask "
      "your administrator"},
     // Options.
     {"allow=debian\noptions={image,\nworkdir}",
-     {"container=debian", "container-mounts=/a"}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=/a"},
+     BERTH_EDENIED,
      "--container-mounts cannot be used here: b.conf line 2 allows only "
      "image, workdir (options): leave it out or ask your administrator"},
-    {"allow=debian\noptions={mounts}", {"container=debian"}, BERTH_EDENIED,
+    {"allow=debian\noptions={mounts}",
+     {"container=debian"},
+     BERTH_EDENIED,
      "--container-image cannot be used here: b.conf line 2 allows only mounts "
      "(options): leave it out or ask your administrator"},
-    {"allow=debian\noptions={}", {"container=debian"}, BERTH_EDENIED,
+    {"allow=debian\noptions={}",
+     {"container=debian"},
+     BERTH_EDENIED,
      "--container-image cannot be used here: b.conf allows no option "
      "(options): leave it out or ask your administrator"},
     {"allow=debian\noptions={image}",
-     {"container=debian", "no-container-mount-home"}, BERTH_EDENIED,
+     {"container=debian", "no-container-mount-home"},
+     BERTH_EDENIED,
      "--no-container-mount-home cannot be used here: b.conf line 2 allows "
      "only image (options): leave it out or ask your administrator"},
-    {"allow=debian\noptions={image}", {"container=debian",
-     "container-readonly"}, BERTH_EDENIED,
+    {"allow=debian\noptions={image}",
+     {"container=debian", "container-readonly"},
+     BERTH_EDENIED,
      "--container-readonly cannot be used here: b.conf line 2 allows only "
      "image (options): leave it out or ask your administrator"},
     // Mounts.
-    {"allow=debian", {"container=debian", "container-mounts=/a::"},
+    {"allow=debian",
+     {"container=debian", "container-mounts=/a::"},
      BERTH_EINVAL,
      "--container-mounts=/a::: a path in it is empty: write "
      "SRC[:DST][:ro|rw]"},
-    {"allow=debian", {"container=debian", "container-mounts=/data"},
+    {"allow=debian",
+     {"container=debian", "container-mounts=/data"},
      BERTH_EDENIED,
      "/data cannot be mounted: b.conf allows no mounts (mounts_allowed): "
      "leave it out or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/data/*\", \"/x/%u:rw\"}",
-     {"container=debian", "container-mounts=/data"}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=/data"},
+     BERTH_EDENIED,
      "/data cannot be mounted: b.conf line 2 allows only /data/*, /x/%u:rw "
      "(mounts_allowed): choose one of these or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/data/*\"}",
-     {"container=debian", "container-mounts=/data/x:rw"}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=/data/x:rw"},
+     BERTH_EDENIED,
      "/data/x can only be had read-only, by b.conf line 2 (/data/*): ask for "
      "it with :ro"},
     {"allow=debian\nmounts_allowed={\"/data/*:/data\"}",
-     {"container=debian", "container-mounts=/data/x"}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=/data/x"},
+     BERTH_EDENIED,
      "/data/x can only be mounted where b.conf line 2 says (/data/*:/data): "
      "name that place"},
     {"allow=debian\nmounts_allowed={\"/x/%u\"}",
-     {"container=debian", "container-mounts=/x/bob"}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=/x/bob"},
+     BERTH_EDENIED,
      "/x/bob cannot be mounted: b.conf line 2 allows only /x/%u "
      "(mounts_allowed): choose one of these or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmode=warn",
@@ -202,26 +243,32 @@ static const struct {
      "--container-mounts can put nothing at /etc/ld.so.preload in a "
      "container: choose another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/proc/self"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/proc/self"},
+     BERTH_EINVAL,
      "--container-mounts can put nothing at /proc/self in a container: "
      "choose another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/"},
+     BERTH_EINVAL,
      "--container-mounts can put nothing at / in a container: choose another "
      "place"},
-    {"allow=debian", {"container=debian", "container-mounts=tmpfs:/usr"},
+    {"allow=debian",
+     {"container=debian", "container-mounts=tmpfs:/usr"},
      BERTH_EINVAL,
      "--container-mounts can put nothing at /usr in a container: choose "
      "another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/x,/b:/x/"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/x,/b:/x/"},
+     BERTH_EINVAL,
      "--container-mounts has two mounts at /x: leave one out"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x\"",
-     {"container=debian", "container-mounts=/a:/x"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/x"},
+     BERTH_EINVAL,
      "--container-mounts can put nothing at /x, where /s is mounted in every "
      "container, by b.conf line 3: choose another place"},
     {"allow=debian\nmounts_allowed={\"/**:rw\"}\nmounts_always=\"/s:/x\"",
-     {"container=debian", "container-mounts=/s:/x:rw"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/s:/x:rw"},
+     BERTH_EINVAL,
      "--container-mounts can put nothing at /x, where /s is mounted in every "
      "container, by b.conf line 3: choose another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
@@ -230,97 +277,123 @@ static const struct {
      "--container-mounts can put nothing at /home/alice/work, since the "
      "working directory is mounted there: choose another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/home/alice"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/home/alice"},
+     BERTH_EINVAL,
      "there can be no mount at /home/alice/work, which is within the mount at "
      "/home/alice: choose another place for one of them"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/x,/b:/x/y"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/x,/b:/x/y"},
+     BERTH_EINVAL,
      "there can be no mount at /x/y, which is within the mount at /x: choose "
      "another place for one of them"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/x,tmpfs:/x/y"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/x,tmpfs:/x/y"},
+     BERTH_EINVAL,
      "there can be no mount at /x/y, which is within the mount at /x: choose "
      "another place for one of them"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x/y\"",
-     {"container=debian", "container-mounts=/a:/x"}, BERTH_EINVAL,
+     {"container=debian", "container-mounts=/a:/x"},
+     BERTH_EINVAL,
      "there can be no mount at /x/y, which is within the mount at /x: choose "
      "another place for one of them"},
     // Home and working directory.
     {"allow=debian\nhome=never",
-     {"container=debian", "container-mount-home"}, BERTH_EDENIED,
+     {"container=debian", "container-mount-home"},
+     BERTH_EDENIED,
      "--container-mount-home cannot be had, by b.conf line 2 (home): leave it "
      "out or ask your administrator"},
-    {"allow=debian", {"container=debian", "container-workdir=work"},
+    {"allow=debian",
+     {"container=debian", "container-workdir=work"},
      BERTH_EINVAL,
      "--container-workdir=work: tasks can start in an absolute path without "
      "empty components, \".\" and \"..\", and not in /proc, /sys, /dev or "
      "/run/berth"},
     {"allow=debian",
-     {"container=debian", "container-workdir=/proc/self/fd/9"}, BERTH_EINVAL,
+     {"container=debian", "container-workdir=/proc/self/fd/9"},
+     BERTH_EINVAL,
      "--container-workdir=/proc/self/fd/9: tasks can start in an absolute "
      "path without empty components, \".\" and \"..\", and not in /proc, "
      "/sys, /dev or /run/berth"},
-    {"allow=debian", {"container=debian", "container-workdir=/a/../proc"},
+    {"allow=debian",
+     {"container=debian", "container-workdir=/a/../proc"},
      BERTH_EINVAL,
      "--container-workdir=/a/../proc: tasks can start in an absolute path "
      "without empty components, \".\" and \"..\", and not in /proc, /sys, "
      "/dev or /run/berth"},
     {"allow=debian\nworkdir=never\nmounts_allowed={}",
-     {"container=debian", "container-mounts=."}, BERTH_EDENIED,
+     {"container=debian", "container-mounts=."},
+     BERTH_EDENIED,
      "/home/alice/work cannot be mounted: b.conf allows no mounts "
      "(mounts_allowed): leave it out or ask your administrator"},
     // Environment.
-    {"allow=debian", {"container=debian", "container-env=A,,B"}, BERTH_EINVAL,
+    {"allow=debian",
+     {"container=debian", "container-env=A,,B"},
+     BERTH_EINVAL,
      "--container-env takes names of variables, with a comma between two, and "
      "\"\" is none: write NAME and give it its value with export"},
-    {"allow=debian", {"container=debian", "container-env=A=b"}, BERTH_EINVAL,
+    {"allow=debian",
+     {"container=debian", "container-env=A=b"},
+     BERTH_EINVAL,
      "--container-env takes names of variables, with a comma between two, and "
      "\"A=b\" is none: write NAME and give it its value with export"},
-    {"allow=debian", {"container=debian", "container-env=A,DBUS_X"},
+    {"allow=debian",
+     {"container=debian", "container-env=A,DBUS_X"},
      BERTH_EDENIED,
      "--container-env cannot name DBUS_X, which berth's default keeps out of "
      "containers (env_deny): leave it out"},
     {"allow=debian\nenv_deny+={\"*TOKEN*\"}",
-     {"container=debian", "container-env=MY_TOKEN_2"}, BERTH_EDENIED,
+     {"container=debian", "container-env=MY_TOKEN_2"},
+     BERTH_EDENIED,
      "--container-env cannot name MY_TOKEN_2, which b.conf line 2 keeps out "
      "of containers (env_deny): leave it out"},
     // The rest.
-    {"allow=debian", {"container=debian", "container-writable"},
+    {"allow=debian",
+     {"container=debian", "container-writable"},
      BERTH_EDENIED,
      "--container-writable cannot be had, by berth's default (writable): "
      "leave it out, and write to /tmp or to a mount"},
     {"allow=debian\nwritable=never",
-     {"container=debian", "container-writable"}, BERTH_EDENIED,
+     {"container=debian", "container-writable"},
+     BERTH_EDENIED,
      "--container-writable cannot be had, by b.conf line 2 (writable): leave "
      "it out, and write to /tmp or to a mount"},
-    {"allow=debian", {"container=debian", "container-network=none"},
+    {"allow=debian",
+     {"container=debian", "container-network=none"},
      BERTH_EDENIED,
      "--container-network=none cannot be had: berth's default allows only "
      "host (networks): choose one of these or ask your administrator"},
-    {"allow=debian", {"container=debian", "container-slurm"}, BERTH_EDENIED,
+    {"allow=debian",
+     {"container=debian", "container-slurm"},
+     BERTH_EDENIED,
      "--container-slurm cannot be had, by berth's default (slurm): leave it "
      "out or ask your administrator"},
     {"allow=debian\nslurm=never\nmode=audit",
-     {"container=debian", "container-slurm"}, BERTH_EDENIED,
+     {"container=debian", "container-slurm"},
+     BERTH_EDENIED,
      "--container-slurm cannot be had, by b.conf line 2 (slurm): leave it out "
      "or ask your administrator"},
     {"allow=debian\nslurm=default\nnetworks={none,host}",
-     {"container=debian", "container-slurm"}, BERTH_EINVAL,
+     {"container=debian", "container-slurm"},
+     BERTH_EINVAL,
      "--container-slurm needs the node's network, and this container's is "
      "none: add --container-network=host, or leave it out"},
     {"allow=debian\nnetworks={none,mpi}",
-     {"container=debian", "container-network=host"}, BERTH_EDENIED,
+     {"container=debian", "container-network=host"},
+     BERTH_EDENIED,
      "--container-network=host cannot be had: b.conf line 2 allows only none, "
      "mpi (networks): choose one of these or ask your administrator"},
     {"allow=debian\nnetworks={}",
-     {"container=debian", "container-network=host"}, BERTH_EDENIED,
+     {"container=debian", "container-network=host"},
+     BERTH_EDENIED,
      "--container-network=host cannot be had: b.conf allows no network "
      "(networks): leave it out"},
     {"allow=debian\nmode=warn",
-     {"container=debian", "container-network=container:abc"}, BERTH_EINVAL,
+     {"container=debian", "container-network=container:abc"},
+     BERTH_EINVAL,
      "--container-network=container:abc is no name of a network: write host, "
      "none, or one of the engine's"},
-    {"allow=debian", {"container=debian", "container-network=-x"},
+    {"allow=debian",
+     {"container=debian", "container-network=-x"},
      BERTH_EINVAL,
      "--container-network=-x is no name of a network: write host, none, or "
      "one of the engine's"},
@@ -414,11 +487,13 @@ static const struct {
     const char *options[MAX_OPTIONS]; // beside the image
     const char *told;
 } allowed[] = {
-    {"", {NULL},
+    {"",
+     {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // The user's mounts.
-    {"mounts_allowed={\"/data/*\"}", {"container-mounts=/data/x"},
+    {"mounts_allowed={\"/data/*\"}",
+     {"container-mounts=/data/x"},
      "/data/x:/data/x:ro ~ /data/* @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
@@ -433,7 +508,8 @@ static const struct {
      "/x:/y:rw ~ /data/**|/x @3\n"
      "/data/x:/z:ro ~ /data/*|/data/**|/x|/y/users @2\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
-    {"mounts_allowed={\"/home/%u/**:rw\"}", {"container-mounts=data:/d"},
+    {"mounts_allowed={\"/home/%u/**:rw\"}",
+     {"container-mounts=data:/d"},
      "/home/alice/work/data:/d:rw ~ /home/alice/** @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
@@ -441,7 +517,8 @@ static const struct {
     {"workdir=never\nmounts_allowed={\"%h/**\", \"/a\"}",
      {"container-mounts=/a"},
      "/a:/a:ro ~ /home/alice/**|/a @3\nin /, HOME /\n"},
-    {"", {"container-mounts=tmpfs:/fast"},
+    {"",
+     {"container-mounts=tmpfs:/fast"},
      "tmpfs:/fast:rw\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
@@ -469,12 +546,14 @@ static const struct {
      "tmpfs:/t:rw @2\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // The later of two at the same place.
-    {"mounts_always={\"/s:/x\",\n\"/s2:/x:rw\"}", {NULL},
+    {"mounts_always={\"/s:/x\",\n\"/s2:/x:rw\"}",
+     {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s2:/x:rw @3\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // What is there can be asked for as well.
-    {"mounts_always={\"/s:/x\"}", {"container-mounts=/s:/x,/s:/x:ro"},
+    {"mounts_always={\"/s:/x\"}",
+     {"container-mounts=/s:/x,/s:/x:ro"},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s:/x:ro @2\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
@@ -490,35 +569,43 @@ static const struct {
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // A default that hides the working directory is passed over.
-    {"mounts_default=\"/scratch/%u:/home:rw\"", {NULL},
+    {"mounts_default=\"/scratch/%u:/home:rw\"",
+     {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // Both are the administrator's.
-    {"mounts_always={\"/s:/x\", \"/s2:/x/y\"}", {NULL},
+    {"mounts_always={\"/s:/x\", \"/s2:/x/y\"}",
+     {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s:/x:ro @2\n"
      "/s2:/x/y:ro @2\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // Home.
-    {"", {"container-mount-home"},
+    {"",
+     {"container-mount-home"},
      "/home/alice:/home/alice:rw\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice\n"},
-    {"home=default", {NULL},
+    {"home=default",
+     {NULL},
      "/home/alice:/home/alice:rw? @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice\n"},
-    {"home=default", {"no-container-mount-home"},
+    {"home=default",
+     {"no-container-mount-home"},
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
-    {"home=always", {"no-container-mount-home"},
+    {"home=always",
+     {"no-container-mount-home"},
      "/home/alice:/home/alice:rw @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice\n"},
-    {"home=always\nworkdir=never", {NULL},
+    {"home=always\nworkdir=never",
+     {NULL},
      "/home/alice:/home/alice:rw @2\n"
      "in /home/alice/work, HOME /home/alice\n"},
-    {"home=never", {"no-container-mount-home"},
+    {"home=never",
+     {"no-container-mount-home"},
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     {"home=default\nmounts_allowed=\"/h\"\nworkdir=never",
@@ -528,17 +615,21 @@ static const struct {
     // The working directory.
     {"workdir=never", {NULL}, "in /, HOME /\n"},
     {"workdir=allowed", {NULL}, "in /, HOME /\n"},
-    {"workdir=allowed", {"container-mounts=."},
+    {"workdir=allowed",
+     {"container-mounts=."},
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
-    {"", {"container-mounts=/home/alice/work:ro"},
+    {"",
+     {"container-mounts=/home/alice/work:ro"},
      "/home/alice/work:/home/alice/work:ro\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     {"workdir=default", {"container-workdir=/opt"}, "in /opt, HOME /opt\n"},
-    {"workdir=default", {"container-workdir=/home/alice/work/x"},
+    {"workdir=default",
+     {"container-workdir=/home/alice/work/x"},
      "/home/alice/work:/home/alice/work:rw @2\n"
      "in /home/alice/work/x, HOME /home/alice/work/x\n"},
-    {"workdir=always", {"container-workdir=/"},
+    {"workdir=always",
+     {"container-workdir=/"},
      "/home/alice/work:/home/alice/work:rw @2\nin /, HOME /\n"},
     {"workdir=default\nmounts_allowed=\"/a\"",
      {"container-mounts=/a:/home/alice/work"},
@@ -557,10 +648,9 @@ static void what_is_mounted_and_where_tasks_start(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(allowed); i++) {
-        const char *words[MAX_OPTIONS] = {"container=debian",
-                                          allowed[i].options[0],
-                                          allowed[i].options[1],
-                                          allowed[i].options[2]};
+        const char *words[MAX_OPTIONS] = {
+            "container=debian", allowed[i].options[0], allowed[i].options[1],
+            allowed[i].options[2]};
         char conf[1024];
         snprintf(conf, sizeof(conf), "allow=debian\n%s", allowed[i].conf);
         judge(conf, &alice, words);
@@ -623,17 +713,21 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
         const char *warning;
     } cases[] = {
         {"allow=debian", {"container=debian"}, ""},
-        {"allow=debian", {"container=fedora"},
+        {"allow=debian",
+         {"container=fedora"},
          "image docker.io/library/fedora:latest is not allowed by b.conf line "
          "1, which allows debian: choose one of these or ask your "
          "administrator"},
-        {"", {"container=fedora"},
+        {"",
+         {"container=fedora"},
          "image docker.io/library/fedora:latest is not allowed: b.conf allows "
          "no image on this node, ask your administrator for an allow= there"},
-        {"allow=debian\ndeny=debian", {"container=debian"},
+        {"allow=debian\ndeny=debian",
+         {"container=debian"},
          "image docker.io/library/debian:latest is denied by b.conf line 2 "
          "(debian): choose another or ask your administrator"},
-        {"allow=debian", {"container=debian", "container-mounts=/a:rw"},
+        {"allow=debian",
+         {"container=debian", "container-mounts=/a:rw"},
          "/a cannot be mounted: b.conf allows no mounts (mounts_allowed): "
          "leave it out or ask your administrator"},
         {"allow=debian\noptions={image}",
@@ -653,8 +747,8 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
          "--container-network=none cannot be had: b.conf line 2 allows only "
          "host (networks): choose one of these or ask your administrator"},
         // The first of several.
-        {"allow=debian", {"container=debian", "container-writable",
-                          "container-network=none"},
+        {"allow=debian",
+         {"container=debian", "container-writable", "container-network=none"},
          "--container-writable cannot be had, by berth's default (writable): "
          "leave it out, and write to /tmp or to a mount"},
     };
@@ -671,10 +765,9 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
             done();
         }
     judge("mode=warn", &alice,
-          (const char *[MAX_OPTIONS]){"container=debian",
-                                      "container-mounts=/a,/b:rw",
-                                      "container-mount-home",
-                                      "container-writable"});
+          (const char *[MAX_OPTIONS]){
+              "container=debian", "container-mounts=/a,/b:rw",
+              "container-mount-home", "container-writable"});
     assert_string_equal(told(), "/a:/a:ro\n/b:/b:rw\n"
                                 "/home/alice:/home/alice:rw\n"
                                 "/home/alice/work:/home/alice/work:rw\n"
@@ -710,8 +803,7 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
           "publish={\"80\", \"127.0.0.1:8000-8001\"}\n"
           "env_set={\"A=%u 100%%\", \"B=\"}\ndeny_groups={chem, 0}",
           &alice,
-          (const char *[MAX_OPTIONS]){"container=debian",
-                                      "container-env=X,Y_1",
+          (const char *[MAX_OPTIONS]){"container=debian", "container-env=X,Y_1",
                                       "container-entrypoint"});
     told();
     assert_true(d->writable);
@@ -732,10 +824,9 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     judge("allow=debian\nwritable=default\nnetworks={mpi, none, host}\n"
           "publish={\"80\"}",
           &alice,
-          (const char *[MAX_OPTIONS]){"container=debian",
-                                      "container-network=none",
-                                      "container-readonly",
-                                      "no-container-entrypoint"});
+          (const char *[MAX_OPTIONS]){
+              "container=debian", "container-network=none",
+              "container-readonly", "no-container-entrypoint"});
     told();
     assert_false(d->writable);
     assert_false(d->entrypoint);
@@ -743,9 +834,9 @@ static void the_rest_is_as_the_rules_and_the_user_say(void **state)
     assert_int_equal(d->publish.n, 0);
     done();
 
-    judge("allow=debian\nwritable=allowed\nnetworks={}", &alice,
-          (const char *[MAX_OPTIONS]){"container=debian",
-                                      "container-writable"});
+    judge(
+        "allow=debian\nwritable=allowed\nnetworks={}", &alice,
+        (const char *[MAX_OPTIONS]){"container=debian", "container-writable"});
     assert_true(d->writable);
     assert_string_equal(d->network, "none");
     done();
@@ -775,8 +866,7 @@ static void slurms_commands_are_there_as_rules_and_user_say(void **state)
         char conf[256];
         snprintf(conf, sizeof(conf), "allow=debian\n%s", cases[i].conf);
         judge(conf, &alice,
-              (const char *[MAX_OPTIONS]){"container=debian",
-                                          cases[i].option});
+              (const char *[MAX_OPTIONS]){"container=debian", cases[i].option});
         told();
         if (now.decision.slurm != cases[i].there)
             fail_msg("%s, %s", cases[i].conf, cases[i].option);

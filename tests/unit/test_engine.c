@@ -29,15 +29,15 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-#define PING                                               \
-    {                                                      \
-        .status = 200, .type = "text/plain", .body = "OK", \
-        .headers = "Api-Version: 1.41\r\n"                 \
-                   "Server: Docker/20.10.24 (linux)\r\n"   \
+#define PING                                                                   \
+    {                                                                          \
+        .status = 200, .type = "text/plain", .body = "OK",                     \
+        .headers = "Api-Version: 1.41\r\n"                                     \
+                   "Server: Docker/20.10.24 (linux)\r\n"                       \
     }
-#define GONE                                                             \
-    {                                                                    \
-        .status = 404, .body = "{\"message\":\"No such container: x1\"}" \
+#define GONE                                                                   \
+    {                                                                          \
+        .status = 404, .body = "{\"message\":\"No such container: x1\"}"       \
     }
 
 static long elapsed_ms(const struct timespec *since)
@@ -173,9 +173,7 @@ static void an_answer_beyond_the_cap_is_refused(void **state)
         PING,
         {.status = 200, .body = body, .length = n},
         PING,
-        {.status = 200,
-         .body = body,
-         .length = BERTH_IMAGE_RESPONSE_MAX + 1},
+        {.status = 200, .body = body, .length = BERTH_IMAGE_RESPONSE_MAX + 1},
         PING,
         {.status = 200, .body = body, .length = BERTH_IMAGE_RESPONSE_MAX},
     };
@@ -222,9 +220,8 @@ static void a_socket_that_nobody_serves_is_an_engine_that_is_down(void **state)
     close(fd);
     assert_null(engine_open(path, NULL, &err));
     assert_int_equal(err.code, BERTH_EENGINE);
-    assert_non_null(strstr(err.text,
-                           "does not answer (connection refused): "
-                           "ask your administrator to start it"));
+    assert_non_null(strstr(err.text, "does not answer (connection refused): "
+                                     "ask your administrator to start it"));
     unlink(path);
     fake_stop(fake);
 }
@@ -374,8 +371,8 @@ static void a_call_is_given_up_when_its_watch_says_so(void **state)
     fake_stop(fake);
 }
 
-static void what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(
-    void **state)
+static void
+what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(void **state)
 {
     const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
     struct fake_engine *fake = fake_start(answers, COUNT(answers));
@@ -438,21 +435,16 @@ static void the_version_is_the_newest_that_both_know(void **state)
         bool podman;
     } cases[] = {
         {"Api-Version: 1.40\r\nServer: Docker/19.03.1 (linux)\r\n",
-         "Docker 19.03.1 (API 1.40)",
-         false},
+         "Docker 19.03.1 (API 1.40)", false},
         {"api-version:1.41\r\nserver:Docker/20.10.24+dfsg1 (linux)\r\n",
-         "Docker 20.10.24+dfsg1 (API 1.41)",
-         false},
+         "Docker 20.10.24+dfsg1 (API 1.41)", false},
         {"Api-Version: 1.52\r\nServer: Docker/29.0.0 (linux)\r\n",
-         "Docker 29.0.0 (API 1.47)",
-         false},
+         "Docker 29.0.0 (API 1.47)", false},
         {"Api-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
          "Server: Libpod/4.3.1 (linux)\r\n",
-         "Podman 4.3.1 (API 1.41)",
-         true},
+         "Podman 4.3.1 (API 1.41)", true},
         {"Api-Version: 1.41\r\nServer: Docker/\x1b[2J (linux)\r\n",
-         "Docker ?[2J (API 1.41)",
-         false},
+         "Docker ?[2J (API 1.41)", false},
     };
 
     (void)state;
@@ -492,8 +484,8 @@ static void all_calls_share_one_connection(void **state)
     json_t *request = json_pack("{s:s}", "Image", "sha256:" HEX64);
 
     (void)state;
-    assert_int_equal(engine_image_inspect(
-                         engine, "[::1]:5000/a+b/c:t@sha256:0", &image, &err),
+    assert_int_equal(engine_image_inspect(engine, "[::1]:5000/a+b/c:t@sha256:0",
+                                          &image, &err),
                      0);
     assert_string_equal(image.id, "sha256:" HEX64);
     assert_string_equal(image.digest, "");
@@ -533,9 +525,8 @@ static void an_engine_that_restarts_is_connected_to_again(void **state)
 
     (void)state;
     assert_int_equal(engine_container_start(engine, "x1", &err), 0);
-    assert_string_equal(fake_log(fake),
-                        "+GET /_ping\n"
-                        "+POST /v1.41/containers/x1/start\n");
+    assert_string_equal(fake_log(fake), "+GET /_ping\n"
+                                        "+POST /v1.41/containers/x1/start\n");
     engine_close(engine);
     fake_stop(fake);
 }
@@ -597,27 +588,11 @@ static void descriptors_are_close_on_exec_and_closed(void **state)
 static void names_that_could_leave_their_path_are_malformed(void **state)
 {
     static const char *const containers[] = {
-        "",
-        "a",
-        ".a",
-        "-a",
-        "_a",
-        "a/b",
-        "a?b",
-        "a%2f",
-        "a b",
-        "a\n",
-        "\xc3\xa4o",
+        "",    "a",    ".a",  "-a",  "_a",        "a/b",
+        "a?b", "a%2f", "a b", "a\n", "\xc3\xa4o",
     };
     static const char *const images[] = {
-        "",
-        "/a",
-        "a/",
-        "a//b",
-        "../a",
-        "a/../b",
-        "a/.",
-        "..",
+        "", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "..",
     };
     const struct fake_answer ping = PING;
     struct fake_engine *fake = fake_start(&ping, 1);
@@ -876,8 +851,8 @@ static void lists_and_strings_that_are_too_long_are_refused(void **state)
     assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
     assert_string_equal(err.text, "Config.Env is too long");
 
-    n = snprintf(
-        body, ROOM, "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[\"%0600d\"]}", 0);
+    n = snprintf(body, ROOM,
+                 "{\"Id\":\"" HEX64 "\",\"RepoDigests\":[\"%0600d\"]}", 0);
     assert_int_equal(parse_image(body, (size_t)n, &image, &err), -1);
     assert_string_equal(err.text, "RepoDigests is too long");
 
@@ -967,16 +942,10 @@ static void container_answers_that_are_refused(void **state)
         {"1", "true", "false", "null", "{}", "{}"},
         {"1", "true", "false", "null", "[{}]", "{}"},
         {"1", "true", "false", "null", "[null]", "{}"},
-        {"1",
-         "true",
-         "false",
-         "null",
+        {"1", "true", "false", "null",
          "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\"}]",
          "{}"},
-        {"1",
-         "true",
-         "false",
-         "null",
+        {"1", "true", "false", "null",
          "[{\"Type\":\"a type that is too long\",\"Source\":\"/a\","
          "\"Destination\":\"/b\",\"RW\":true}]",
          "{}"},
@@ -991,15 +960,8 @@ static void container_answers_that_are_refused(void **state)
         const char *const *f = cases[i];
         struct engine_container c = {.id = "untouched"};
         struct berth_err err = {0};
-        snprintf(body,
-                 sizeof(body),
-                 container_format,
-                 f[0],
-                 f[1],
-                 f[2],
-                 f[3],
-                 f[4],
-                 f[5]);
+        snprintf(body, sizeof(body), container_format, f[0], f[1], f[2], f[3],
+                 f[4], f[5]);
         if (parse_container(body, strlen(body), &c, &err) == 0)
             fail_msg("taken: %s", body);
         assert_int_equal(err.code, BERTH_EENGINE);
@@ -1014,12 +976,7 @@ static void a_container_is_read(void **state)
     char body[4096];
 
     (void)state;
-    snprintf(body,
-             sizeof(body),
-             container_format,
-             "42",
-             "true",
-             "false",
+    snprintf(body, sizeof(body), container_format, "42", "true", "false",
              "[\"CAP_X\"]",
              "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\","
              "\"RW\":false},"
@@ -1047,15 +1004,8 @@ static void a_container_is_read(void **state)
     engine_container_clear(&c);
     engine_container_clear(NULL);
 
-    snprintf(body,
-             sizeof(body),
-             container_format,
-             "0",
-             "false",
-             "false",
-             "null",
-             "null",
-             "null");
+    snprintf(body, sizeof(body), container_format, "0", "false", "false",
+             "null", "null", "null");
     assert_int_equal(parse_container(body, strlen(body), &c, &err), 0);
     assert_int_equal(c.pid, 0);
     assert_int_equal(c.nmounts, 0);
@@ -1070,21 +1020,19 @@ static int parse_with(const char *host, const char *settings,
 {
     char body[2048];
 
-    snprintf(body,
-             sizeof(body),
+    snprintf(body, sizeof(body),
              "{\"Id\":\"" HEX64 "\",\"Name\":\"/x1\",\"Image\":\"" HEX64
              "\",\"State\":{\"Pid\":1,\"Running\":true},\"Config\":{},"
              "\"HostConfig\":{\"Privileged\":false,"
              "\"ReadonlyRootfs\":true,\"AutoRemove\":true,"
              "\"NetworkMode\":\"host\",\"PidMode\":\"\",\"IpcMode\":\"\","
              "\"UsernsMode\":\"\"%s},\"NetworkSettings\":%s}",
-             host,
-             settings);
+             host, settings);
     return parse_container(body, strlen(body), out, err);
 }
 
-static void a_runtime_a_limit_and_networks_that_make_no_sense_are_refused(
-    void **state)
+static void
+a_runtime_a_limit_and_networks_that_make_no_sense_are_refused(void **state)
 {
     static const char *const hosts[] = {
         ",\"Runtime\":1",
@@ -1150,9 +1098,11 @@ static void a_runtime_a_limit_and_networks_are_read(void **state)
     assert_int_equal(parse_with("", "{\"Networks\":null}", &c, &err), 0);
     assert_int_equal(c.nnetworks, 0);
     engine_container_clear(&c);
-    assert_int_equal(
-        parse_with("", "{\"Networks\":{\"one\":{\"IPAddress\":\"\"},"
-                       "\"two\":null}}", &c, &err), 0);
+    assert_int_equal(parse_with("",
+                                "{\"Networks\":{\"one\":{\"IPAddress\":\"\"},"
+                                "\"two\":null}}",
+                                &c, &err),
+                     0);
     assert_int_equal(c.nnetworks, 2);
     assert_string_equal(c.networks[0], "one");
     assert_string_equal(c.networks[1], "two");
@@ -1162,20 +1112,8 @@ static void a_runtime_a_limit_and_networks_are_read(void **state)
 static void version_numbers_are_read_strictly(void **state)
 {
     static const char *const refused[] = {
-        "",
-        "1",
-        "1.",
-        ".41",
-        "1.4x",
-        "1.41 ",
-        " 1.41",
-        "1.-1",
-        "01.41",
-        "1.1234",
-        "2.0",
-        "0.41",
-        "1.41.0",
-        "v1.41",
+        "",     "1",     "1.",     ".41", "1.4x", "1.41 ",  " 1.41",
+        "1.-1", "01.41", "1.1234", "2.0", "0.41", "1.41.0", "v1.41",
     };
     int minor = -7;
 
@@ -1209,12 +1147,18 @@ static void cdi_is_what_the_engine_says(void **state)
         {"1.50", "{" DIRS "}", 0},
         {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") "]}",
          0},
-        {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
-                 DEVICE("cdi", "all") "," DEVICE("cdi", "b") "]}", 1},
-        {"1.50", "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
-                 DEVICE("other", "b") ",1,{}]}", 0},
-        {"1.50", "{\"DiscoveredDevices\":[" DEVICE("cdi", "a") ","
-                 DEVICE("cdi", "b") "]}", 0},
+        {"1.50",
+         "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") "," DEVICE(
+             "cdi", "all") "," DEVICE("cdi", "b") "]}",
+         1},
+        {"1.50",
+         "{" DIRS ",\"DiscoveredDevices\":[" DEVICE("cdi", "a") "," DEVICE(
+             "other", "b") ",1,{}]}",
+         0},
+        {"1.50",
+         "{\"DiscoveredDevices\":[" DEVICE("cdi", "a") "," DEVICE("cdi",
+                                                                  "b") "]}",
+         0},
         {"1.44", "[]", -1},
         {"1.44", "{\"CDISpecDirs\":\"/etc/cdi\"}", -1},
         {"1.50", "{" DIRS ",\"DiscoveredDevices\":{}}", -1},
@@ -1228,12 +1172,13 @@ static void cdi_is_what_the_engine_says(void **state)
         snprintf(headers, sizeof(headers), "Api-Version: %s\r\n",
                  cases[i].version);
         const struct fake_answer answers[] = {
-            {.status = 200, .type = "text/plain", .body = "OK",
+            {.status = 200,
+             .type = "text/plain",
+             .body = "OK",
              .headers = headers},
             {.status = 200, .body = cases[i].info},
         };
-        struct fake_engine *fake =
-            fake_start(answers, cases[i].info ? 2 : 1);
+        struct fake_engine *fake = fake_start(answers, cases[i].info ? 2 : 1);
         struct engine *engine = open_fake(fake);
         int rc = engine_has_cdi(engine, names, 2, &has, &err);
         if (rc != (cases[i].has < 0 ? -1 : 0) ||

@@ -64,7 +64,9 @@ static void scrubbing_leaves_nothing_that_moves_a_cursor(void **state)
         {"a\nb\tc\rd", "a?b?c?d"},
         {"\033[2J", "?[2J"},
         {"\177", "?"},
-        {"\xc2\x9b" "2J", "??2J"}, // CSI as a C1 control
+        {"\xc2\x9b"
+         "2J",
+         "??2J"}, // CSI as a C1 control
         {"\xc2\xa0", "\xc2\xa0"},
         {"\xff\xfe", "??"},
         {"\xe2\x82", "??"},
@@ -85,18 +87,17 @@ static void scrubbing_leaves_nothing_that_moves_a_cursor(void **state)
 static void scrubbing_leaves_nothing_that_is_not_seen(void **state)
 {
     static const char *const hidden[] = {
-        "\xc2\xad",     "\xd8\x9c",     "\xe1\xa0\x8e", "\xe2\x80\x8b",
-        "\xe2\x80\x8d", "\xe2\x80\x8e", "\xe2\x80\x8f",
-        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xae",
-        "\xe2\x81\xa0", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xe2\x81\xaf",
-        "\xef\xbb\xbf", "\xef\xbf\xb9", "\xf3\xa0\x80\x81",
-        "\xf3\xa0\x81\xbf",
+        "\xc2\xad",     "\xd8\x9c",         "\xe1\xa0\x8e",     "\xe2\x80\x8b",
+        "\xe2\x80\x8d", "\xe2\x80\x8e",     "\xe2\x80\x8f",     "\xe2\x80\xa8",
+        "\xe2\x80\xa9", "\xe2\x80\xaa",     "\xe2\x80\xae",     "\xe2\x81\xa0",
+        "\xe2\x81\xa6", "\xe2\x81\xa9",     "\xe2\x81\xaf",     "\xef\xbb\xbf",
+        "\xef\xbf\xb9", "\xf3\xa0\x80\x81", "\xf3\xa0\x81\xbf",
     };
     // Their neighbours are seen.
     static const char *const shown[] = {
-        "\xc2\xac", "\xc2\xae", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xa7",
-        "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xb0", "\xef\xbb\xbc",
-        "\xef\xbf\xbc", "\xf0\x9f\x9a\xa2",
+        "\xc2\xac",     "\xc2\xae",     "\xd8\x9b",         "\xe2\x80\x90",
+        "\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\x9f",     "\xe2\x81\xb0",
+        "\xef\xbb\xbc", "\xef\xbf\xbc", "\xf0\x9f\x9a\xa2",
     };
     char buf[32], want[32];
 
@@ -125,8 +126,12 @@ static void quotes_are_scrubbed_and_cut_between_characters(void **state)
         {"12345678", "1234..."},
         {"a\nb", "a?b"},
         {"12\xe2\x82\xac", "12\xe2\x82\xac"},
-        {"12\xe2\x82\xac" "3456", "12..."},
-        {"1\xe2\x82\xac" "3456", "1\xe2\x82\xac..."},
+        {"12\xe2\x82\xac"
+         "3456",
+         "12..."},
+        {"1\xe2\x82\xac"
+         "3456",
+         "1\xe2\x82\xac..."},
         {"\x80\x80\x80\x80\x80\x80\x80\x80", "..."},
         {"\xff\xff\xff\xff\xff\xff\xff\xff", "????..."},
     };

@@ -62,10 +62,8 @@ static void read_user(const char *users, const char *name,
         const char *option;
         const char **to;
     } known[] = {
-        {"--user=", &out->user},
-        {"--uid=", &out->uid},
-        {"--gid=", &out->gid},
-        {"--groups=", &out->groups},
+        {"--user=", &out->user}, {"--uid=", &out->uid},
+        {"--gid=", &out->gid},   {"--groups=", &out->groups},
         {"--home=", &out->home},
     };
     char line[64];

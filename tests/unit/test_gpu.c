@@ -21,10 +21,33 @@ static struct gpu_table empty;
 static void refuses_what_is_no_list_of_indices(void **state)
 {
     static const char *const lists[] = {
-        ",",     "0,",   ",0",   "0,,1",  "a",     "0a",    "0 ",    " 0",
-        "0-",    "-0",   "1-0",  "0-1-2", "0,0",   "0-2,1", "128",   "0-128",
-        "-1",    "+1",   "0x1",  "1.",    "0;1",   "all",   "void",
-        "NoDevFiles",    "GPU-34fbe3a4",  "99999999999999999999", "0\n",
+        ",",
+        "0,",
+        ",0",
+        "0,,1",
+        "a",
+        "0a",
+        "0 ",
+        " 0",
+        "0-",
+        "-0",
+        "1-0",
+        "0-1-2",
+        "0,0",
+        "0-2,1",
+        "128",
+        "0-128",
+        "-1",
+        "+1",
+        "0x1",
+        "1.",
+        "0;1",
+        "all",
+        "void",
+        "NoDevFiles",
+        "GPU-34fbe3a4",
+        "99999999999999999999",
+        "0\n",
     };
 
     (void)state;
@@ -45,8 +68,8 @@ static void reads_lists_of_indices(void **state)
         size_t n;
         unsigned first, last;
     } lists[] = {
-        {"0", 1, 0, 0},      {"127", 1, 127, 127}, {"0,2-3", 3, 0, 3},
-        {"3,0", 2, 0, 3},    {"0-127", 128, 0, 127}, {"5-5", 1, 5, 5},
+        {"0", 1, 0, 0},         {"127", 1, 127, 127},   {"0,2-3", 3, 0, 3},
+        {"3,0", 2, 0, 3},       {"0-127", 128, 0, 127}, {"5-5", 1, 5, 5},
         {"10,2-4,7", 5, 2, 10},
     };
     struct gpu_set set;
@@ -86,10 +109,21 @@ static void a_longer_list_than_the_allocation_gives_the_allocation(void **state)
 static void refuses_device_files_outside_dev(void **state)
 {
     static const char *const paths[] = {
-        "",           "/dev",          "/dev/",        "dev/x",
-        "/devx/y",    "/etc/shadow",   "/dev/../etc/x", "/dev/./x",
-        "/dev//x",    "/dev/x/",       "/dev/a b",     "/dev/a\nb",
-        "/dev/\xc3\xa9", "/proc/self/fd/3", "/dev/.x",
+        "",
+        "/dev",
+        "/dev/",
+        "dev/x",
+        "/devx/y",
+        "/etc/shadow",
+        "/dev/../etc/x",
+        "/dev/./x",
+        "/dev//x",
+        "/dev/x/",
+        "/dev/a b",
+        "/dev/a\nb",
+        "/dev/\xc3\xa9",
+        "/proc/self/fd/3",
+        "/dev/.x",
     };
     char path[GPU_PATH_MAX + 1] = "/dev/";
 
@@ -184,7 +218,8 @@ static void refuses_gpus_that_slurmd_can_not_place(void **state)
         {"Gres Name=gpu Type=a Count=9999 File=/dev/x", "not understand"},
         {"Gres Name=gpu File=/dev/x", "not understand"},
         {"Gres Name=gpu Type=a Count=1 File=/dev/a,/dev/b,/dev/c,/dev/d,"
-         "/dev/e,/dev/f,/dev/g,/dev/h,/dev/i", "more than"},
+         "/dev/e,/dev/f,/dev/g,/dev/h,/dev/i",
+         "more than"},
     };
 
     (void)state;
@@ -206,10 +241,14 @@ static void refuses_more_gpus_than_there_is_room_for(void **state)
     table = empty;
     assert_int_equal(gpu_table_add_line(&table,
                                         "Gres Name=gpu Type=a Count=128 "
-                                        "File=/dev/x[0-127]", &err), 0);
+                                        "File=/dev/x[0-127]",
+                                        &err),
+                     0);
     assert_int_equal(gpu_table_add_line(&table,
                                         "Gres Name=gpu Type=a Count=1 "
-                                        "File=/dev/y", &err), -1);
+                                        "File=/dev/y",
+                                        &err),
+                     -1);
     assert_non_null(strstr(err.text, "more than 128"));
 }
 
@@ -240,8 +279,8 @@ static void reads_what_nvidias_driver_says(void **state)
 
 static void refuses_half_of_what_nvidias_driver_says(void **state)
 {
-    static const char *const keys[] = {"Model:", "GPU UUID:", "Bus Location:",
-                                       "Device Minor:"};
+    static const char *const keys[] = {
+        "Model:", "GPU UUID:", "Bus Location:", "Device Minor:"};
     struct gpu_information info;
     char text[sizeof(information)];
 
@@ -277,12 +316,14 @@ static void check_rules(const char *list, const struct rules *rules,
 
 static void the_administrator_s_rules_bound_what_a_step_may_have(void **state)
 {
-    const struct rule type = {.text = "a100", .file = "/etc/berth.conf",
-                              .line = 7};
+    const struct rule type = {
+        .text = "a100", .file = "/etc/berth.conf", .line = 7};
     const struct rule *const types_v[] = {&type};
     struct gpu_set first_two;
-    const struct rule indices = {.text = "0-1", .file = "/etc/berth.conf",
-                                 .line = 8, .gpus = &first_two};
+    const struct rule indices = {.text = "0-1",
+                                 .file = "/etc/berth.conf",
+                                 .line = 8,
+                                 .gpus = &first_two};
     const struct rule *const indices_v[] = {&indices};
     struct rules none = {0}, any = {.gpus = true};
     struct rules few = {.gpus = true, .gpu_max = 2};
@@ -292,17 +333,26 @@ static void the_administrator_s_rules_bound_what_a_step_may_have(void **state)
     (void)state;
     table = empty;
     assert_int_equal(gpu_list_parse("0-1", &first_two, NULL), 0);
-    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=a100 "
-                                        "Count=3 File=/dev/x[0-2]", NULL), 0);
-    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=l4 "
-                                        "Count=1 File=/dev/x3", NULL), 0);
-    assert_int_equal(gpu_table_add_line(&table, "Gres Name=gpu Type=(null) "
-                                        "Count=1 File=/dev/x4", NULL), 0);
+    assert_int_equal(gpu_table_add_line(&table,
+                                        "Gres Name=gpu Type=a100 "
+                                        "Count=3 File=/dev/x[0-2]",
+                                        NULL),
+                     0);
+    assert_int_equal(gpu_table_add_line(&table,
+                                        "Gres Name=gpu Type=l4 "
+                                        "Count=1 File=/dev/x3",
+                                        NULL),
+                     0);
+    assert_int_equal(gpu_table_add_line(&table,
+                                        "Gres Name=gpu Type=(null) "
+                                        "Count=1 File=/dev/x4",
+                                        NULL),
+                     0);
     // Zeroed rules allow nothing, but there is nothing to refuse either.
     check_rules("", &none, BERTH_OK, NULL);
     check_rules("0", &none, BERTH_EDENIED, "berth's own default");
-    none.gpus_rule = (struct rule){.text = "no", .file = "/etc/berth.conf",
-                                   .line = 3};
+    none.gpus_rule =
+        (struct rule){.text = "no", .file = "/etc/berth.conf", .line = 3};
     check_rules("0", &none, BERTH_EDENIED, "by /etc/berth.conf line 3: leave");
     check_rules("0-4", &any, BERTH_OK, NULL);
     check_rules("0-1", &few, BERTH_OK, NULL);

@@ -252,7 +252,8 @@ static void an_older_node_with_two_kinds_of_gpu(void **state)
     put("sys/devices/pci0000:80/0000:84:00.1/vendor", "0x1002\n");
     make_dirs("sys/class/drm/renderD128");
     assert_int_equal(symlink("../../../devices/pci0000:80/0000:84:00.1",
-                             "sys/class/drm/renderD128/device"), 0);
+                             "sys/class/drm/renderD128/device"),
+                     0);
     add_line("Gres Name=gpu Type=m2075 Count=3 File=/dev/nvidia[0-2]");
     add_line("Gres Name=gpu Type=hd Count=1 File=/dev/dri/renderD128");
     discover(TOPOLOGY("32em64t-2n8c2t-pci-normalio"));
@@ -316,7 +317,8 @@ static void fill_mig(void)
                  access[i].instance);
         snprintf(text, sizeof(text),
                  "DeviceFileMinor: %d\nDeviceFileMode: 292\n"
-                 "DeviceFileModify: 1\n", access[i].minor);
+                 "DeviceFileModify: 1\n",
+                 access[i].minor);
         put(path, text);
     }
     add_line("Gres Name=gpu Type=1g Count=1 "
@@ -430,7 +432,8 @@ static void what_nvidia_s_driver_says_badly_is_a_problem(void **state)
     make_dirs("./proc/driver/nvidia/gpus/0000:03:00.0/information");
     make_dirs("./proc/driver/nvidia/gpus/0000:04:00.0");
     assert_int_equal(symlink("nothing", "proc/driver/nvidia/gpus/0000:04:00.0/"
-                                        "information"), 0);
+                                        "information"),
+                     0);
     put("./proc/driver/nvidia/gpus/file", "");
     add_line("Gres Name=gpu Type=t Count=1 File=/dev/nvidia0");
     discover(TOPOLOGY("nvidiaDGX2"));
@@ -485,7 +488,10 @@ static void a_table_is_read_as_it_was_written(void **state)
 static void refuses_what_is_no_table(void **state)
 {
     static const char *const texts[] = {
-        "", "{}", "[]", "{\"boot\":\"b\",\"conf\":\"c\"}",
+        "",
+        "{}",
+        "[]",
+        "{\"boot\":\"b\",\"conf\":\"c\"}",
         "{\"boot\":\"b\",\"conf\":\"c\",\"gpus\":[{}]}",
         "{\"boot\":\"b\",\"conf\":\"c\",\"gpus\":[],\"more\":1}",
         "{\"boot\":\"b\",\"conf\":\"c\",\"gpus\":[{\"index\":0,\"vendor\":0,"
@@ -531,9 +537,9 @@ static void check_request(const char *list, const char *cdi,
     text = json_dumps(json_object_get(host, "DeviceRequests"), JSON_COMPACT);
     assert_string_equal(text, requests);
     free(text);
-    assert_string_equal(json_string_value(
-                            json_array_get(json_object_get(body, "Env"), 0)),
-                        visible);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(body, "Env"), 0)),
+        visible);
     json_decref(body);
     gpus.table = NULL;
     gpus_clear(&gpus);
@@ -641,8 +647,8 @@ static void the_capabilities_are_those_that_the_policy_allows(void **state)
     char *text = json_dumps(body, JSON_COMPACT);
     assert_non_null(strstr(text, "\"Capabilities\":[[\"gpu\",\"compute\","
                                  "\"video\"]]"));
-    assert_non_null(strstr(text,
-                           "\"NVIDIA_DRIVER_CAPABILITIES=compute,video\""));
+    assert_non_null(
+        strstr(text, "\"NVIDIA_DRIVER_CAPABILITIES=compute,video\""));
     free(text);
     json_decref(body);
     request.ngpu_capabilities = 3;
@@ -671,11 +677,13 @@ static void a_gpu_far_from_the_step_s_cpus_is_named(void **state)
     check_far("0-7", "20-30", NULL);
     check_far("0-15", "1,24", NULL);
     check_far("8", "0-3,8", NULL);
-    check_far("0", "0-23,26-47", "GPU 0 of node n1 is near the CPUs 24-25 "
-                                 "(NUMA node 1), and this step has the CPUs "
-                                 "0-23,26-47");
-    check_far("8-15", "2-47", "GPU 8 of node n1 is near the CPUs 0-1 (NUMA "
-                              "node 0)");
+    check_far("0", "0-23,26-47",
+              "GPU 0 of node n1 is near the CPUs 24-25 "
+              "(NUMA node 1), and this step has the CPUs "
+              "0-23,26-47");
+    check_far("8-15", "2-47",
+              "GPU 8 of node n1 is near the CPUs 0-1 (NUMA "
+              "node 0)");
     check_far("0-15", "24-25", "GPU 8 ");
     check_far("8", "24", "--gres-flags=enforce-binding");
     // Nothing is known.
@@ -720,11 +728,9 @@ static void refuses_what_an_engine_can_not_do(void **state)
     assert_int_equal(gpu_list_parse("3,16", &gpus.set, NULL), 0);
     assert_int_equal(gpus_request(&gpus, NULL, &request, &err), -1);
     assert_non_null(strstr(err.text, "one container"));
-    assert_int_equal(gpus_request(&gpus, "nvidia.com/gpu", &request, &err),
-                     -1);
+    assert_int_equal(gpus_request(&gpus, "nvidia.com/gpu", &request, &err), -1);
     // The administrator's own specification may well have both.
-    assert_int_equal(gpus_request(&gpus, "example.org/gpu", &request, &err),
-                     0);
+    assert_int_equal(gpus_request(&gpus, "example.org/gpu", &request, &err), 0);
     assert_string_equal(request.gpus[1], "example.org/gpu=16");
     gpus.table = NULL;
     gpus_clear(&gpus);
@@ -734,23 +740,21 @@ static void an_image_s_ld_variables_are_kept_from_hooks(void **state)
 {
     char *env[] = {(char *)"PATH=/bin", (char *)"LD_PRELOAD=/evil.so",
                    (char *)"LD_LIBRARY_PATH=/a", (char *)"NVIDIA_X=1"};
-    struct request request = {.image_id = "sha256:0",
-                              .image_env = env,
-                              .nimage_env = COUNT(env)};
+    struct request request = {
+        .image_id = "sha256:0", .image_env = env, .nimage_env = COUNT(env)};
 
     (void)state;
     json_t *body = request_build(&request, NULL);
     char *text = json_dumps(json_object_get(body, "Env"), JSON_COMPACT);
-    assert_string_equal(text,
-                        "[\"NVIDIA_VISIBLE_DEVICES=void\","
-                        "\"NVIDIA_DRIVER_CAPABILITIES=\","
-                        "\"NVIDIA_MIG_CONFIG_DEVICES=\","
-                        "\"NVIDIA_MIG_MONITOR_DEVICES=\","
-                        "\"NVIDIA_IMEX_CHANNELS=\","
-                        "\"NVIDIA_GDRCOPY=\",\"NVIDIA_GDS=\","
-                        "\"NVIDIA_MOFED=\",\"NVIDIA_NVSWITCH=\","
-                        "\"CUDA_VISIBLE_DEVICES=\","
-                        "\"LD_PRELOAD=\",\"LD_LIBRARY_PATH=\"]");
+    assert_string_equal(text, "[\"NVIDIA_VISIBLE_DEVICES=void\","
+                              "\"NVIDIA_DRIVER_CAPABILITIES=\","
+                              "\"NVIDIA_MIG_CONFIG_DEVICES=\","
+                              "\"NVIDIA_MIG_MONITOR_DEVICES=\","
+                              "\"NVIDIA_IMEX_CHANNELS=\","
+                              "\"NVIDIA_GDRCOPY=\",\"NVIDIA_GDS=\","
+                              "\"NVIDIA_MOFED=\",\"NVIDIA_NVSWITCH=\","
+                              "\"CUDA_VISIBLE_DEVICES=\","
+                              "\"LD_PRELOAD=\",\"LD_LIBRARY_PATH=\"]");
     free(text);
     json_decref(body);
 }
@@ -758,12 +762,18 @@ static void an_image_s_ld_variables_are_kept_from_hooks(void **state)
 static void what_a_cdi_specification_sets_reaches_the_tasks(void **state)
 {
     char *image[] = {(char *)"IMAGES=1", (char *)"LD_LIBRARY_PATH=/image"};
-    char *env[] = {(char *)"PATH=/bin", (char *)"HOME=/x",
-                   (char *)"HOSTNAME=h", (char *)"TERM=xterm",
-                   (char *)"container=podman", (char *)"IMAGES=1",
-                   (char *)"LD_LIBRARY_PATH=", (char *)"CDI=2",
+    char *env[] = {(char *)"PATH=/bin",
+                   (char *)"HOME=/x",
+                   (char *)"HOSTNAME=h",
+                   (char *)"TERM=xterm",
+                   (char *)"container=podman",
+                   (char *)"IMAGES=1",
+                   (char *)"LD_LIBRARY_PATH=",
+                   (char *)"CDI=2",
                    (char *)"NVIDIA_VISIBLE_DEVICES=void",
-                   (char *)"SLURM_JOB_ID=7", (char *)"LD_OTHER=/cdi", NULL};
+                   (char *)"SLURM_JOB_ID=7",
+                   (char *)"LD_OTHER=/cdi",
+                   NULL};
     struct strv changes = {0};
     char path[32];
     int pair[2];
@@ -805,7 +815,9 @@ static void keep_table(const char *boot)
 static void check_choice(uint32_t number, const char *step_gpus,
                          const char *job_gpus, int n, const char *says)
 {
-    struct step step = {.job = 1, .step = number, .node = (char *)"n1",
+    struct step step = {.job = 1,
+                        .step = number,
+                        .node = (char *)"n1",
                         .gpus = (char *)step_gpus};
     struct store_job job = {.job = 1};
     struct berth_err err = {0};
@@ -859,8 +871,8 @@ static void the_record_bounds_what_a_step_gets(void **state)
 
 static void shares_of_gpus_are_refused_by_name(void **state)
 {
-    struct step step = {.job = 1, .node = (char *)"n1",
-                        .shared = (char *)"shard"};
+    struct step step = {
+        .job = 1, .node = (char *)"n1", .shared = (char *)"shard"};
     struct store_job job = {.job = 1, .gpus = "0"};
     struct berth_err err = {0};
     struct gpus gpus;
@@ -896,8 +908,10 @@ static void without_a_good_table_no_gpu(void **state)
 static void a_gpu_s_graphics_devices_are_its_own(void **state)
 {
     static const char *const not_its[] = {
-        "/dev/dri/card2", "/dev/dri/renderD129", "/dev/dri/none", "/dev/dri/",
-        "/dev/dri", "/dev/card1", "/dev/dri/../card1", "",
+        "/dev/dri/card2",    "/dev/dri/renderD129",
+        "/dev/dri/none",     "/dev/dri/",
+        "/dev/dri",          "/dev/card1",
+        "/dev/dri/../card1", "",
     };
     struct gpus gpus = {.table = table};
 
@@ -907,14 +921,15 @@ static void a_gpu_s_graphics_devices_are_its_own(void **state)
     make_dirs("./sys/class/drm/renderD128");
     make_dirs("./sys/class/drm/card2");
     make_dirs("./sys/class/drm/renderD129");
-    assert_int_equal(symlink("../../../0000:E7:00.0",
-                             "sys/class/drm/card1/device"), 0);
-    assert_int_equal(symlink("../../../0000:e7:00.0",
-                             "sys/class/drm/renderD128/device"), 0);
-    assert_int_equal(symlink("../../../0000:34:00.0",
-                             "sys/class/drm/card2/device"), 0);
+    assert_int_equal(
+        symlink("../../../0000:E7:00.0", "sys/class/drm/card1/device"), 0);
+    assert_int_equal(
+        symlink("../../../0000:e7:00.0", "sys/class/drm/renderD128/device"), 0);
+    assert_int_equal(
+        symlink("../../../0000:34:00.0", "sys/class/drm/card2/device"), 0);
     assert_int_equal(symlink("0000:e7:00.0", // no path
-                             "sys/class/drm/renderD129/device"), 0);
+                             "sys/class/drm/renderD129/device"),
+                     0);
     assert_int_equal(gpu_list_parse("0", &gpus.set, NULL), 0); // e7:00.0
     assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
     assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/renderD128"));

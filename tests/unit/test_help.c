@@ -27,8 +27,8 @@ static char *help(const char *conf, const char *const *partitions, size_t n)
     struct rules rules;
     struct berth_err err;
 
-    struct policy *policy = policy_parse(0, NULL, NULL, "berth.conf", conf,
-                                         strlen(conf), &err);
+    struct policy *policy =
+        policy_parse(0, NULL, NULL, "berth.conf", conf, strlen(conf), &err);
     if (!policy)
         fail_msg("%s", err.text);
     assert_int_equal(policy_rules(policy, &alice, &rules, &err), 0);

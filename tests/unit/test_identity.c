@@ -19,14 +19,21 @@
 #include "stepd/identity.h"
 
 static struct passwd users[] = {
-    {.pw_name = (char *)"root", .pw_uid = 0, .pw_gid = 0,
+    {.pw_name = (char *)"root",
+     .pw_uid = 0,
+     .pw_gid = 0,
      .pw_dir = (char *)"/root"},
-    {.pw_name = (char *)"slurm", .pw_uid = 64030, .pw_gid = 64030,
+    {.pw_name = (char *)"slurm",
+     .pw_uid = 64030,
+     .pw_gid = 64030,
      .pw_dir = (char *)""},
-    {.pw_name = (char *)"alice", .pw_uid = 1001, .pw_gid = 100,
+    {.pw_name = (char *)"alice",
+     .pw_uid = 1001,
+     .pw_gid = 100,
      .pw_dir = (char *)"/home/alice"},
     // Names and homes that would make a line of their own.
-    {.pw_name = (char *)"eve\nroot2::0:0", .pw_uid = 1002,
+    {.pw_name = (char *)"eve\nroot2::0:0",
+     .pw_uid = 1002,
      .pw_dir = (char *)"/:0"},
     {.pw_name = (char *)"", .pw_uid = 1003, .pw_dir = (char *)""},
 };

@@ -86,7 +86,9 @@ static const struct refusal refused[] = {
     {"debian\177", "has a control character (byte 0x7f)"},
     {"deb\xff", "is not valid UTF-8"},
     {"deb\xc0\xaf", "is not valid UTF-8"},
-    {"d\xc3\xa9" "bian", "has '\xc3\xa9' in its name"},
+    {"d\xc3\xa9"
+     "bian",
+     "has '\xc3\xa9' in its name"},
     {"debian:\xe2\x82\xac", "in its tag"},
     {"r\xc3\xa9g.io/debian", "in its registry's name"},
     {"debi\\an", "has '\\' in its name"},
@@ -294,8 +296,7 @@ static void takes_a_reference_apart(void **state)
     struct imgref ref;
 
     (void)state;
-    assert_int_equal(
-        imgref_parse("reg:5000/a/b:t@sha256:" X64, &ref, NULL), 0);
+    assert_int_equal(imgref_parse("reg:5000/a/b:t@sha256:" X64, &ref, NULL), 0);
     assert_string_equal(ref.domain, "reg:5000");
     assert_string_equal(ref.path, "a/b");
     assert_string_equal(ref.tag, "t");

@@ -34,8 +34,8 @@ static enum berth_errc judge(const char *dir, uid_t uid)
     return err.code;
 }
 
-static void a_directory_made_for_a_user_is_his_where_he_cannot_rename_it(
-    void **state)
+static void
+a_directory_made_for_a_user_is_his_where_he_cannot_rename_it(void **state)
 {
     char top[] = "/tmp/berth-stage-XXXXXX", dir[64], file[64];
     uid_t me = geteuid(), other = me + 1;
@@ -71,8 +71,8 @@ static void a_directory_made_for_a_user_is_his_where_he_cannot_rename_it(
     rmdir(top);
 }
 
-// Here a child of mount_source_open's is stopped, as its user can do it: when it has
-// answered all and is about to end.
+// Here a child of mount_source_open's is stopped, as its user can do it: when
+// it has answered all and is about to end.
 static bool stop_at_exit;
 
 void _exit(int status)

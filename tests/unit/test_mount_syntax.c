@@ -179,51 +179,68 @@ static void refuses_rules_that_are_none(void **state)
         const char *sentence;
     } cases[] = {
         {"", false, "a path in it is empty: write SRC[:DST][:ro|rw]"},
-        {"a", false, "a is no absolute path without empty components, \".\" "
-                     "and \"..\", and below /: write SOURCE[:TARGET][:ro|rw]"},
-        {"/", true, "/ is no absolute path without empty components, \".\" "
-                    "and \"..\", and below /: write SOURCE[:TARGET][:ro|rw]"},
-        {"/a/", true, "/a/ is no absolute path without empty components, "
-                      "\".\" and \"..\", and below /: write "
-                      "SOURCE[:TARGET][:ro|rw]"},
-        {"/a//b", true, "/a//b is no absolute path without empty components, "
-                        "\".\" and \"..\", and below /: write "
-                        "SOURCE[:TARGET][:ro|rw]"},
-        {"/a/../b", true, "/a/../b is no absolute path without empty "
-                          "components, \".\" and \"..\", and below /: write "
-                          "SOURCE[:TARGET][:ro|rw]"},
-        {"/a:b", true, "b is no absolute path without empty components, \".\" "
-                       "and \"..\", and below /: write "
-                       "SOURCE[:TARGET][:ro|rw]"},
-        {"/a:/", true, "/ is no absolute path without empty components, \".\" "
-                       "and \"..\", and below /: write "
-                       "SOURCE[:TARGET][:ro|rw]"},
-        {"%u/x", false, "%u/x is no absolute path without empty components, "
-                        "\".\" and \"..\", and below /: write "
-                        "SOURCE[:TARGET][:ro|rw]"},
-        {"%hx", false, "%hx is no absolute path without empty components, "
-                       "\".\" and \"..\", and below /: write "
-                       "SOURCE[:TARGET][:ro|rw]"},
-        {"/a:/b:wr", false, "\"wr\" is no flag that berth knows: write ro or "
-                            "rw"},
-        {"/a/*", false, "a '*' stands only in sources of mounts_allowed: name "
-                        "one path"},
-        {"/a:/b/*", true, "a '*' stands only in sources of mounts_allowed: "
-                          "name one path"},
+        {"a", false,
+         "a is no absolute path without empty components, \".\" "
+         "and \"..\", and below /: write SOURCE[:TARGET][:ro|rw]"},
+        {"/", true,
+         "/ is no absolute path without empty components, \".\" "
+         "and \"..\", and below /: write SOURCE[:TARGET][:ro|rw]"},
+        {"/a/", true,
+         "/a/ is no absolute path without empty components, "
+         "\".\" and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"/a//b", true,
+         "/a//b is no absolute path without empty components, "
+         "\".\" and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"/a/../b", true,
+         "/a/../b is no absolute path without empty "
+         "components, \".\" and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"/a:b", true,
+         "b is no absolute path without empty components, \".\" "
+         "and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"/a:/", true,
+         "/ is no absolute path without empty components, \".\" "
+         "and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"%u/x", false,
+         "%u/x is no absolute path without empty components, "
+         "\".\" and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"%hx", false,
+         "%hx is no absolute path without empty components, "
+         "\".\" and \"..\", and below /: write "
+         "SOURCE[:TARGET][:ro|rw]"},
+        {"/a:/b:wr", false,
+         "\"wr\" is no flag that berth knows: write ro or "
+         "rw"},
+        {"/a/*", false,
+         "a '*' stands only in sources of mounts_allowed: name "
+         "one path"},
+        {"/a:/b/*", true,
+         "a '*' stands only in sources of mounts_allowed: "
+         "name one path"},
         {"/a?", true, "patterns know * and ** only, and neither ? nor ["},
         {"/a[b]", true, "patterns know * and ** only, and neither ? nor ["},
-        {"/a/b**", true, "** stands for whole components: write it between "
-                         "slashes"},
-        {"/a/**b", true, "** stands for whole components: write it between "
-                         "slashes"},
-        {"/a/***", true, "** stands for whole components: write it between "
-                         "slashes"},
-        {"/%x", false, "%x is no variable that berth knows: %u is the user, "
-                       "%U his number, %g his group, %h his home, %j the job, "
-                       "and %% the sign itself"},
-        {"/a%", false, "% is no variable that berth knows: %u is the user, %U "
-                       "his number, %g his group, %h his home, %j the job, "
-                       "and %% the sign itself"},
+        {"/a/b**", true,
+         "** stands for whole components: write it between "
+         "slashes"},
+        {"/a/**b", true,
+         "** stands for whole components: write it between "
+         "slashes"},
+        {"/a/***", true,
+         "** stands for whole components: write it between "
+         "slashes"},
+        {"/%x", false,
+         "%x is no variable that berth knows: %u is the user, "
+         "%U his number, %g his group, %h his home, %j the job, "
+         "and %% the sign itself"},
+        {"/a%", false,
+         "% is no variable that berth knows: %u is the user, %U "
+         "his number, %g his group, %h his home, %j the job, "
+         "and %% the sign itself"},
         {"/a/%h", true, "%h is a whole path: write it at the start"},
         {"%h/%%%h", true, "%h is a whole path: write it at the start"},
         {"/a:/%h", false, "%h is a whole path: write it at the start"},
@@ -274,8 +291,11 @@ static void takes_rules_apart(void **state)
     }
 }
 
-static const struct subject alice = {.uid = 1001, .gid = 100, .user = "alice",
-                                     .group = "users", .home = "/home/alice",
+static const struct subject alice = {.uid = 1001,
+                                     .gid = 100,
+                                     .user = "alice",
+                                     .group = "users",
+                                     .home = "/home/alice",
                                      .job = 12};
 
 static void variables_have_no_value_that_leads_elsewhere(void **state)
@@ -284,46 +304,86 @@ static void variables_have_no_value_that_leads_elsewhere(void **state)
         struct subject subject;
         const char *text, *sentence;
     } cases[] = {
-        {{.uid = 1}, "/%u", "the user's name (%u) is unknown here, or cannot "
-                            "be part of it"},
-        {{.user = ""}, "/%u", "the user's name (%u) is unknown here, or "
-                              "cannot be part of it"},
-        {{.user = ".."}, "/%u", "the user's name (%u) is unknown here, or "
-                                "cannot be part of it"},
-        {{.user = "."}, "/%u", "the user's name (%u) is unknown here, or "
-                               "cannot be part of it"},
-        {{.user = "a/b"}, "/%u", "the user's name (%u) is unknown here, or "
-                                 "cannot be part of it"},
-        {{.user = "*"}, "/%u", "the user's name (%u) is unknown here, or "
-                               "cannot be part of it"},
-        {{.user = "a?"}, "/%u", "the user's name (%u) is unknown here, or "
-                                "cannot be part of it"},
-        {{.user = "a:b"}, "/%u", "the user's name (%u) is unknown here, or "
-                                 "cannot be part of it"},
-        {{.user = "a\n"}, "/%u", "the user's name (%u) is unknown here, or "
-                                 "cannot be part of it"},
-        {{.user = "a\xff"}, "/%u", "the user's name (%u) is unknown here, or "
-                                   "cannot be part of it"},
-        {{.group = "["}, "/%g", "the group's name (%g) is unknown here, or "
-                                "cannot be part of it"},
-        {{.uid = 1}, "/%g", "the group's name (%g) is unknown here, or cannot "
-                            "be part of it"},
-        {{.uid = 1}, "/%j", "the job's number (%j) is unknown here, or cannot "
-                            "be part of it"},
-        {{.uid = 1}, "%h", "the home directory (%h) is unknown here, or "
-                           "cannot be part of it"},
-        {{.home = "/"}, "%h", "the home directory (%h) is unknown here, or "
-                              "cannot be part of it"},
-        {{.home = "home"}, "%h", "the home directory (%h) is unknown here, or "
-                                 "cannot be part of it"},
-        {{.home = "/home/../etc"}, "%h", "the home directory (%h) is unknown "
-                                         "here, or cannot be part of it"},
-        {{.home = "/home//a"}, "%h", "the home directory (%h) is unknown "
-                                     "here, or cannot be part of it"},
-        {{.home = "/home/a/"}, "%h", "the home directory (%h) is unknown "
-                                     "here, or cannot be part of it"},
-        {{.home = "/home/*"}, "%h", "the home directory (%h) is unknown here, "
-                                    "or cannot be part of it"},
+        {{.uid = 1},
+         "/%u",
+         "the user's name (%u) is unknown here, or cannot "
+         "be part of it"},
+        {{.user = ""},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = ".."},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "."},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "a/b"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "*"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "a?"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "a:b"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "a\n"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.user = "a\xff"},
+         "/%u",
+         "the user's name (%u) is unknown here, or "
+         "cannot be part of it"},
+        {{.group = "["},
+         "/%g",
+         "the group's name (%g) is unknown here, or "
+         "cannot be part of it"},
+        {{.uid = 1},
+         "/%g",
+         "the group's name (%g) is unknown here, or cannot "
+         "be part of it"},
+        {{.uid = 1},
+         "/%j",
+         "the job's number (%j) is unknown here, or cannot "
+         "be part of it"},
+        {{.uid = 1},
+         "%h",
+         "the home directory (%h) is unknown here, or "
+         "cannot be part of it"},
+        {{.home = "/"},
+         "%h",
+         "the home directory (%h) is unknown here, or "
+         "cannot be part of it"},
+        {{.home = "home"},
+         "%h",
+         "the home directory (%h) is unknown here, or "
+         "cannot be part of it"},
+        {{.home = "/home/../etc"},
+         "%h",
+         "the home directory (%h) is unknown "
+         "here, or cannot be part of it"},
+        {{.home = "/home//a"},
+         "%h",
+         "the home directory (%h) is unknown "
+         "here, or cannot be part of it"},
+        {{.home = "/home/a/"},
+         "%h",
+         "the home directory (%h) is unknown "
+         "here, or cannot be part of it"},
+        {{.home = "/home/*"},
+         "%h",
+         "the home directory (%h) is unknown here, "
+         "or cannot be part of it"},
     };
 
     (void)state;
@@ -360,16 +420,26 @@ static void patterns_match_as_they_say(void **state)
         const char *pattern, *path;
         bool matches;
     } cases[] = {
-        {"/a", "/a", true},        {"/a", "/ab", false},
-        {"/a", "/a/b", false},     {"/a/*", "/a/b", true},
-        {"/a/*", "/a", false},     {"/a/*", "/a/b/c", false},
-        {"/a/**", "/a/b/c", true}, {"/a/**", "/a", true},
-        {"/a/**", "/ab", false},   {"/a/**", "/b/a/c", false},
-        {"/a/**/c", "/a/b/c", true}, {"/a/**/c", "/a/c", false},
-        {"/a/**/c", "/a/b/d/c", true}, {"/**", "/", true},
-        {"/**", "/x/y", true},     {"/a*/b", "/axx/b", true},
-        {"/a*/b", "/ax/x/b", false}, {"/*/**", "/a", true},
-        {"/*/**", "/", false},     {"/a/-", "/a", false},
+        {"/a", "/a", true},
+        {"/a", "/ab", false},
+        {"/a", "/a/b", false},
+        {"/a/*", "/a/b", true},
+        {"/a/*", "/a", false},
+        {"/a/*", "/a/b/c", false},
+        {"/a/**", "/a/b/c", true},
+        {"/a/**", "/a", true},
+        {"/a/**", "/ab", false},
+        {"/a/**", "/b/a/c", false},
+        {"/a/**/c", "/a/b/c", true},
+        {"/a/**/c", "/a/c", false},
+        {"/a/**/c", "/a/b/d/c", true},
+        {"/**", "/", true},
+        {"/**", "/x/y", true},
+        {"/a*/b", "/axx/b", true},
+        {"/a*/b", "/ax/x/b", false},
+        {"/*/**", "/a", true},
+        {"/*/**", "/", false},
+        {"/a/-", "/a", false},
         {"/a/*/x", "/a/../x", true}, // paths are normalised before
     };
 
@@ -383,17 +453,18 @@ static void patterns_match_as_they_say(void **state)
 static void some_places_are_not_to_be_had(void **state)
 {
     static const char *const never[] = {
-        "", "a", "/", "//", "/a/", "/a//b", "/./a", "/a/.", "/a/..", "/../a",
-        "/proc", "/proc/1", "/sys", "/sys/fs", "/dev", "/dev/shm",
-        "/run/berth", "/run/berth/init", "/a\n", "/a\x7f", "/a\xff"};
+        "",     "a",       "/",     "//",       "/a/",        "/a//b",
+        "/./a", "/a/.",    "/a/..", "/../a",    "/proc",      "/proc/1",
+        "/sys", "/sys/fs", "/dev",  "/dev/shm", "/run/berth", "/run/berth/init",
+        "/a\n", "/a\x7f",  "/a\xff"};
     static const char *const administrators[] = {
-        "/bin", "/boot", "/etc", "/etc/passwd", "/lib", "/lib/x", "/lib32",
-        "/lib64", "/libx32", "/sbin", "/usr", "/usr/local", "/run", "/var",
-        "/var/spool"};
+        "/bin",   "/boot",      "/etc",   "/etc/passwd", "/lib",
+        "/lib/x", "/lib32",     "/lib64", "/libx32",     "/sbin",
+        "/usr",   "/usr/local", "/run",   "/var",        "/var/spool"};
     static const char *const users[] = {
-        "/procs", "/devices", "/a b", "/library", "/etcetera", "/home/x",
-        "/var/lib/x", "/run/x", "/tmp", "/opt", "/root", "/usr2", "/..a",
-        "/var/spool/x", "/\xc3\xa4"};
+        "/procs",  "/devices",   "/a b",   "/library",     "/etcetera",
+        "/home/x", "/var/lib/x", "/run/x", "/tmp",         "/opt",
+        "/root",   "/usr2",      "/..a",   "/var/spool/x", "/\xc3\xa4"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(never); i++)
@@ -411,9 +482,18 @@ static void some_places_are_not_to_be_had(void **state)
 static void only_what_is_directly_in_shm_is_there(void **state)
 {
     static const char *const bad[] = {
-        "",           "/",           "/dev",        "/dev/shm",
-        "/dev/shm/",  "/dev/shm/.",  "/dev/shm/..", "/dev/shm/a/b",
-        "/dev/shm/a/", "/dev/shm//a", "/dev/shmem/a", "/dev/shm/a\nb",
+        "",
+        "/",
+        "/dev",
+        "/dev/shm",
+        "/dev/shm/",
+        "/dev/shm/.",
+        "/dev/shm/..",
+        "/dev/shm/a/b",
+        "/dev/shm/a/",
+        "/dev/shm//a",
+        "/dev/shmem/a",
+        "/dev/shm/a\nb",
     };
 
     (void)state;

@@ -14,9 +14,8 @@
 static void other_arguments_are_none(void **state)
 {
     static const char *const others[] = {
-        "",       "\n",          "# 0 a\n", "0 a",        "0\n",
-        "0 \n",   "hello\n",     "a b\n",   "0 a\nb c\n", "-c\n",
-        "0x a\n", "0 a\n 1x b\n"};
+        "",        "\n",    "# 0 a\n",    "0 a",  "0\n",    "0 \n",
+        "hello\n", "a b\n", "0 a\nb c\n", "-c\n", "0x a\n", "0 a\n 1x b\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)

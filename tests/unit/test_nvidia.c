@@ -29,7 +29,8 @@ static void the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says(void **state)
     (void)state;
     discover_gpus(&table, &here);
     FILE *f = popen("nvidia-smi --format=csv,noheader "
-                    "--query-gpu=uuid,pci.bus_id,name", "r");
+                    "--query-gpu=uuid,pci.bus_id,name",
+                    "r");
     assert_non_null(f);
     while (fgets(line, sizeof(line), f)) {
         const struct gpu *gpu = NULL;
@@ -73,7 +74,8 @@ static void nvidia_s_library_is_what_berth_takes_it_for(void **state)
     if (!nvml)
         fail_msg("%s", err.text);
     assert_int_equal(nvml_mig_uuid(nvml, table.gpus[0].uuid, 9999, 0, uuid,
-                                   sizeof(uuid), &err), -1);
+                                   sizeof(uuid), &err),
+                     -1);
     assert_int_equal(err.code, BERTH_ENOTFOUND);
     nvml_close(nvml);
 }
@@ -81,8 +83,7 @@ static void nvidia_s_library_is_what_berth_takes_it_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says),
+        cmocka_unit_test(the_machine_s_own_nvidia_gpus_are_as_nvidia_smi_says),
         cmocka_unit_test(nvidia_s_library_is_what_berth_takes_it_for),
     };
     char path[64], line[128];

@@ -31,12 +31,14 @@ static void refuses_values_that_nobody_can_mean(void **state)
         {"container-mounts", "",
          "--container-mounts is empty: write "
          "--container-mounts=SRC:DST[:ro|rw],..."},
-        {"container-workdir", "", "--container-workdir is empty: write "
-                                  "--container-workdir=PATH"},
+        {"container-workdir", "",
+         "--container-workdir is empty: write "
+         "--container-workdir=PATH"},
         {"container-env", NULL,
          "--container-env is empty: write --container-env=NAME,..."},
-        {"container-network", "", "--container-network is empty: write "
-                                  "--container-network=NAME"},
+        {"container-network", "",
+         "--container-network is empty: write "
+         "--container-network=NAME"},
         {"container-workdir", "/a\nb",
          "--container-workdir=/a?b has a control character or is not valid "
          "UTF-8: write it without"},
@@ -55,15 +57,13 @@ static void refuses_values_that_nobody_can_mean(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct options options = {0};
         struct berth_err err = {0};
-        assert_int_equal(options_set(&options, cases[i].name, cases[i].value,
-                                     &err),
-                         -1);
+        assert_int_equal(
+            options_set(&options, cases[i].name, cases[i].value, &err), -1);
         assert_int_equal(err.code, BERTH_EINVAL);
         assert_string_equal(err.text, cases[i].sentence);
         assert_memory_equal(&options, &(struct options){0}, sizeof(options));
-        assert_int_equal(options_set(&options, cases[i].name, cases[i].value,
-                                     NULL),
-                         -1);
+        assert_int_equal(
+            options_set(&options, cases[i].name, cases[i].value, NULL), -1);
     }
 }
 
@@ -126,9 +126,9 @@ static void refuses_what_contradicts_itself(void **state)
             assert_int_equal(options_set(&options, cases[i].first,
                                          cases[i].first_value, &err),
                              0);
-        assert_int_equal(options_set(&options, cases[i].second,
-                                     cases[i].second_value, &err),
-                         -1);
+        assert_int_equal(
+            options_set(&options, cases[i].second, cases[i].second_value, &err),
+            -1);
         assert_int_equal(err.code, BERTH_EINVAL);
         assert_string_equal(err.text, cases[i].sentence);
         options_clear(&options);

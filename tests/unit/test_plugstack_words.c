@@ -101,7 +101,8 @@ static void refuses_more_patterns_than_a_site_has(void **state)
         argv[i] = "allow=debian";
     assert_null(policy_parse(COUNT(argv), argv, &source, NULL, NULL, 0, &err));
     assert_non_null(strstr(err.text, "more than 1024 images"));
-    struct policy *policy = policy_parse(BERTH_ALLOW_MAX, argv, &source, NULL, NULL, 0, &err);
+    struct policy *policy =
+        policy_parse(BERTH_ALLOW_MAX, argv, &source, NULL, NULL, 0, &err);
     assert_non_null(policy);
     policy_free(policy);
 }
@@ -122,7 +123,8 @@ static void errors_without_an_origin_name_plugstack_conf(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_null(policy_parse(1, argv, &cases[i].source, NULL, NULL, 0, &err));
+        assert_null(
+            policy_parse(1, argv, &cases[i].source, NULL, NULL, 0, &err));
         assert_ptr_equal(strstr(err.text, cases[i].start), err.text);
     }
     assert_null(policy_parse(1, argv, NULL, NULL, NULL, 0, &err));
@@ -191,10 +193,9 @@ static void denies_without_rules(void **state)
 
 static void a_denial_names_image_file_line_and_patterns(void **state)
 {
-    static const char *const argv[] = {"allow=debian",
-                                       "engine=unix:///run/docker.sock",
-                                       "allow=docker.io/library/alpine:3.*",
-                                       "allow=nvcr.io/nvidia/**"};
+    static const char *const argv[] = {
+        "allow=debian", "engine=unix:///run/docker.sock",
+        "allow=docker.io/library/alpine:3.*", "allow=nvcr.io/nvidia/**"};
     (void)state;
     judge(4, argv, "fedora");
     assert_int_equal(seen.verdict, VERDICT_DENY);
@@ -208,16 +209,9 @@ static void a_denial_names_image_file_line_and_patterns(void **state)
 
 static void a_denial_lists_the_first_eight_patterns(void **state)
 {
-    static const char *const argv[] = {"allow=a",
-                                       "allow=b",
-                                       "allow=c",
-                                       "allow=d",
-                                       "allow=e",
-                                       "allow=f",
-                                       "allow=g",
-                                       "allow=h",
-                                       "allow=i",
-                                       "allow=j"};
+    static const char *const argv[] = {
+        "allow=a", "allow=b", "allow=c", "allow=d", "allow=e",
+        "allow=f", "allow=g", "allow=h", "allow=i", "allow=j"};
     (void)state;
     judge(10, argv, "z");
     assert_non_null(strstr(seen.reason,
@@ -260,8 +254,8 @@ static void a_digest_behind_an_allowed_tag_is_explained(void **state)
 
 static void names_the_first_rule_that_allows(void **state)
 {
-    static const char *const argv[] = {
-        "allow=docker.io/library/alpine:3.*", "allow=debian", "allow=*"};
+    static const char *const argv[] = {"allow=docker.io/library/alpine:3.*",
+                                       "allow=debian", "allow=*"};
     (void)state;
     judge(3, argv, "debian");
     assert_int_equal(seen.verdict, VERDICT_ALLOW);

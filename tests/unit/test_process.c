@@ -197,8 +197,7 @@ static void who_connects_is_known(void **state)
     assert_int_equal(bind(listener, (struct sockaddr *)&addr, size), 0);
     assert_int_equal(listen(listener, 1), 0);
     size = sizeof(addr);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &size),
-                     0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &size), 0);
     assert_int_equal(connect(conn, (struct sockaddr *)&addr, size), 0);
     assert_int_equal(peer_accept(listener, &peer), 0);
     assert_int_equal(peer.pid, getpid());

@@ -76,8 +76,7 @@ static void recorded_files_are_read_whole(void **state)
         {"v2-task", 1, NULL, NULL, SCOPE "step_0/user/task_3"},
         {"v2-batch", 1, NULL, NULL, SCOPE "step_batch/user/task_0"},
         {"v2-extern", 1, NULL, NULL, SCOPE "step_extern/user/task_special"},
-        {"v2-interactive", 1, NULL, NULL,
-         SCOPE "step_interactive/user/task_0"},
+        {"v2-interactive", 1, NULL, NULL, SCOPE "step_interactive/user/task_0"},
         {"v2-multiple", 1, NULL, NULL,
          "/system.slice/n1_slurmstepd.scope/job_3/step_0/user/task_0"},
         {"v2-slurmstepd", 1, NULL, NULL,
@@ -181,16 +180,14 @@ static void a_site_s_own_names_do_not_mislead(void **state)
         snprintf(line, sizeof(line), "%s", rows[i].line);
         assert_true(cgroup_line_parse(line, &c));
         size_t n = cgroup_step_length(&c);
-        if (n != strlen(rows[i].step) ||
-            strncmp(c.path, rows[i].step, n) != 0)
+        if (n != strlen(rows[i].step) || strncmp(c.path, rows[i].step, n) != 0)
             fail_msg("%s: found %.*s", rows[i].line, (int)n, c.path);
     }
 }
 
 static void a_container_s_cgroups_are_known_by_its_id(void **state)
 {
-#define ID                                                                   \
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     static const char *const its[] = {
         "/docker/" ID,
         "/system.slice/docker-" ID ".scope",
@@ -203,7 +200,8 @@ static void a_container_s_cgroups_are_known_by_its_id(void **state)
     static const char *const others[] = {
         "/",
         "/docker",
-        "/docker/1" "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "/docker/1"
+        "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         "/machine.slice/libpod-conmon-" ID ".scope",
         "/libpod_parent/libpod-conmon-" ID,
         "/slurm/uid_1/job_2/step_0/task_0",

@@ -76,15 +76,31 @@ static struct request elaborate(void)
 static void targets_that_no_mount_gets_are_known(void **state)
 {
     static const char *const bad[] = {
-        "",          "a",         "/",         "//",      "/a/",
-        "/a//b",     "/a/./b",    "/a/../b",   "/..",     "/proc",
-        "/proc/1",   "/sys",      "/sys/fs",   "/dev",    "/dev/shm",
-        "/run/berth", "/run/berth/init",       "/a\nb",   "/a\x7f",
-        "/a\xff",    "/a\xc0\xaf",
+        "",
+        "a",
+        "/",
+        "//",
+        "/a/",
+        "/a//b",
+        "/a/./b",
+        "/a/../b",
+        "/..",
+        "/proc",
+        "/proc/1",
+        "/sys",
+        "/sys/fs",
+        "/dev",
+        "/dev/shm",
+        "/run/berth",
+        "/run/berth/init",
+        "/a\nb",
+        "/a\x7f",
+        "/a\xff",
+        "/a\xc0\xaf",
     };
     static const char *const good[] = {
-        "/a", "/a b/c:d", "/process", "/devices", "/a/...", "/a/.b",
-        "/run/berthing", "/\xc3\xa4", "/srv/x,y=z",
+        "/a",    "/a b/c:d",      "/process",  "/devices",   "/a/...",
+        "/a/.b", "/run/berthing", "/\xc3\xa4", "/srv/x,y=z",
     };
 
     (void)state;
@@ -98,8 +114,7 @@ static void targets_that_no_mount_gets_are_known(void **state)
 
 static void two_mounts_at_one_place_are_refused(void **state)
 {
-    struct request_mount twice[] = {{"/a", "/x", false},
-                                    {"/b", "/x", false}};
+    struct request_mount twice[] = {{"/a", "/x", false}, {"/b", "/x", false}};
     struct request r = typical();
     struct berth_err err;
 
@@ -166,10 +181,11 @@ static void nothing_that_confines_can_be_switched_off(void **state)
 static void no_way_around_the_mounts_or_the_users_is_ever_in_it(void **state)
 {
     static const char *const never[] = {
-        "Binds",         "CapAdd",       "Cgroup",       "CgroupParent",
-        "ContainerIDFile", "DeviceCgroupRules", "Links", "OomScoreAdj",
-        "Privileged",    "PublishAllPorts", "StorageOpt", "Sysctls",
-        "VolumeDriver",  "VolumesFrom",
+        "Binds",           "CapAdd",          "Cgroup",
+        "CgroupParent",    "ContainerIDFile", "DeviceCgroupRules",
+        "Links",           "OomScoreAdj",     "Privileged",
+        "PublishAllPorts", "StorageOpt",      "Sysctls",
+        "VolumeDriver",    "VolumesFrom",
     };
     struct request requests[] = {typical(), elaborate()};
 
@@ -275,9 +291,9 @@ static void podmans_words_for_it_are_the_reviewed_ones(void **state)
     // As text: the infinite limit is no number of jansson's.
     char *p = want;
     for (const char *q = want; *q; q++)
-        if (*q != '\n' && !(*q == ' ' && (q == want || q[-1] == '\n' ||
-                                         q[-1] == ' ' || q[-1] == ',' ||
-                                         q[-1] == ':')))
+        if (*q != '\n' &&
+            !(*q == ' ' && (q == want || q[-1] == '\n' || q[-1] == ' ' ||
+                            q[-1] == ',' || q[-1] == ':')))
             *p++ = *q;
     *p = 0;
     if (strcmp(want, have) != 0) {
@@ -324,10 +340,9 @@ static void what_has_no_word_of_podmans_is_refused(void **state)
     for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
         json_t *body = request_build(&r, NULL);
         struct berth_err err = {0};
-        json_object_set_new(json_object_get(body, "HostConfig"),
-                            strange[i].key,
-                            json_loads(strange[i].value, JSON_DECODE_ANY,
-                                       NULL));
+        json_object_set_new(
+            json_object_get(body, "HostConfig"), strange[i].key,
+            json_loads(strange[i].value, JSON_DECODE_ANY, NULL));
         char *text = libpod_request(body, "n1", &err);
         if (text)
             fail_msg("%s: %s", strange[i].key, text);

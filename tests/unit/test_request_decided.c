@@ -36,13 +36,12 @@ static int set_up(void **state)
 
 static void more_ports_than_a_container_has_are_refused(void **state)
 {
-    static const struct rule_ports ports[] = {{"", 1, 8}, {"", 11, 18},
-                                              {"", 11, 19}};
-    static const struct rule rules_of[] = {{.text = "1-8", .ports = &ports[0]},
-                                           {.text = "11-18",
-                                            .ports = &ports[1]},
-                                           {.text = "11-19",
-                                            .ports = &ports[2]}};
+    static const struct rule_ports ports[] = {
+        {"", 1, 8}, {"", 11, 18}, {"", 11, 19}};
+    static const struct rule rules_of[] = {
+        {.text = "1-8", .ports = &ports[0]},
+        {.text = "11-18", .ports = &ports[1]},
+        {.text = "11-19", .ports = &ports[2]}};
     static const struct rule *const few[] = {&rules_of[0], &rules_of[1]};
     static const struct rule *const many[] = {&rules_of[0], &rules_of[2]};
     struct berth_err err;
@@ -50,11 +49,13 @@ static void more_ports_than_a_container_has_are_refused(void **state)
     (void)state;
 
     decision.publish = (struct rule_list){2, few};
-    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(
+        request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     assert_int_equal(plan.request.nports, 16);
     request_decided_clear(&plan);
     decision.publish = (struct rule_list){2, many};
-    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), -1);
+    assert_int_equal(
+        request_decided_make(&decision, &alice, MEMORY, &plan, &err), -1);
     assert_int_equal(err.code, BERTH_EINVAL);
     assert_string_equal(err.text, "publish = \"11-19\": with it there are more "
                                   "than 16 ports: tell your administrator");
@@ -65,15 +66,11 @@ static void what_the_decision_says_is_in_the_request(void **state)
     const struct rule_ulimit limits[] = {{rlimit_find("nofile"), 10, 20},
                                          {rlimit_find("core"), -1, -1},
                                          {rlimit_find("stack"), 5, -1}};
-    const struct rule_ports ports[] = {{"127.0.0.1", 80, 81},
-                                       {"", 90, 90},
-                                       {"::1", 91, 91}};
-    const struct rule parsed[] = {{.ulimit = &limits[0]},
-                                  {.ulimit = &limits[1]},
-                                  {.ulimit = &limits[2]},
-                                  {.ports = &ports[0]},
-                                  {.ports = &ports[1]},
-                                  {.ports = &ports[2]}};
+    const struct rule_ports ports[] = {
+        {"127.0.0.1", 80, 81}, {"", 90, 90}, {"::1", 91, 91}};
+    const struct rule parsed[] = {
+        {.ulimit = &limits[0]}, {.ulimit = &limits[1]}, {.ulimit = &limits[2]},
+        {.ports = &ports[0]},   {.ports = &ports[1]},   {.ports = &ports[2]}};
     const struct rule *const v[] = {&parsed[0], &parsed[1], &parsed[2],
                                     &parsed[3], &parsed[4], &parsed[5]};
     gid_t gids[] = {7, 8};
@@ -95,7 +92,8 @@ static void what_the_decision_says_is_in_the_request(void **state)
     decision.ngids = 2;
     decision.network = "lan";
     decision.writable = true;
-    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(
+        request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     const struct request *r = &plan.request;
     assert_int_equal(r->uid, 1001);
     assert_int_equal(r->gid, 1002);
@@ -133,7 +131,8 @@ static void the_nodes_network_is_no_network_of_the_engines(void **state)
     struct request_decided plan;
     (void)state;
 
-    assert_int_equal(request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
+    assert_int_equal(
+        request_decided_make(&decision, &alice, MEMORY, &plan, &err), 0);
     assert_null(plan.request.network);
     assert_int_equal(plan.request.ntmpfs, 3);
     request_decided_clear(&plan);

@@ -18,7 +18,9 @@ static void what_is_said_speaks_to_no_terminal(void **state)
 
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    say(ends[1], "a\033[2J\xc2\x9b" "b\n\xe2\x80\xae" "c\xc3\xa9");
+    say(ends[1], "a\033[2J\xc2\x9b"
+                 "b\n\xe2\x80\xae"
+                 "c\xc3\xa9");
     ssize_t n = read(ends[0], text, sizeof(text) - 1);
     assert_true(n > 0);
     text[n] = 0;

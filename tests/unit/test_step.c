@@ -81,7 +81,8 @@ static void a_nul_in_a_fact_is_refused(void **state)
     struct step step = {0};
 
     (void)state;
-    assert_int_equal(step_add_fact(&step, "option=container=a\0b", 20, NULL), -1);
+    assert_int_equal(step_add_fact(&step, "option=container=a\0b", 20, NULL),
+                     -1);
     step_clear(&step);
 }
 
@@ -160,8 +161,11 @@ static void options_are_what_the_user_wrote(void **state)
 static void an_option_that_is_wrong_is_kept_as_a_sentence(void **state)
 {
     static const char *const bad[] = {
-        "option=container=", "option=container-mounts",
-        "option=container-nonsense=x", "option=", "option==",
+        "option=container=",
+        "option=container-mounts",
+        "option=container-nonsense=x",
+        "option=",
+        "option==",
         "option=container=\n",
     };
 
@@ -218,9 +222,10 @@ static void groups_and_words_are_bounded(void **state)
 static void a_step_that_lacks_a_fact_is_refused(void **state)
 {
     static const char *const facts[] = {
-        "job=12",      "step=0",  "uid=1000", "gid=100",
-        "gids=100,27", "gids=44", "ntasks=2", "node=n1",
-        "option=container=a", "cwd=/", "argv0=",
+        "job=12",   "step=0",      "uid=1000",
+        "gid=100",  "gids=100,27", "gids=44",
+        "ntasks=2", "node=n1",     "option=container=a",
+        "cwd=/",    "argv0=",
     };
     static const char needed[] =
         "job step uid gid ntasks node option cwd argv0";
@@ -280,9 +285,9 @@ static void names_of_steps_read_back(void **state)
 static void other_names_are_no_steps(void **state)
 {
     static const char *const bad[] = {
-        "",     "1",      "1.",     ".0",   "01.0",   "1.00", "1.-1", "1.0 ",
-        " 1.0", "1.job",  "a.0",    "1.0x", "1.0.0",  "..",   "1.Batch",
-        "-1.0", "1.batch ", "4294967296.0",
+        "",      "1",    "1.",      ".0",    "01.0",     "1.00",
+        "1.-1",  "1.0 ", " 1.0",    "1.job", "a.0",      "1.0x",
+        "1.0.0", "..",   "1.Batch", "-1.0",  "1.batch ", "4294967296.0",
     };
     uint32_t job, step;
 

@@ -124,9 +124,8 @@ static void a_file_of_another_owner_is_refused(void **state)
 
     (void)state;
     put("file", "x");
-    assert_int_equal(trusted_read_below(top, geteuid() + 1, "/file", &text,
-                                        &len, &err),
-                     -1);
+    assert_int_equal(
+        trusted_read_below(top, geteuid() + 1, "/file", &text, &len, &err), -1);
     assert_int_equal(err.code, BERTH_EDENIED);
     assert_non_null(strstr(err.text, "it must be root's"));
     // The true "/": a directory that everyone may write to is on the way.

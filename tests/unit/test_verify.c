@@ -93,8 +93,10 @@ static void make_good(struct sample *s)
         .site = "site",
         .other = "other",
         .networks = {s->site, s->other},
-        .engine_mounts = {{.type = "bind"}, {.type = "bind"},
-                          {.type = "tmpfs"}, {.type = "bind"}},
+        .engine_mounts = {{.type = "bind"},
+                          {.type = "bind"},
+                          {.type = "tmpfs"},
+                          {.type = "bind"}},
         .seen_mounts = {{.source = staged, .target = staged},
                         {.source = staged, .target = staged},
                         {.covered = true}},
@@ -130,10 +132,14 @@ static void make_good(struct sample *s)
     };
     s->seen = (struct seen){
         .status = s->status,
-        .ns = {[SEEN_MNT] = {4, 11}, [SEEN_PID] = {4, 12},
-               [SEEN_IPC] = {4, 13}, [SEEN_NET] = {4, 4}},
-        .node = {[SEEN_MNT] = {4, 1}, [SEEN_PID] = {4, 2},
-                 [SEEN_IPC] = {4, 3}, [SEEN_NET] = {4, 4}},
+        .ns = {[SEEN_MNT] = {4, 11},
+               [SEEN_PID] = {4, 12},
+               [SEEN_IPC] = {4, 13},
+               [SEEN_NET] = {4, 4}},
+        .node = {[SEEN_MNT] = {4, 1},
+                 [SEEN_PID] = {4, 2},
+                 [SEEN_IPC] = {4, 3},
+                 [SEEN_NET] = {4, 4}},
         .root = {.there = true, .flags = ST_NODEV | ST_RDONLY},
         .mounts = s->seen_mounts,
         .tmpfs = s->seen_tmpfs,
@@ -155,7 +161,10 @@ struct row {
     {                                                                          \
         __VA_ARGS__;                                                           \
     }
-#define ROW(name, sentence) {#name, name, sentence}
+#define ROW(name, sentence)                                                    \
+    {                                                                          \
+#name, name, sentence                                                  \
+    }
 #define STATUS(name, ...)                                                      \
     CHANGE(name, struct status t = good_status; __VA_ARGS__; put_status(s, t))
 
@@ -177,7 +186,8 @@ static void check_row(const struct row *row,
     else if (row->sentence[0] == '=')
         snprintf(want, sizeof(want), "%s: %s", row->name, row->sentence + 1);
     else
-        snprintf(want, sizeof(want), "%s: the container that the engine "
+        snprintf(want, sizeof(want),
+                 "%s: the container that the engine "
                  "started is not the one that was asked for (%s)",
                  row->name, row->sentence);
     assert_string_equal(got, want);
@@ -239,18 +249,16 @@ CHANGE(one_network, s->request.network = "site";
        s->container.networks = s->networks; s->container.nnetworks = 1)
 CHANGE(another_network, one_network(s); s->request.network = "other")
 CHANGE(two_networks, one_network(s); s->container.nnetworks = 2)
-CHANGE(network_that_is_not_there, one_network(s);
-       s->container.nnetworks = 0)
+CHANGE(network_that_is_not_there, one_network(s); s->container.nnetworks = 0)
 
 CHANGE(a_device, s->container.ndevices = 1)
 CHANGE(device_as_asked, s->request.ndevices = 1; s->container.ndevices = 1)
 CHANGE(device_too_few, s->request.ndevices = 1)
-CHANGE(gpu_files, s->request.gpus_by = REQUEST_GPUS_FILES;
-       s->request.ngpus = 3; s->request.ndevices = 2;
-       s->container.ndevices = 5)
+CHANGE(gpu_files, s->request.gpus_by = REQUEST_GPUS_FILES; s->request.ngpus = 3;
+       s->request.ndevices = 2; s->container.ndevices = 5)
 CHANGE(gpu_file_too_many, gpu_files(s); s->container.ndevices = 6)
-CHANGE(gpus_of_docker, gpu_files(s);
-       s->request.gpus_by = REQUEST_GPUS_NVIDIA; s->container.ndevices = 3)
+CHANGE(gpus_of_docker, gpu_files(s); s->request.gpus_by = REQUEST_GPUS_NVIDIA;
+       s->container.ndevices = 3)
 CHANGE(gpus_of_docker_too_few, gpus_of_docker(s); s->container.ndevices = 2)
 CHANGE(gpus_by_cdi, gpu_files(s); s->request.gpus_by = REQUEST_GPUS_CDI;
        s->container.ndevices = 17)
@@ -432,8 +440,7 @@ static void the_process_is_compared(void **state)
     "wants: ask your administrator whether the engine and this node have "     \
     "SELinux on"
 #define APPARMOR(name, label)                                                  \
-    CHANGE(name, s->request.apparmor = "berth";                                \
-           strcpy(s->seen.apparmor, label))
+    CHANGE(name, s->request.apparmor = "berth"; strcpy(s->seen.apparmor, label))
 #define SELINUX(name, part, label)                                             \
     CHANGE(name, s->request.selinux = part; strcpy(s->seen.selinux, label))
 

@@ -43,8 +43,8 @@ static int count_fds(void)
 }
 
 // Sends HEAD and then N bytes of BODY, as they are, with NFDS descriptors.
-static void
-send_raw(const struct wire_msg *head, const void *body, size_t n, int nfds)
+static void send_raw(const struct wire_msg *head, const void *body, size_t n,
+                     int nfds)
 {
     struct iovec iov[2] = {
         {(void *)(uintptr_t)head, sizeof(*head)},
@@ -113,16 +113,10 @@ static void what_is_not_right_is_refused(void **state)
         {WIRE_MAGIC, WIRE_FORK, 0, 0, 0},
         {WIRE_MAGIC, WIRE_FORK, 0, 0, 2},
         {WIRE_MAGIC, WIRE_RUN, 0, 0, 4},
-        {WIRE_MAGIC,
-         WIRE_RUN,
-         sizeof(struct wire_run),
-         sizeof(struct wire_run),
+        {WIRE_MAGIC, WIRE_RUN, sizeof(struct wire_run), sizeof(struct wire_run),
          3},
-        {WIRE_MAGIC,
-         WIRE_RUN,
-         sizeof(struct wire_run) - 1,
-         sizeof(struct wire_run) - 1,
-         4},
+        {WIRE_MAGIC, WIRE_RUN, sizeof(struct wire_run) - 1,
+         sizeof(struct wire_run) - 1, 4},
         {WIRE_MAGIC, WIRE_SIGNAL, 0, 0, 1},
         {WIRE_MAGIC, WIRE_DONE, 4, 4, 0},
     };
@@ -176,10 +170,9 @@ static void each_message_arrives(void **state)
 
     (void)state;
     setsockopt(link_ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-    assert_int_equal(
-        wire_send(
-            link_ends[1], WIRE_NOTE, 3, text, sizeof(text) - 1, NULL, 0, 0),
-        0);
+    assert_int_equal(wire_send(link_ends[1], WIRE_NOTE, 3, text,
+                               sizeof(text) - 1, NULL, 0, 0),
+                     0);
     assert_int_equal(
         wire_send(link_ends[1], WIRE_RUN, 0, &run, sizeof(run), fds, 5, 0), 0);
     assert_int_equal(wire_send(link_ends[1], WIRE_DONE, 1, NULL, 0, NULL, 0, 0),
