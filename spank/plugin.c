@@ -48,11 +48,11 @@ static struct plugin {
 
 // srun, sbatch, salloc: the user. slurmstepd: root. What it returns is only
 // logged in slurmstepd, where the option would then look unset.
-static int take_option(int val, const char *optarg, int remote)
+static int take_option(int val, const char *value, int remote)
 {
     (void)remote;
     if (plugin.err.code == BERTH_OK)
-        options_set(&plugin.options, option_table[val].name, optarg,
+        options_set(&plugin.options, option_table[val].name, value,
                     &plugin.err);
     return 0;
 }
