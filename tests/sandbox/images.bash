@@ -10,7 +10,7 @@ PACKAGES=(
     debootstrap debian-archive-keyring curl ca-certificates util-linux
     gcc libc6-dev make autoconf automake libtool pkg-config
     libcurl4-openssl-dev libjansson-dev libhwloc-dev
-    libcmocka-dev
+    libcmocka-dev clang clang-format codespell file gcovr git mandoc shellcheck
     mpich libmpich-dev openmpi-bin libopenmpi-dev libpmix-dev
     bats iproute2 tmux xauth xvfb x11-utils slurmdbd mariadb-server-core nftables
 )
