@@ -667,7 +667,7 @@ static int expand_devices(const struct policy *policy, struct rules *rules,
 
     for (size_t i = 0; i < rules->devices.n && rc == 0; i++) {
         const struct layer *set = find_set(policy, rules->devices.v[i]->text);
-        for (size_t j = 0; j < set->n && rc == 0; j++)
+        for (size_t j = 0; set && j < set->n && rc == 0; j++)
             rc = apply_list(&files, &set->settings[j], true, err);
     }
     free((void *)rules->devices.v);

@@ -381,7 +381,7 @@ static bool bound_step(const struct cgroups *cgroups,
     const char *top = hierarchy_dir(cgroups, "");
     char dir[8000];
 
-    if (!find_cgroup(cgroups, like, "", true, dir, sizeof(dir)))
+    if (!top || !find_cgroup(cgroups, like, "", true, dir, sizeof(dir)))
         return false;
     for (size_t n = strlen(top); dir[n]; n += 1 + strcspn(dir + n + 1, "/"))
         write_file(dir, n, "cgroup.subtree_control", "+pids");
