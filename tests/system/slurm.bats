@@ -182,7 +182,7 @@ END
 show='echo "\$SLURM_PROCID of \$SLURM_NTASKS in \$SLURM_HET_SIZE, \$(env | grep -c ^SLURM_HET_) variables"'
 for group in 0 1 0,1; do
     echo "\$group"
-    srun $* --het-group="\$group" sh -c "\$show" | sort
+    srun -Q $* --het-group="\$group" sh -c "\$show" | sort
 done
 END
         run_batch job.sh
