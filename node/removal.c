@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,14 +120,34 @@ static int remove_container(const struct store_step *step, long ms,
     return rc;
 }
 
+// Opens the list of the container's cgroups. berth-stepd writes it when the
+// container has started: where it was killed before, they are looked for.
+static FILE *open_cgroups(const struct store_step *step)
+{
+    int fd =
+        openat(step->dir, STORE_CGROUPS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct store_record record;
+
+    if (fd >= 0)
+        return fdopen(fd, "r");
+    // Without an ID it has never been started.
+    if (store_record_read(step, &record, NULL) < 0 || !record.id[0])
+        return NULL;
+    fd = memfd_create("berth-cgroups", MFD_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w+");
+    if (f) {
+        strays_list_cgroups(record.id, f);
+        rewind(f);
+    }
+    return f;
+}
+
 // Removes what is left of the container's cgroups. The engine says that a
 // container is gone while its last process is on its way out, and may have
 // given up on them by then.
 static void remove_cgroups(const struct store_step *step)
 {
-    int fd =
-        openat(step->dir, STORE_CGROUPS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    FILE *f = open_cgroups(step);
     char *line = NULL;
     size_t cap = 0;
     int wait_ms = EMPTY_MS;

@@ -8,15 +8,21 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "logic/procfs.h"
+
+// So many directories are looked at: where a user has some of his own, he can
+// have very many.
+enum { CGROUPS_MAX = 100000 };
 
 static bool is_in(int proc, const char *pid, const char *id)
 {
@@ -65,4 +71,49 @@ size_t strays_kill(const char *id)
     if (d)
         closedir(d);
     return n;
+}
+
+// Lists what is below the directory PATH, of which the first LEN bytes are
+// used and the rest is room. INSIDE: it is one of the container's itself.
+static void list_below(char path[PATH_MAX], size_t len, const char *id,
+                       bool inside, int *left, FILE *out)
+{
+    DIR *d = opendir(path);
+
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.' || (*left)-- <= 0)
+            continue;
+        int n = snprintf(path + len, PATH_MAX - len, "/%s", e->d_name);
+        if ((size_t)n >= PATH_MAX - len)
+            continue;
+        bool its = inside || strstr(e->d_name, id);
+        list_below(path, len + (size_t)n, id, its, left, out);
+        if (its)
+            fprintf(out, "%s\n", path);
+    }
+    path[len] = 0;
+    if (d)
+        closedir(d);
+}
+
+void strays_list_cgroups(const char *id, FILE *out)
+{
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    char path[PATH_MAX], *line = NULL;
+    int left = CGROUPS_MAX;
+    size_t cap = 0;
+
+    while (f && getline(&line, &cap, f) > 0) {
+        struct mountinfo m;
+        if (!mountinfo_parse(line, &m) || strcmp(m.root, "/") != 0 ||
+            (strcmp(m.fstype, "cgroup") != 0 &&
+             strcmp(m.fstype, "cgroup2") != 0) ||
+            strlen(m.target) >= sizeof(path))
+            continue;
+        strcpy(path, m.target);
+        list_below(path, strlen(path), id, false, &left, out);
+    }
+    free(line);
+    if (f)
+        fclose(f);
 }

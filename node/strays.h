@@ -8,9 +8,15 @@
 #define BERTH_STRAYS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 // Kills each process that is in a cgroup of the container ID (logic/procfs.h).
 // Returns how many there were that had not ended yet. As root.
 size_t strays_kill(const char *id);
+
+// Writes the directories of the cgroups of the container ID, and of what the
+// engine has beside it, to OUT, one a line, and those within others first. They
+// are found by their names: there may be no process in them any more.
+void strays_list_cgroups(const char *id, FILE *out);
 
 #endif

@@ -250,20 +250,25 @@ static int check_init(const struct making *m, struct berth_err *err)
 }
 
 // Notes the container's own cgroups, whose names have its ID: an engine may
-// leave one behind.
+// leave one behind. All of them or, where we are killed meanwhile, none
+// (node/removal.c).
 static int note_cgroups(struct making *m, struct berth_err *err)
 {
-    int fd = openat(m->store->dir, STORE_CGROUPS,
+    int fd = openat(m->store->dir, STORE_CGROUPS ".new",
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
     int n = cgroup_list(m->cgroups, &m->init, m->id, fd, err);
     close(fd);
-    return n != 0 ? n
-                  : err_set(err, BERTH_EENGINE,
-                            "the container has no cgroup of its own: tell "
-                            "your administrator");
+    if (n == 0)
+        return err_set(err, BERTH_EENGINE,
+                       "the container has no cgroup of its own: tell your "
+                       "administrator");
+    if (n > 0 && renameat(m->store->dir, STORE_CGROUPS ".new", m->store->dir,
+                          STORE_CGROUPS) < 0)
+        return err_set(err, BERTH_ESYS, "noting the container's cgroups: %m");
+    return n;
 }
 
 // The check after the start: nothing of the user's has run yet.

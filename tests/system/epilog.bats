@@ -246,6 +246,26 @@ END
     gone_whole 9923.0
 }
 
+@test "the cgroups of a container go that the runtime left before berth-stepd had noted them" {
+    local id root
+    # As if both were killed while the container started.
+    leftover 9927.0
+    id=$(api GET "/containers/berth-9927.0-$NONCE/json" | grep -o '"Id":"[0-9a-f]*"' | head -n 1 | cut -d'"' -f4)
+    [[ $id =~ ^[0-9a-f]{64}$ ]]
+    echo -n "$id" >"$STATE/n1/9927.0/created"
+    root=$(awk '$3 ~ /^cgroup2?$/ { print $2; exit }' /proc/self/mounts)
+    mkdir -p "$root/berth-test/its-$id.scope/within"
+    run "$EPILOG" --sweep
+    equal "$status" 0
+    gone_whole 9927.0
+    # What is around it is not the container's.
+    equal "$(find "$root/berth-test" -type d)" "$root/berth-test" || {
+        find "$root/berth-test" -depth -type d -exec rmdir {} +
+        fail "its cgroups are left"
+    }
+    rmdir "$root/berth-test"
+}
+
 @test "a sweep says of each step that it leaves something of it, also where there was no time for it" {
     local i start=$SECONDS
     perl -MIO::Socket::UNIX -e '
