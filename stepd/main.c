@@ -293,14 +293,16 @@ static int fork_inside(struct stepd *d, const struct process *task,
     }
     close(pair[1]);
     pair[1] = -1;
-    // Its user can have stopped it by a signal: once is enough to wait for it.
     int came = watch_wait(&d->watch, pair[0], LISTEN_MS);
-    if (came <= 0) {
-        if (came == 0)
-            give_up(d, "the container does not answer: its first process may "
-                       "have been stopped by a signal");
-        goto out;
+    if (came == 0) {
+        // Its user can have stopped it by a signal. The tasks that are in it
+        // would never be told of their ends.
+        process_kill(&d->container.init);
+        give_up(d, "the container does not answer: its first process may have "
+                   "been stopped by a signal");
     }
+    if (came <= 0)
+        goto out;
     if (wire_recv(pair[0], &in, MSG_DONTWAIT) != 1 ||
         in.msg.type != WIRE_BORN || in.uid != d->step.uid || in.pid <= 1 ||
         process_hold(in.pid, -1, &born) < 0 ||

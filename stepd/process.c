@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 
 #ifndef SYS_pidfd_open // Linux 5.3, the same number everywhere
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal // Linux 5.1
+#define SYS_pidfd_send_signal 424
 #endif
 
 // The directory is opened by number, between two moments at which PIDFD says
@@ -45,6 +49,11 @@ bool process_lives(const struct process *process)
     struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
 
     return process->pidfd >= 0 && poll(&p, 1, 0) == 0;
+}
+
+void process_kill(const struct process *process)
+{
+    syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
 }
 
 int process_open(const struct process *process, const char *what, int flags)

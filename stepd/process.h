@@ -31,6 +31,9 @@ bool process_lives(const struct process *process);
 // Opens WHAT ("ns/mnt") in PROCESS's directory in /proc, as openat(2) does.
 int process_open(const struct process *process, const char *what, int flags);
 
+// Kills it, if it lives.
+void process_kill(const struct process *process);
+
 // Says whether PROCESS is the first of its pid namespace, and that another
 // than this process's.
 bool process_is_first(const struct process *process);

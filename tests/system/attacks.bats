@@ -752,7 +752,8 @@ vanished() { [[ ! -e /proc/$1 ]]; }
     outside
     as_user "$OUTSIDE" stop init </dev/null >/dev/null 2>&1 3>&- 4>&- &
     run --separate-stderr as_user srun -w n1 -n8 -O --container=debian echo ran
-    refused "does not answer"
+    # A task or two may have been quicker than that.
+    ((status != 0)) && contains "$stderr" "does not answer"
     ((SECONDS - start < 40)) || fail "it took $((SECONDS - start)) seconds"
     nothing_left 60
 }

@@ -66,7 +66,7 @@ static void a_process_that_ends_lives_no_more(void **state)
     assert_int_equal(process_hold(pid, -1, &p), 0);
     assert_int_equal(p.pid, pid);
     assert_true(process_lives(&p) && reads(&p));
-    assert_int_equal(kill(pid, SIGKILL), 0);
+    process_kill(&p);
     // It need not be buried for that.
     for (int i = 0; i < 1000 && process_lives(&p); i++)
         usleep(10000);
