@@ -705,7 +705,7 @@ outside() {
     chmod 755 "$LIBEXEC/berth-task"
     as_user srun -w n1 -n2 -O --container=debian sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
     poll "$SOON" has_socket
-    stepd=$(pids berth-stepd)
+    stepd=$(pids berth-stepd | sort -n | head -n 1) # and not a child of its
     kill -STOP "$stepd"
     poll "$SOON" two_tasks
     chmod 711 "$LIBEXEC/berth-task"
