@@ -39,6 +39,8 @@ struct http {
     bool too_much, no_memory, ended;
 };
 
+static void (*on_call)(const struct http_call_seen *call);
+
 // As curl's own, but close-on-exec from the start.
 static curl_socket_t open_socket(void *arg, curlsocktype purpose,
                                  struct curl_sockaddr *address)
@@ -360,8 +362,8 @@ static CURLcode perform(struct http *http, long limit_ms, bool whole)
     }
 }
 
-int http_call(struct http *http, const struct http_request *request,
-              struct http_reply *reply, struct berth_err *err)
+static int exchange(struct http *http, const struct http_request *request,
+                    struct http_reply *reply, struct berth_err *err)
 {
     char url[4096];
     long status = 0;
@@ -415,4 +417,26 @@ int http_call(struct http *http, const struct http_request *request,
     reply->body = http->body;
     reply->length = http->length;
     return 0;
+}
+
+int http_call(struct http *http, const struct http_request *request,
+              struct http_reply *reply, struct berth_err *err)
+{
+    static const char *const methods[] = {"GET", "POST", "DELETE"};
+    long long start = clock_ms();
+    int rc = exchange(http, request, reply, err);
+
+    if (on_call)
+        on_call(&(struct http_call_seen){
+            .method = methods[request->method],
+            .target = request->target,
+            .status = rc == 0 ? reply->status : 0,
+            .ms = clock_ms() - start,
+        });
+    return rc;
+}
+
+void http_on_call(void (*seen)(const struct http_call_seen *call))
+{
+    on_call = seen;
 }

@@ -62,4 +62,16 @@ struct http_reply {
 int http_call(struct http *http, const struct http_request *request,
               struct http_reply *reply, struct berth_err *err);
 
+// A call that is over.
+struct http_call_seen {
+    const char *method; // "GET"
+    const char *target; // the request's
+    int status;         // 0: there was no whole answer
+    long long ms;
+};
+
+// From now on SEEN is called for each call of this process that ends, before
+// http_call returns. NULL, as at first: nothing is.
+void http_on_call(void (*seen)(const struct http_call_seen *call));
+
 #endif

@@ -169,6 +169,13 @@ static int parse_mode(struct value *value, struct berth_err *err)
     return parse_word(value, words, "enforce, warn or audit", err);
 }
 
+static int parse_log_level(struct value *value, struct berth_err *err)
+{
+    static const char *const words[] = {"info", "debug", NULL};
+
+    return parse_word(value, words, "info or debug", err);
+}
+
 static bool is_variable(const char *name, size_t len)
 {
     return len > 0 && !strchr(DIGITS, name[0]) &&
@@ -510,6 +517,7 @@ const struct key keys[] = {
     {"gpus", KEY_BOOL, parse_bool, AT(gpus), AT(gpus_rule), NULL},
     {"help_text", KEY_TEXT, parse_text, AT(help_text), 0, NULL},
     {"home", KEY_U32, parse_when, AT(home), AT(home_rule), NULL},
+    {"log_level", KEY_U32, parse_log_level, AT(log_level), 0, NULL},
     {"min_gid", KEY_U32, parse_id, AT(min_gid), AT(min_gid_rule), NULL},
     {"min_uid", KEY_U32, parse_id, AT(min_uid), AT(min_uid_rule), NULL},
     {"mode", KEY_U32, parse_mode, AT(mode), 0, NULL},
@@ -535,6 +543,7 @@ const struct key keys[] = {
 
 _Static_assert(sizeof(enum rule_mount) == sizeof(uint32_t) &&
                    sizeof(enum rule_mode) == sizeof(uint32_t) &&
+                   sizeof(enum rule_log) == sizeof(uint32_t) &&
                    sizeof(enum rule_leave) == sizeof(uint32_t) &&
                    sizeof(unsigned) == sizeof(uint32_t),
                "KEY_U32 is for these as well");

@@ -72,6 +72,12 @@ enum rule_mode {
     RULE_MODE_AUDIT = 2, // it runs, and only the audit log says why not
 };
 
+// What berth-stepd says of a step besides the audit log.
+enum rule_log {
+    RULE_LOG_INFO = 0,
+    RULE_LOG_DEBUG = 1, // each phase, and each call of the engine
+};
+
 // Sizes of file systems in memory: bytes, or a share of the node's memory.
 // Neither, of shm_size: as large as the node's own.
 struct rule_size {
@@ -126,6 +132,7 @@ struct rules {
     unsigned gpu_max;                  // of one step on one node; 0: no bound
     struct rule_list gpu_capabilities; // NVIDIA's driver capabilities
     enum rule_mode mode;
+    enum rule_log log_level;
     const char *help_text; // NULL: none
 };
 

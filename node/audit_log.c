@@ -10,13 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "logic/utf8.h"
+#include "node/tell.h"
 
 // A file in the step's directory.
 #define WILL "log"
@@ -83,28 +82,6 @@ void audit_log_rule(struct audit_log *log, const struct rule *rule)
         note_number(log, "line", rule->line);
 }
 
-// As syslog(3) does, but that it doesn't wait where the daemon doesn't read.
-static void send_syslog(int level, const char *line)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-    char head[64], when[32] = "";
-    time_t now = time(NULL);
-    struct tm tm;
-
-    if (localtime_r(&now, &tm))
-        strftime(when, sizeof(when), "%b %e %T", &tm);
-    int n = snprintf(head, sizeof(head), "<%d>%s berth-stepd[%d]: ", level,
-                     when, (int)getpid());
-    struct iovec iov[] = {{head, (size_t)n}, {(char *)line, strlen(line)}};
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return;
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-        (void)!sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
-}
-
 // One write, so that lines of several steps do not mix. Returns 0, or -1
 // with errno set.
 static int append_file(const char *path, const char *line)
@@ -152,9 +129,9 @@ static void send_line(const struct audit_log *log, char *line)
                  "the audit log %.300s cannot be written, and its lines come "
                  "to authpriv instead: %m",
                  to);
-        send_syslog(LOG_DAEMON | LOG_ERR, why);
+        tell_syslog(LOG_DAEMON | LOG_ERR, why);
     }
-    send_syslog(LOG_AUTHPRIV | LOG_INFO, line);
+    tell_syslog(LOG_AUTHPRIV | LOG_INFO, line);
 }
 
 // RFC 3339, in UTC.
@@ -196,7 +173,7 @@ static void write_line(const struct audit_log *log, const char *event,
                    JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
         send_line(log, text);
     } else {
-        send_syslog(LOG_DAEMON | LOG_ERR,
+        tell_syslog(LOG_DAEMON | LOG_ERR,
                     "a line of the audit log is lost: memory is out");
     }
     free(text);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "node/trusted.h"
+#include "stepd/trace.h"
 
 // Without the prolog's record nothing is known of the job: no GPUs, no
 // cluster, no partition.
@@ -138,6 +139,7 @@ int admission_make(const struct step *step, struct audit_log *log,
     audit_log_send_to(log, policy_audit_log(out->policy));
     if (policy_rules(out->policy, &out->subject, &out->rules, err) < 0)
         return -1;
+    trace_want(out->rules.log_level == RULE_LOG_DEBUG);
     decide(&out->rules, &step->options, &out->subject, &out->decision);
     note(&out->decision, log);
     if (check_partition(step, out, err) < 0)

@@ -29,6 +29,7 @@
 #include "stepd/process.h"
 #include "stepd/admission.h"
 #include "stepd/mounts.h"
+#include "stepd/trace.h"
 #include "stepd/verify.h"
 
 // What is needed to make one container, and gone when it is made.
@@ -215,10 +216,12 @@ static int start(struct making *m, struct strv *changes, struct berth_err *err)
     audit_log_note(m->log, "warning", m->admission.decision.warning);
     audit_log_allow(m->log);
     json_t *body = request_build(m->request, err);
-    if (body && create(m, body, err) == 0 &&
+    trace_phase("request built", body ? 0 : -1);
+    if (body && trace_phase("created", create(m, body, err)) == 0 &&
         store_record_created(m->store, m->id, err) == 0 &&
         (m->prime = cgroup_keep_warm(m->cgroups)) != 0 &&
-        engine_container_start(m->engine, m->id, err) == 0 &&
+        trace_phase("started", engine_container_start(m->engine, m->id, err)) ==
+            0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
         rc = hold(m, err);
     else
@@ -313,22 +316,27 @@ int container_create(const struct step *step, const struct cgroups *cgroups,
     *out = (struct container){
         .init = PROCESS_NONE, .control = -1, .mountns = MOUNTNS_NONE};
     m.request = &m.node.plan.request;
-    if (admission_make(step, log, &m.admission, err) < 0 ||
-        find_image(&m, err) < 0 ||
-        step_mounts_make(step, &m.admission, store, &m.mounts, err) < 0 ||
+    if (trace_phase("decided", admission_make(step, log, &m.admission, err)) <
+            0 ||
+        trace_phase("image found", find_image(&m, err)) < 0 ||
+        trace_phase("mounts opened", step_mounts_make(step, &m.admission, store,
+                                                      &m.mounts, err)) < 0 ||
         start(&m, &out->changes, err) < 0 ||
         request_node_changes(&m.node, &out->changes, err) < 0 ||
-        (control = await_init(&m, err)) < 0 || check_init(&m, err) < 0 ||
-        note_cgroups(&m, err) < 0 ||
+        (control = trace_phase("berth-init's hello", await_init(&m, err))) <
+            0 ||
+        check_init(&m, err) < 0 || note_cgroups(&m, err) < 0 ||
         (m.request->gpus_by == REQUEST_GPUS_CDI &&
          gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->changes,
                       err) < 0) ||
-        mountns_prepare(&m.init, m.request, &m.mounts.copies,
-                        &m.admission.identity, store->dir, &out->mountns,
-                        err) < 0 ||
-        verify(&m, err) < 0 ||
-        mountns_lay(&out->mountns, &m.mounts.copies, &user,
-                    rules->probe_seconds, err) < 0)
+        trace_phase("prepared from within",
+                    mountns_prepare(&m.init, m.request, &m.mounts.copies,
+                                    &m.admission.identity, store->dir,
+                                    &out->mountns, err)) < 0 ||
+        trace_phase("verified", verify(&m, err)) < 0 ||
+        trace_phase("mounts laid",
+                    mountns_lay(&out->mountns, &m.mounts.copies, &user,
+                                rules->probe_seconds, err)) < 0)
         goto out;
     out->pids_limit = rules->pids_limit;
     if (rules->mode == RULE_MODE_WARN)

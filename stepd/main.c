@@ -41,6 +41,7 @@
 #include "stepd/process.h"
 #include "node/removal.h"
 #include "node/store.h"
+#include "stepd/trace.h"
 #include "stepd/ulimits.h"
 
 enum {
@@ -197,6 +198,7 @@ static int bring_up(struct stepd *d, struct berth_err *err)
     if (d->changes < 0)
         return -1;
     d->up = true;
+    trace_phase("up", 0);
     audit_log_start(&d->log, d->store.dir);
     return 0;
 }
@@ -389,6 +391,7 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
     int fds[] = {link, d->changes};
     wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2,
               MSG_DONTWAIT);
+    trace_phase("a task started", 0);
     close(link);
 }
 
@@ -397,6 +400,7 @@ static void hear_task(struct stepd *d)
     struct process task = PROCESS_NONE;
     struct peer peer;
 
+    trace_begin();
     if (peer_accept(d->listener, &peer) < 0)
         return;
     // The task has told of itself before it was berth-task.
@@ -439,10 +443,12 @@ static void clean_up(struct store_step *store)
         if (clock_ms() >= end) {
             err_scrub(err.text);
             syslog(LOG_ERR, "%s", err.text);
+            trace_phase("removed", -1);
             return;
         }
         clock_sleep(CLEAN_STEP_MS);
     }
+    trace_phase("removed", 0);
 }
 
 // For what an earlier step of the same name has left.
@@ -472,12 +478,14 @@ int main(void)
     struct berth_err err = {0};
 
     harden();
+    trace_start(&d.step);
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
     if (cgroup_init(&d.cgroups, &err) < 0 ||
         cgroup_leave_step(&d.cgroups, &err) < 0 ||
-        receive_facts(&d, &err) < 0 ||
-        store_step_create(BERTH_STATEDIR, &d.step, remove_old, &d.store, &err) <
-            0) {
+        trace_phase("facts received", receive_facts(&d, &err)) < 0 ||
+        trace_phase("on record",
+                    store_step_create(BERTH_STATEDIR, &d.step, remove_old,
+                                      &d.store, &err)) < 0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
         syslog(LOG_ERR, "%s", err.text);
@@ -499,6 +507,7 @@ int main(void)
             audit_log_fail(&d.log, &d.reason);
         }
         serve(&d);
+        trace_phase("the step is over", 0);
         clock_sleep(YIELD_MS);
     }
     container_close(&d.container);

@@ -325,6 +325,8 @@ json_t *report_rules(const struct rules *rules)
         add_part(parts, "gpu_max", json_sprintf("%u", rules->gpu_max), NULL);
     add_list(parts, "gpu_capabilities", &rules->gpu_capabilities);
     add_text(parts, "mode", mode[rules->mode], NULL);
+    if (rules->log_level == RULE_LOG_DEBUG)
+        add_text(parts, "log_level", "debug", NULL);
     add_text(parts, "help_text", rules->help_text, NULL);
     return json_pack("{s:o}", "parts", parts);
 }

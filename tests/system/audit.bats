@@ -264,6 +264,52 @@ ended() { grep -q '"event":"end"' "$1"; }
     nothing_left
 }
 
+# What berth-stepd tells where log_level is debug.
+debugged() {
+    if [[ -n ${LISTENER-} ]]; then
+        sed -n 's/^<31>.* berth-stepd\[[0-9]*\]: \(debug: \)/\1/p' "$SYSLOG"
+    else
+        journalctl -t berth-stepd -p debug..debug -o cat --since "$SINCE" | grep '^debug: ' || true
+    fi
+}
+
+# phases: those of the lines on stdin.
+phases() { sed -n 's/^debug: step [0-9]*\.0: \([^:]*\): [0-9]* ms, [0-9]* ms since the start$/\1/p'; }
+
+@test "log_level = debug tells each phase and each call of the engine, and no values" {
+    local told
+    audit_log syslog 'user "berth1" { log_level = debug }'
+    as_user env SECRET=hunter2 srun --container=debian true
+    await_lines 3 >/dev/null
+    told=$(debugged)
+    equal "$(phases <<<"$told")" "$(printf '%s\n' 'facts received' 'on record' decided \
+        'image found' 'mounts opened' 'request built' created started "berth-init's hello" \
+        'prepared from within' verified 'mounts laid' up 'a task started' 'the step is over' \
+        removed)"
+    # The engine's: the line of each phase comes behind those of its calls.
+    local call='^debug: step [0-9]*\.0: engine: \(GET\|POST\|DELETE\) /[^ ]*: [0-9]*, [0-9]* ms$'
+    grep "$call" <<<"$told" | grep -q 'POST .*/containers/create[^ ]*: 201'
+    grep "$call" <<<"$told" | grep -q 'GET .*debian.*/json: 200'
+    grep "$call" <<<"$told" | grep -q 'DELETE .*/containers/.*: 20[04]'
+    # These are all the lines.
+    equal "$(grep -c 'engine:' <<<"$told")" "$(grep -c "$call" <<<"$told")"
+    equal "$(wc -l <<<"$told")" $((16 + $(grep -c "$call" <<<"$told")))
+    lacks "$told" hunter2
+    lacks "$told" '{'
+
+    # Of a refused step, and of nobody else's.
+    run --separate-stderr bypassing srun --container=fedora true
+    refused fedora
+    await_lines 4 >/dev/null
+    equal "$(debugged | tail -n +$(($(wc -l <<<"$told") + 1)) | grep -o 'decided[^:]*')" 'decided (failed)'
+    told=$(debugged)
+    audit_log syslog 'user "root" { log_level = debug }'
+    as_user srun --container=debian true
+    await_lines 7 >/dev/null
+    equal "$(debugged)" "$told"
+    nothing_left
+}
+
 three_steps() {
     for _ in 1 2 3; do
         timeout 60 "$QUICKSTART" run -- srun --container=debian true
@@ -273,6 +319,7 @@ three_steps() {
 @test "no syslog daemon, or one that hangs, holds no step up" {
     [[ -n ${LISTENER-} ]] || skip_without "a /dev/log that a test may take away"
     local began usual hung gone
+    audit_log syslog 'log_level = debug'
     as_user srun --container=debian true
     began=${EPOCHREALTIME/./}
     three_steps

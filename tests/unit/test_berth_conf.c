@@ -607,6 +607,7 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_int_equal(rules.gpu_max, 0);
     assert_string_equal(listed(&rules.gpu_capabilities), "compute:0 utility:0");
     assert_int_equal(rules.mode, RULE_MODE_ENFORCE);
+    assert_int_equal(rules.log_level, RULE_LOG_INFO);
     assert_null(rules.help_text);
     assert_string_equal(policy_audit_log(policy), "syslog");
     assert_string_equal(policy_engine(policy), "/run/docker.sock");
@@ -650,6 +651,7 @@ static const char every_key[] =
     "ulimits = {\"nofile=1024:4096\", \"memlock=unlimited\"}\n"
     "workdir = allowed\n"
     "writable = default\n"
+    "log_level = debug\n"
     "audit_log = \"/var/log/berth.log\"\n"
     "device_set \"fuse\" { files = \"/dev/fuse\" }\n"
     "device_set \"ib\" {\n"
@@ -670,7 +672,7 @@ static void each_key_is_in_the_rules(void **state)
     assert_string_equal(listed(&rules.deny_groups), "chem:4 27:4");
     assert_string_equal(listed(&rules.deny_users), "bob:5 65534:5");
     assert_string_equal(listed(&rules.devices),
-                        "/dev/infiniband/*:40 /dev/x:41 /dev/fuse:38");
+                        "/dev/infiniband/*:41 /dev/x:42 /dev/fuse:39");
     assert_string_equal(listed(&rules.env_deny), "*_TOKEN:7 A:7");
     assert_string_equal(listed(&rules.env_pass), "LANG:8 LC_*:8");
     assert_string_equal(listed(&rules.env_set), "A=%u:9 B=a\"b\\n:9");
@@ -713,6 +715,7 @@ static void each_key_is_in_the_rules(void **state)
     assert_int_equal(rules.workdir_rule.line, 35);
     assert_int_equal(rules.writable, RULE_LEAVE_DEFAULT);
     assert_int_equal(rules.writable_rule.line, 36);
+    assert_int_equal(rules.log_level, RULE_LOG_DEBUG);
     assert_string_equal(policy_audit_log(policy), "/var/log/berth.log");
     done();
 }
@@ -767,8 +770,9 @@ static void each_key_but_the_log_can_be_in_a_section(void **state)
                             "debian:2 nvcr.io/nvidia/**:24.*:2");
         assert_string_equal(rules.allow_where, "b.conf line 2");
         assert_string_equal(listed(&rules.devices),
-                            "/dev/infiniband/*:41 /dev/x:42 /dev/fuse:39");
+                            "/dev/infiniband/*:42 /dev/x:43 /dev/fuse:40");
         assert_int_equal(rules.mode, RULE_MODE_WARN);
+        assert_int_equal(rules.log_level, RULE_LOG_DEBUG);
         assert_int_equal(rules.writable, RULE_LEAVE_DEFAULT);
         assert_int_equal(rules.writable_rule.line, 37);
         assert_string_equal(rules.help_text, "one\ntwo");
@@ -777,6 +781,7 @@ static void each_key_but_the_log_can_be_in_a_section(void **state)
         lay(text, &(struct subject){.uid = 7, .gid = 7});
         assert_string_equal(listed(&rules.allow), "word:0");
         assert_int_equal(rules.mode, RULE_MODE_ENFORCE);
+        assert_int_equal(rules.log_level, RULE_LOG_INFO);
         done();
     }
 }

@@ -426,6 +426,54 @@ static void what_makes_a_container_is_not_given_up(void **state)
     fake_stop(fake);
 }
 
+static struct http_call_seen calls[8];
+static char targets[8][128];
+static size_t ncalls;
+
+static void note_call(const struct http_call_seen *call)
+{
+    assert_true(ncalls < COUNT(calls));
+    snprintf(targets[ncalls], sizeof(*targets), "%s", call->target);
+    calls[ncalls++] = *call;
+}
+
+static void who_asks_hears_of_each_call_and_its_time(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 204},
+        {.status = 404, .body = "{\"message\":\"gone\"}"},
+        {.how = FAKE_HANG},
+    };
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct patience patience = {.count = 3};
+    struct watch watch = {-1, has_patience, &patience};
+    struct berth_err err = {0};
+
+    (void)state;
+    http_on_call(note_call);
+    struct engine *engine = engine_open(fake_path(fake), &watch, &err);
+    assert_non_null(engine);
+    assert_int_equal(engine_container_start(engine, HEX64, &err), 0);
+    assert_int_equal(engine_container_remove(engine, "ab", &err), 0);
+    assert_int_equal(engine_container_start(engine, "ab", &err), -1);
+    http_on_call(NULL);
+    assert_int_equal(ncalls, 4);
+    assert_string_equal(calls[0].method, "GET");
+    assert_string_equal(targets[0], "/_ping");
+    assert_int_equal(calls[0].status, 200);
+    assert_string_equal(calls[1].method, "POST");
+    assert_string_equal(targets[1], "/v1.41/containers/" HEX64 "/start");
+    assert_int_equal(calls[1].status, 204);
+    assert_string_equal(calls[2].method, "DELETE");
+    assert_int_equal(calls[2].status, 404);
+    // Nobody answered.
+    assert_int_equal(calls[3].status, 0);
+    assert_in_range(calls[3].ms, 2 * WATCH_MS, 20 * WATCH_MS);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
 // What goes over the wire.
 
 static void the_version_is_the_newest_that_both_know(void **state)
@@ -1234,6 +1282,7 @@ int main(void)
         cmocka_unit_test(
             what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once),
         cmocka_unit_test(what_makes_a_container_is_not_given_up),
+        cmocka_unit_test(who_asks_hears_of_each_call_and_its_time),
         cmocka_unit_test(the_version_is_the_newest_that_both_know),
         cmocka_unit_test(all_calls_share_one_connection),
         cmocka_unit_test(an_engine_that_restarts_is_connected_to_again),
