@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// berth-policy: says what the policy would do, and why. The decision and the
-// request are made by the code that runs on a node; nothing is asked of an
+// berth-policy: says what the policy would do, and why, by the code that runs
+// on a node, and what the audit log has of a job. Nothing is asked of an
 // engine, and nothing is done. Runs with the rights of whoever runs it.
 
 #include <errno.h>
@@ -20,16 +20,24 @@
 #include "logic/strv.h"
 #include "node/plugstack_find.h"
 #include "node/trusted.h"
+#include "tools/explain.h"
 #include "tools/report.h"
 #include "tools/who.h"
 
-enum { EXIT_ALLOWED = 0, EXIT_REFUSED = 1, EXIT_TROUBLE = 2 };
+enum {
+    EXIT_ALLOWED = 0,
+    EXIT_REFUSED = 1,
+    EXIT_FOUND = 0,
+    EXIT_NOT_FOUND = 1,
+    EXIT_TROUBLE = 2,
+};
 
 // The command line.
 struct words {
     const char *command;
     const char *conf;      // --conf
     const char *plugstack; // --plugstack
+    const char *log;       // --log
     const char *partition, *chdir, *job;
     struct who_words who;
     struct options options;
@@ -41,6 +49,7 @@ static const char usage[] =
     "                    [--container-mounts=... and the like, as srun's]\n"
     "       berth-policy list [--user=NAME] [--partition=NAME]\n"
     "       berth-policy lint [FILE]\n"
+    "       berth-policy explain [--log=FILE] JOB[.STEP]\n"
     "       berth-policy gpus [--node=NAME]\n"
     "See berth-policy(1).\n";
 
@@ -52,7 +61,7 @@ static int trouble(const char *text)
 
 // --- the command line --------------------------------------------------------
 
-enum { TEXT_OPTIONS = 11, OPTION_BASE = 256 };
+enum { TEXT_OPTIONS = 12, OPTION_BASE = 256 };
 
 struct text_option {
     const char *name;
@@ -109,6 +118,7 @@ static int read_words(int argc, char **argv, struct words *words,
         {"groups", &words->who.groups},
         {"home", &words->who.home},
         {"job", &words->job},
+        {"log", &words->log},
         {"partition", &words->partition},
         {"plugstack", &words->plugstack},
         {"uid", &words->who.uid},
@@ -228,6 +238,8 @@ static int say(const struct words *words, json_t *report, int rc)
     if (words->json) {
         json_dumpf(report, stdout, JSON_INDENT(2));
         putchar('\n');
+    } else if (strcmp(words->command, "explain") == 0) {
+        explain_print(report, stdout);
     } else {
         report_print(report, stdout);
     }
@@ -336,6 +348,67 @@ static int run(struct words *words)
     return rc;
 }
 
+// Where the audit log is, as berth.conf has it. NULL, and that is said: there
+// is none here.
+static const char *find_log(const struct policy *policy)
+{
+    // Where daemons put authpriv: Debian's, Red Hat's, and others.
+    static const char *const files[] = {"/var/log/auth.log", "/var/log/secure",
+                                        "/var/log/messages", "/var/log/syslog"};
+    const char *to = policy_audit_log(policy);
+
+    if (to[0] == '/')
+        return to;
+    if (strcmp(to, "none") == 0) {
+        trouble("berth.conf has \"audit_log = none\": there is no log");
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        if (access(files[i], F_OK) == 0)
+            return files[i];
+    trouble("syslog has no file here: name one by --log, or \"-\" for standard "
+            "input, to which `journalctl -t berth-stepd` can be piped");
+    return NULL;
+}
+
+static int explain_from(const struct words *words, const char *path,
+                        const char *what)
+{
+    bool input = strcmp(path, "-") == 0;
+    FILE *log = input ? stdin : fopen(path, "re");
+    struct berth_err err = {0};
+
+    if (!log) {
+        fprintf(stderr, "berth-policy: %s: %m\n", path);
+        return EXIT_TROUBLE;
+    }
+    json_t *report = explain_read(log, what, &err);
+    if (!input)
+        fclose(log);
+    if (!report)
+        return trouble(err.text);
+    bool found = json_array_size(json_object_get(report, "lines")) > 0;
+    if (!found)
+        fprintf(stderr, "berth-policy: there is nothing about %s in %s\n", what,
+                input ? "standard input" : path);
+    return say(words, report, found ? EXIT_FOUND : EXIT_NOT_FOUND);
+}
+
+static int explain(const struct words *words, const char *what)
+{
+    struct policy *policy = NULL;
+    struct berth_err err = {0};
+
+    if (words->log)
+        return explain_from(words, words->log, what);
+    if (read_policy(words, &policy, &err) != 0)
+        return trouble(err.text);
+    const char *path = find_log(policy);
+    int rc = path ? explain_from(words, path, what) : EXIT_TROUBLE;
+    policy_free(policy);
+    return rc;
+}
+
 // The node's table of GPUs is root's, and another program's.
 static int show_gpus(char **argv)
 {
@@ -363,6 +436,8 @@ int main(int argc, char **argv)
     words.command = n > 0 ? rest[0] : "";
     bool check = strcmp(words.command, "check") == 0;
     bool is_lint = strcmp(words.command, "lint") == 0;
+    if (rc == 0 && n == 2 && strcmp(words.command, "explain") == 0)
+        return explain(&words, rest[1]);
     if (!check && !is_lint && strcmp(words.command, "list") != 0) {
         fputs(usage, stderr);
         return EXIT_TROUBLE;

@@ -264,6 +264,38 @@ ended() { grep -q '"event":"end"' "$1"; }
     nothing_left
 }
 
+@test "berth-policy explain tells what became of a step, and of a refused one" {
+    local log=$BATS_TEST_TMPDIR/audit tool=$PREFIX/bin/berth-policy id
+    audit_log "$log"
+    as_user srun --container=debian true
+    poll "$SOON" ended "$log" || fail "the log: $(cat "$log")"
+    run --separate-stderr bypassing srun --container=fedora true
+    refused fedora
+    id=$(entries job <"$log" | head -n 1)
+    run "$tool" explain --log="$log" "$id.0"
+    equal "$status" 0
+    matches() { grep -qE -- "$1" <<<"$output" || fail "no $1 in $output"; }
+    matches "^Step $id\.0 on node n1 of cluster berth, in partition main:$"
+    matches '  berth1 \(uid [0-9]*\) asked for the image "debian", which is docker.io/library/debian:latest\.$'
+    matches '  The pattern "debian" decided on the image: .*/berth-audit.conf line 1\.$'
+    matches '  The node has the image with the ID sha256:[0-9a-f]{64}'
+    matches '  The container was up, and tasks could begin\.$'
+    matches '  The step was over after [0-9.]* seconds, and its container went\.$'
+    equal "$(wc -l <<<"$output")" 7
+    # As berth.conf has the log, and all of the job.
+    id=$(entries job <"$log" | tail -n 1)
+    run "$tool" explain "$id"
+    equal "$status" 0
+    matches '  It was refused: image docker.io/library/fedora:latest is not allowed by '
+    equal "$(wc -l <<<"$output")" 3
+    run "$tool" explain $((id + 1000))
+    equal "$status" 1
+    # Nor is there anything for who may not read it.
+    run as_user "$tool" explain "$id"
+    equal "$status" 2
+    nothing_left
+}
+
 # What berth-stepd tells where log_level is debug.
 debugged() {
     if [[ -n ${LISTENER-} ]]; then
