@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "logic/limits.h"
 #include "engine/clock.h"
 #include "engine/http.h"
 #include "engine/parse.h"
+#include "logic/limits.h"
 
 // The API's minor versions that we know. 1.40 (Docker 19.03) is the first
 // with DeviceRequests.

@@ -19,8 +19,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "logic/err.h"
 #include "engine/watch.h"
+#include "logic/err.h"
 
 struct engine;
 

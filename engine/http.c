@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "logic/limits.h"
 #include "engine/clock.h"
+#include "logic/limits.h"
 
 // All headers of one answer: an engine sends some 300 bytes of them.
 enum { HEADERS_MAX = 64 * 1024 };

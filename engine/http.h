@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "logic/err.h"
 #include "engine/watch.h"
+#include "logic/err.h"
 
 struct http;
 

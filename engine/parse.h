@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "logic/err.h"
 #include "engine/engine.h"
+#include "logic/err.h"
 
 // GET /images/NAME/json, or Podman's own /libpod/images/NAME/json
 int parse_image(const char *body, size_t length, struct engine_image *out,

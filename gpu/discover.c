@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gpu/information.h"
 #include "gpu/nvml.h"
 #include "gpu/topology.h"
 
@@ -37,7 +38,7 @@ static void find_nvidia(struct gpu *gpu, unsigned minor,
                         const struct discover_roots *roots)
 {
     char dir[PATH_MAX], path[PATH_MAX + NAME_MAX + 16], text[4096];
-    struct gpu_information info;
+    struct information info;
 
     snprintf(dir, sizeof(dir), "%s/proc/driver/nvidia/gpus", roots->proc);
     DIR *d = opendir(dir);
@@ -51,7 +52,7 @@ static void find_nvidia(struct gpu *gpu, unsigned minor,
     for (struct dirent *e; !gpu->busid[0] && (e = readdir(d));) {
         snprintf(path, sizeof(path), "%s/%s/information", dir, e->d_name);
         if (e->d_name[0] == '.' || !read_text(path, text, sizeof(text)) ||
-            !gpu_information_parse(text, &info) || info.minor != minor)
+            !information_parse(text, &info) || info.minor != minor)
             continue;
         memcpy(gpu->busid, info.busid, sizeof(gpu->busid));
         memcpy(gpu->model, info.model, sizeof(gpu->model));

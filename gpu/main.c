@@ -19,8 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "logic/gpu.h"
 #include "gpu/discover.h"
+#include "gpu/slurmd.h"
+#include "logic/gpu.h"
 #include "node/gpu_table.h"
 #include "node/store.h"
 
@@ -95,7 +96,7 @@ static int ask_slurmd(const struct arguments *args, struct gpu_table *table,
     close(pair[1]);
     FILE *f = fdopen(pair[0], "r");
     while (f && rc == 0 && getline(&line, &cap, f) > 0)
-        rc = gpu_table_add_line(table, line, err);
+        rc = slurmd_add_line(table, line, err);
     free(line);
     if (f)
         fclose(f);

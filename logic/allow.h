@@ -5,7 +5,7 @@
 #ifndef BERTH_ALLOW_H
 #define BERTH_ALLOW_H
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 
 // Decides on IMAGE, as the user wrote it: fills the image of OUT and the rule
 // that decided. Returns 0, or -1 with the denial in OUT; one that the user

@@ -343,21 +343,3 @@ bool decide_source_ok(const struct decision_mount *mount, const char *real)
             return true;
     return mount->npatterns == 0;
 }
-
-void decision_clear(struct decision *decision)
-{
-    int saved = errno;
-
-    for (size_t i = 0; i < decision->nmounts; i++)
-        decision_mount_clear(&decision->mounts[i]);
-    free(decision->mounts);
-    free(decision->workdir);
-    free(decision->home);
-    free((void *)decision->env);
-    for (size_t i = 0; i < decision->nenv_set; i++)
-        free(decision->env_set[i]);
-    free(decision->env_set);
-    free(decision->gids);
-    *decision = (struct decision){0};
-    errno = saved;
-}

@@ -6,7 +6,7 @@
 #ifndef BERTH_DENY_H
 #define BERTH_DENY_H
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 
 enum {
     DENY_WHERE_MAX = 256, // "FILE line N"

@@ -62,13 +62,6 @@ int gpu_list_parse(const char *list, struct gpu_set *out,
 void gpu_set_intersect(const struct gpu_set *a, const struct gpu_set *b,
                        struct gpu_set *out);
 
-// Adds to TABLE what a line that `slurmd -G` printed says of GPUs, in the
-// order of the lines. Lines about anything else are passed over. 0; or -1
-// with ERR set: a record without a device file, or one that can't be
-// understood.
-int gpu_table_add_line(struct gpu_table *table, const char *line,
-                       struct berth_err *err);
-
 // Says which GPU of SET in TABLE has none of the step's CPUS ("0-3,8", as the
 // kernel lists them) near it: true, and in BUF a sentence for the user that
 // says what to ask Slurm for. False: there is none, or nothing is known of
@@ -76,30 +69,13 @@ int gpu_table_add_line(struct gpu_table *table, const char *line,
 bool gpu_set_is_far(const struct gpu_set *set, const struct gpu_table *table,
                     const char *node, const char *cpus, char *buf, size_t size);
 
-struct rules; // logic/rules.h
-
-// Says whether RULES let a step on NODE have the GPUs SET, all of which are
-// in TABLE, in its container. 0, or -1 with ERR set to a sentence for the
-// user (BERTH_EDENIED). No GPU is always a success.
-int gpu_set_check(const struct gpu_set *set, const struct gpu_table *table,
-                  const char *node, const struct rules *rules,
-                  struct berth_err *err);
-
 // Says whether WORD is one of the capabilities of NVIDIA's driver that a
 // container can be given: "compute", "utility" and so on; not "all", which
 // would be whatever the driver's next version has.
 bool gpu_capability_ok(const char *word);
 
-// What /proc/driver/nvidia/gpus/BUSID/information says.
-struct gpu_information {
-    unsigned minor;
-    char busid[32];
-    char uuid[64];
-    char model[128];
-};
-
-// False: it lacks one of them.
-bool gpu_information_parse(const char *text, struct gpu_information *out);
+// Reads the digits at *P as a number below LIMIT, and moves *P behind them.
+bool gpu_read_number(const char **p, unsigned limit, unsigned *out);
 
 // The number at the end of PATH if that is PREFIX and a number, or -1.
 int gpu_path_number(const char *path, const char *prefix);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logic/decide.h"
 #include "logic/err.h"
 #include "logic/mount_syntax.h"
 #include "logic/options.h"

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/rules.h"
 
 // Returns a new text of lines for a terminal: what SUBJECT may run and mount

@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logic/changes.h"
 #include "logic/glob.h"
 #include "logic/gpu.h"
 #include "logic/imgref.h"
 #include "logic/mount_syntax.h"
 #include "logic/options.h"
-#include "logic/changes.h"
 #include "logic/rlimits.h"
 #include "logic/selinux.h"
 

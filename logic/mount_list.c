@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "logic/deny.h"
-#include "logic/mount_rules.h"
 #include "logic/limits.h"
+#include "logic/mount_rules.h"
 #include "logic/mount_syntax.h"
 
 // Why a mount is there. The lower one wins a place that two want, but for
@@ -51,16 +51,6 @@ static enum cause cause_of(const struct mount_list *m,
                            const struct decision_mount *mount)
 {
     return m->causes[mount - m->out->mounts];
-}
-
-void decision_mount_clear(struct decision_mount *mount)
-{
-    free(mount->source);
-    free(mount->target);
-    for (size_t i = 0; i < mount->npatterns; i++)
-        free(mount->patterns[i]);
-    free(mount->patterns);
-    *mount = (struct decision_mount){0};
 }
 
 static void drop_mount(struct mount_list *m, size_t i)

@@ -6,14 +6,12 @@
 #ifndef BERTH_MOUNT_LIST_H
 #define BERTH_MOUNT_LIST_H
 
-#include "logic/decide.h"
+#include "logic/decision.h"
+#include "logic/options.h"
 
 // Fills the mounts of OUT, in their order. Returns 0, or -1 with the denial
 // in OUT.
 int mount_list_decide(struct decision *out, const struct options *options,
                       const struct subject *subject);
-
-// Frees what is in MOUNT.
-void decision_mount_clear(struct decision_mount *mount);
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef BERTH_MOUNT_RULES_H
 #define BERTH_MOUNT_RULES_H
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/mount_syntax.h"
 
 // What the rules of OUT say of WANTED, which has a source: into MOUNT go the

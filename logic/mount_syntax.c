@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/glob.h"
 #include "logic/limits.h"
 #include "logic/utf8.h"

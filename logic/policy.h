@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/err.h"
 #include "logic/rules.h"
 

@@ -12,8 +12,8 @@
 #include "logic/mount_syntax.h"
 #include "logic/selinux.h"
 #include "logic/utf8.h"
-#include "protocol/wire.h"
 #include "protocol/inside_paths.h"
+#include "protocol/wire.h"
 
 bool request_target_ok(const char *target)
 {

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/err.h"
 #include "logic/request.h"
 

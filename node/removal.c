@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "logic/procfs.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/watch.h"
+#include "logic/procfs.h"
 #include "node/audit_log.h"
 #include "node/strays.h"
 

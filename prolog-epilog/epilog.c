@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "logic/step.h"
+#include "node/store.h"
 #include "prolog-epilog/common.h"
 #include "prolog-epilog/sweep.h"
-#include "node/store.h"
 
 static const char usage[] =
     "Usage: berth-epilog                 as slurm.conf's Epilog=: remove what\n"

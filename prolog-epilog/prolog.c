@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "node/gpu_table.h"
-#include "prolog-epilog/common.h"
 #include "node/store.h"
+#include "prolog-epilog/common.h"
 
 static bool table_is_current(const struct job_env *env)
 {

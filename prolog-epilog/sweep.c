@@ -11,12 +11,12 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "engine/clock.h"
 #include "logic/err.h"
 #include "logic/limits.h"
-#include "engine/clock.h"
-#include "prolog-epilog/common.h"
 #include "node/removal.h"
 #include "node/store.h"
+#include "prolog-epilog/common.h"
 
 // How long a berth-stepd whose job is over may go on cleaning up.
 enum { GRACE_MS = 20000, POLL_MS = 20 };

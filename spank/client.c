@@ -25,8 +25,8 @@
 #include "logic/limits.h"
 #include "logic/policy.h"
 #include "logic/rules.h"
-#include "spank/option_env.h"
 #include "node/plugstack_find.h"
+#include "spank/option_env.h"
 
 enum {
     PARTITIONS_MAX = 1024,

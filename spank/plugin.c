@@ -19,8 +19,8 @@
 #include "logic/options.h"
 #include "logic/step.h"
 #include "protocol/wire.h"
-#include "spank/option_env.h"
 #include "spank/client.h"
+#include "spank/option_env.h"
 #include "spank/remote.h"
 
 #pragma GCC visibility push(default)

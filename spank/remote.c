@@ -30,10 +30,10 @@
 #include "logic/limits.h"
 #include "logic/multiprog.h"
 #include "logic/step.h"
-#include "protocol/wire.h"
 #include "node/plugstack_find.h"
-#include "spank/slurm_paths.h"
 #include "protocol/plugin.h"
+#include "protocol/wire.h"
+#include "spank/slurm_paths.h"
 
 static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
 static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";

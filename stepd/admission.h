@@ -12,9 +12,9 @@
 #include "logic/err.h"
 #include "logic/policy.h"
 #include "logic/step.h"
-#include "stepd/identity.h"
 #include "node/audit_log.h"
 #include "node/store.h"
+#include "stepd/identity.h"
 
 // Zeroed, it is none. What it has points into itself: it stays where it is.
 struct admission {

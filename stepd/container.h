@@ -7,16 +7,16 @@
 
 #include <sys/types.h>
 
+#include "engine/watch.h"
 #include "logic/err.h"
 #include "logic/step.h"
 #include "logic/strv.h"
-#include "engine/watch.h"
+#include "node/audit_log.h"
+#include "node/store.h"
+#include "stepd/cgroup.h"
 #include "stepd/gpus.h"
 #include "stepd/mountns.h"
-#include "node/audit_log.h"
-#include "stepd/cgroup.h"
 #include "stepd/process.h"
-#include "node/store.h"
 
 struct container {
     struct process init; // berth-init

@@ -21,8 +21,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "logic/limits.h"
 #include "logic/changes.h"
+#include "logic/limits.h"
 #include "node/gpu_table.h"
 
 enum {

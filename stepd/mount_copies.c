@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "logic/decide.h"
 #include "logic/mount_syntax.h"
-#include "stepd/mount_source.h"
 #include "stepd/mount_slurm.h"
+#include "stepd/mount_source.h"
 
 // What is being staged: the sources are those of the decision's mounts, in
 // their order, and then Slurm's own.

@@ -13,9 +13,9 @@
 
 #include "logic/err.h"
 #include "logic/request.h"
-#include "stepd/mount_copies.h"
 #include "stepd/child.h"
 #include "stepd/identity.h"
+#include "stepd/mount_copies.h"
 #include "stepd/process.h"
 
 // Opens PATH as a container sees it whose root is open on ROOT: an image's

@@ -14,9 +14,9 @@
 #include "logic/limits.h"
 #include "logic/request.h"
 #include "logic/step.h"
-#include "stepd/mount_copies.h"
-#include "stepd/admission.h"
 #include "node/store.h"
+#include "stepd/admission.h"
+#include "stepd/mount_copies.h"
 
 // berth-init, in the directory of the step.
 #define SUPPLY_INIT "init"

@@ -13,10 +13,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "logic/image.h"
 #include "logic/changes.h"
-#include "stepd/devices.h"
+#include "logic/gpu_rules.h"
+#include "logic/image.h"
 #include "node/trusted.h"
+#include "stepd/devices.h"
 
 static bool is_taken(const struct request_node *o, const char *target)
 {
@@ -128,8 +129,8 @@ static int choose_gpus(struct request_node *o, struct berth_err *err)
                     o->admission->allocated ? &o->admission->allocation : NULL,
                     &o->gpus, err) < 0)
         return -1;
-    if (gpu_set_check(&o->gpus.set, o->gpus.table, o->step->node, rules, err) <
-        0) {
+    if (gpu_rules_check(&o->gpus.set, o->gpus.table, o->step->node, rules,
+                        err) < 0) {
         if (rules->mode == RULE_MODE_ENFORCE)
             return -1;
         if (!decision->warning[0])

@@ -7,14 +7,14 @@
 #ifndef BERTH_REQUEST_NODE_H
 #define BERTH_REQUEST_NODE_H
 
+#include "engine/engine.h"
 #include "logic/err.h"
-#include "logic/request_decided.h"
 #include "logic/request.h"
+#include "logic/request_decided.h"
 #include "logic/step.h"
 #include "logic/strv.h"
-#include "engine/engine.h"
-#include "stepd/gpus.h"
 #include "stepd/admission.h"
+#include "stepd/gpus.h"
 #include "stepd/mounts.h"
 #include "stepd/ulimits.h"
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <syslog.h>
 
-#include "logic/err.h"
 #include "engine/clock.h"
 #include "engine/http.h"
+#include "logic/err.h"
 #include "node/tell.h"
 
 // So many phases come before the policy is known.

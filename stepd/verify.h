@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/engine.h"
 #include "logic/err.h"
 #include "logic/request.h"
-#include "engine/engine.h"
 
 // A file, and the file system that it is on. Zeroed: there is none.
 struct seen_file {

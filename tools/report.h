@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/err.h"
 
 // The verdict on one request. Each part of what the container would be

@@ -6,7 +6,7 @@
 #ifndef BERTH_WHO_H
 #define BERTH_WHO_H
 
-#include "logic/decide.h"
+#include "logic/decision.h"
 #include "logic/err.h"
 #include "logic/strv.h"
 

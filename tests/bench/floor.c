@@ -23,14 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "logic/err.h"
 #include "logic/limits.h"
 #include "logic/request.h"
-#include "engine/engine.h"
+#include "node/store.h"
 #include "protocol/wire.h"
 #include "stepd/listen.h"
 #include "stepd/mount_source.h"
-#include "node/store.h"
 #include "stepd/ulimits.h"
 
 enum { NMOUNTS = 5 };

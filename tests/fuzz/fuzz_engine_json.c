@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/parse.h"
 #include "logic/limits.h"
 #include "logic/utf8.h"
-#include "engine/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

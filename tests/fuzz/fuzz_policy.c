@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logic/decide.h"
 #include "logic/plugstack.h"
 #include "logic/policy.h"
 #include "logic/utf8.h"

@@ -48,7 +48,7 @@ teardown() {
 @test "a source that is exchanged 2,000 times while it is opened is itself or refused (threat 16)" {
     local top=$BATS_TEST_DIRNAME/../.. race=$BATS_TEST_TMPDIR/race dir=/srv/berth-test
     cc -std=gnu11 -D_GNU_SOURCE -O1 -I"$top" -o "$race" "$BATS_TEST_DIRNAME/race.c" \
-        "$top"/stepd/{child,stage}.c "$top"/logic/{err,procfs,utf8}.c
+        "$top"/stepd/{child,mount_source}.c "$top"/logic/{err,procfs,utf8}.c
     install -d "$dir" "$dir/outside"
     install -d -o berth1 "$dir/in" "$dir/in/source"
     run -0 "$race" "$dir/in" "$(id -u berth1)" 2000
@@ -140,7 +140,7 @@ END
     # One line, of what can be printed, in which the words are quoted.
     equal "$(wc -l <"$log")" 1
     contains "$(cat "$log")" '"verdict":"deny"'
-    contains "$(cat "$log")" '/srv/\u202E\"}{\"verdict'
+    contains "$(cat "$log")" '/srv/???\"}{\"verdict' # and what turns text round is not shown
     equal "$(LC_ALL=C grep '[^ -~]' "$log" || true)" ""
     nothing_left
 }

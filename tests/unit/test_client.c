@@ -20,8 +20,8 @@
 
 #include <slurm/spank.h>
 
-#include "spank/option_env.h"
 #include "spank/client.h"
+#include "spank/option_env.h"
 
 #define OPTION(name) "SLURM_SPANK__SLURM_SPANK_OPTION_berth_container" name
 #define PUBLIC __attribute__((visibility("default")))

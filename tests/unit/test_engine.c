@@ -20,10 +20,10 @@
 
 #include <cmocka.h>
 
-#include "logic/limits.h"
 #include "engine/engine.h"
 #include "engine/http.h"
 #include "engine/parse.h"
+#include "logic/limits.h"
 #include "tests/unit/fake_engine.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

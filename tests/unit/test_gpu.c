@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpu/information.h"
+#include "gpu/slurmd.h"
 #include "logic/gpu.h"
+#include "logic/gpu_rules.h"
 #include "logic/rules.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
@@ -182,7 +185,7 @@ static void reads_what_slurmd_says(void **state)
     table = empty;
     for (size_t i = 0; i < COUNT(lines); i++) {
         struct berth_err err = {0};
-        if (gpu_table_add_line(&table, lines[i], &err) < 0)
+        if (slurmd_add_line(&table, lines[i], &err) < 0)
             fail_msg("%s: %s", lines[i], err.text);
     }
     assert_int_equal(table.n, COUNT(want));
@@ -226,7 +229,7 @@ static void refuses_gpus_that_slurmd_can_not_place(void **state)
     for (size_t i = 0; i < COUNT(lines); i++) {
         struct berth_err err = {0};
         table = empty;
-        if (gpu_table_add_line(&table, lines[i].line, &err) == 0)
+        if (slurmd_add_line(&table, lines[i].line, &err) == 0)
             fail_msg("\"%s\" was taken", lines[i].line);
         if (!strstr(err.text, lines[i].says))
             fail_msg("\"%s\": %s", lines[i].line, err.text);
@@ -239,15 +242,15 @@ static void refuses_more_gpus_than_there_is_room_for(void **state)
 
     (void)state;
     table = empty;
-    assert_int_equal(gpu_table_add_line(&table,
-                                        "Gres Name=gpu Type=a Count=128 "
-                                        "File=/dev/x[0-127]",
-                                        &err),
+    assert_int_equal(slurmd_add_line(&table,
+                                     "Gres Name=gpu Type=a Count=128 "
+                                     "File=/dev/x[0-127]",
+                                     &err),
                      0);
-    assert_int_equal(gpu_table_add_line(&table,
-                                        "Gres Name=gpu Type=a Count=1 "
-                                        "File=/dev/y",
-                                        &err),
+    assert_int_equal(slurmd_add_line(&table,
+                                     "Gres Name=gpu Type=a Count=1 "
+                                     "File=/dev/y",
+                                     &err),
                      -1);
     assert_non_null(strstr(err.text, "more than 128"));
 }
@@ -267,10 +270,10 @@ static const char information[] =
 
 static void reads_what_nvidias_driver_says(void **state)
 {
-    struct gpu_information info;
+    struct information info;
 
     (void)state;
-    assert_true(gpu_information_parse(information, &info));
+    assert_true(information_parse(information, &info));
     assert_int_equal(info.minor, 5);
     assert_string_equal(info.busid, "0000:19:00.0");
     assert_string_equal(info.model, "NVIDIA H100 80GB HBM3");
@@ -281,24 +284,24 @@ static void refuses_half_of_what_nvidias_driver_says(void **state)
 {
     static const char *const keys[] = {
         "Model:", "GPU UUID:", "Bus Location:", "Device Minor:"};
-    struct gpu_information info;
+    struct information info;
     char text[sizeof(information)];
 
     (void)state;
-    assert_false(gpu_information_parse("", &info));
+    assert_false(information_parse("", &info));
     for (size_t i = 0; i < COUNT(keys); i++) {
         strcpy(text, information);
         memset(strstr(text, keys[i]), 'x', 3);
-        if (gpu_information_parse(text, &info))
+        if (information_parse(text, &info))
             fail_msg("%s is not missed", keys[i]);
     }
     // A driver that has not started yet does not know the UUID.
     strcpy(text, information);
     memset(strstr(text, "34fbe3a4"), '?', 8);
-    assert_false(gpu_information_parse(text, &info));
+    assert_false(information_parse(text, &info));
     strcpy(text, information);
     memcpy(strstr(text, "Minor: \t 5"), "Minor: \t x", 10);
-    assert_false(gpu_information_parse(text, &info));
+    assert_false(information_parse(text, &info));
 }
 
 static void check_rules(const char *list, const struct rules *rules,
@@ -308,7 +311,7 @@ static void check_rules(const char *list, const struct rules *rules,
     struct gpu_set set;
 
     assert_int_equal(gpu_list_parse(list, &set, NULL), 0);
-    int rc = gpu_set_check(&set, &table, "n1", rules, &err);
+    int rc = gpu_rules_check(&set, &table, "n1", rules, &err);
     assert_int_equal(rc, says ? -1 : 0);
     if (says && (err.code != code || !strstr(err.text, says)))
         fail_msg("%s: code %d, %s", list, (int)err.code, err.text);
@@ -333,24 +336,24 @@ static void the_administrator_s_rules_bound_what_a_step_may_have(void **state)
     (void)state;
     table = empty;
     assert_int_equal(gpu_list_parse("0-1", &first_two, NULL), 0);
-    assert_int_equal(gpu_table_add_line(&table,
-                                        "Gres Name=gpu Type=a100 "
-                                        "Count=3 File=/dev/x[0-2]",
-                                        NULL),
+    assert_int_equal(slurmd_add_line(&table,
+                                     "Gres Name=gpu Type=a100 "
+                                     "Count=3 File=/dev/x[0-2]",
+                                     NULL),
                      0);
-    assert_int_equal(gpu_table_add_line(&table,
-                                        "Gres Name=gpu Type=l4 "
-                                        "Count=1 File=/dev/x3",
-                                        NULL),
+    assert_int_equal(slurmd_add_line(&table,
+                                     "Gres Name=gpu Type=l4 "
+                                     "Count=1 File=/dev/x3",
+                                     NULL),
                      0);
-    assert_int_equal(gpu_table_add_line(&table,
-                                        "Gres Name=gpu Type=(null) "
-                                        "Count=1 File=/dev/x4",
-                                        NULL),
+    assert_int_equal(slurmd_add_line(&table,
+                                     "Gres Name=gpu Type=(null) "
+                                     "Count=1 File=/dev/x4",
+                                     NULL),
                      0);
     // Zeroed rules allow nothing, but there is nothing to refuse either.
     check_rules("", &none, BERTH_OK, NULL);
-    check_rules("0", &none, BERTH_EDENIED, "berth's own default");
+    check_rules("0", &none, BERTH_EDENIED, "berth's default");
     none.gpus_rule =
         (struct rule){.text = "no", .file = "/etc/berth.conf", .line = 3};
     check_rules("0", &none, BERTH_EDENIED, "by /etc/berth.conf line 3: leave");

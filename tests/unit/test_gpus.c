@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "gpu/discover.h"
+#include "gpu/slurmd.h"
 #include "node/gpu_table.h"
 #include "stepd/gpus.h"
 
@@ -102,7 +103,7 @@ static void add_line(const char *line)
 {
     struct berth_err err = {0};
 
-    if (gpu_table_add_line(table, line, &err) < 0)
+    if (slurmd_add_line(table, line, &err) < 0)
         fail_msg("%s: %s", line, err.text);
 }
 

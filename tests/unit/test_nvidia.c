@@ -16,6 +16,7 @@
 
 #include "gpu/discover.h"
 #include "gpu/nvml.h"
+#include "gpu/slurmd.h"
 
 static struct gpu_table table;
 
@@ -92,8 +93,7 @@ int main(void)
         snprintf(path, sizeof(path), "/dev/nvidia%u", minor);
         snprintf(line, sizeof(line), "Gres Name=gpu Type=t Count=1 File=%s",
                  path);
-        if (access(path, F_OK) == 0 &&
-            gpu_table_add_line(&table, line, NULL) < 0)
+        if (access(path, F_OK) == 0 && slurmd_add_line(&table, line, NULL) < 0)
             return 1;
     }
     if (table.n == 0) {

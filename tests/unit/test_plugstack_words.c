@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logic/decide.h"
 #include "logic/limits.h"
 #include "logic/policy.h"
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// What a decision is about, and what it is: who asks, and what the container is
+// to be or why there is none. logic/decide.h makes it.
+#ifndef BERTH_DECISION_H
+#define BERTH_DECISION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/err.h"
+#include "logic/imgref.h"
+#include "logic/rules.h"
+
+// Who asks, and from where. Borrowed.
+struct subject {
+    uid_t uid;
+    gid_t gid;
+    const gid_t *gids; // supplementary
+    size_t ngids;
+    const char *user;          // his name, or NULL where it is unknown
+    const char *group;         // of gid, or NULL
+    const char *const *groups; // of gids, each or NULL
+    const char *home;          // or NULL
+    const char *partition;     // from the prolog's record; NULL: unknown
+    uint32_t job;
+    const char *cwd; // absolute: the job's working directory, or NULL
+};
+
+enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1 };
+
+struct decision_mount {
+    char *source; // absolute; NULL: a tmpfs
+    char *target; // absolute, and mount_target_ok
+    bool readonly;
+    bool optional; // if there is no such source, it is passed over
+    // Patterns: what the source leads to must match one of them as well
+    // (decide_source_ok). None: the administrator chose the source, or it is
+    // the working directory or the home.
+    size_t npatterns;
+    char **patterns;
+    const struct rule *rule; // by which it is there, or NULL
+};
+
+// Owned: decision_clear. Borrows from RULES and OPTIONS.
+struct decision {
+    enum verdict verdict;
+    enum berth_errc code;    // of a denial: BERTH_EDENIED, BERTH_EINVAL
+    char reason[1024];       // of a denial: one sentence for the user
+    char warning[1024];      // rules.mode is not "enforce": what would have
+                             // been the reason; else empty
+    const struct rule *rule; // that decided on the image; NULL: none did
+    const struct rules *rules;
+    struct imgref image;
+    // In the order in which they are to be made: what lies within another
+    // comes behind it, and its mount point is there, or is root's to make.
+    // One of them may be where a container has a tmpfs otherwise (/tmp). The
+    // working directory and the home are among them.
+    size_t nmounts;
+    struct decision_mount *mounts;
+    char *workdir; // where the tasks start: absolute
+    char *home;    // HOME inside: the home if mounted, else the workdir
+    size_t nenv;
+    const char **env; // names whose values are the job's, not the image's
+    size_t nenv_set;
+    char **env_set; // "NAME=VALUE"
+    bool writable;
+    bool entrypoint; // the image's own entry point runs before the command
+    bool slurm;      // Slurm's commands work in it
+    const char *network;
+    struct rule_list publish; // the rules'
+    size_t ngids;
+    gid_t *gids; // supplementary groups that are carried
+};
+
+// Frees what is in MOUNT.
+void decision_mount_clear(struct decision_mount *mount);
+
+void decision_clear(struct decision *decision); // keeps errno
+
+#endif
