@@ -91,11 +91,13 @@ our_pids() (
     done
 )
 
-# End what a run that was killed left at work.
+# End what a run that was killed left at work. A sandbox in another namespace
+# of processes sees to its own.
 end_work() {
     local pid
     grep -lzxF "$WORK" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 |
         while read -r pid; do
+            [[ /proc/$pid/ns/pid -ef /proc/self/ns/pid ]] || continue
             descends "$pid" $$ || descends $$ "$pid" ||
                 kill -KILL "$pid" 2>/dev/null || true
         done || true
