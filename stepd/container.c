@@ -22,6 +22,7 @@
 #include "protocol/wire.h"
 #include "stepd/admission.h"
 #include "stepd/child.h"
+#include "stepd/gpus_env.h"
 #include "stepd/listen.h"
 #include "stepd/mountns.h"
 #include "stepd/mounts.h"
@@ -31,6 +32,7 @@
 #include "stepd/request_node.h"
 #include "stepd/trace.h"
 #include "stepd/verify.h"
+#include "stepd/verify_dev.h"
 
 // What is needed to make one container, and gone when it is made.
 struct making {
@@ -288,8 +290,8 @@ static int verify(const struct making *m, struct berth_err *err)
         return err_set(err, BERTH_ESYS, "opening the container's root: %m");
     if (observe(m->request, copies, &m->init, root, &kernel, err) == 0 &&
         verify_kernel(m->request, &kernel, err) == 0)
-        rc = gpus_verify(&m->node.gpus, m->request->devices,
-                         m->request->ndevices, root, err);
+        rc = verify_dev(&m->node.gpus, m->request->devices,
+                        m->request->ndevices, root, err);
     observe_clear(&kernel);
     close(root);
     return rc;

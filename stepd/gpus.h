@@ -17,6 +17,9 @@
 #include "logic/strv.h"
 #include "node/store.h"
 
+// AMD's compute interface, which all its GPUs share.
+#define GPUS_KFD "/dev/kfd"
+
 struct gpus {
     struct gpu_table *table; // NULL if there are none
     struct gpu_set set;
@@ -43,30 +46,15 @@ bool gpus_are_nvidias(const struct gpus *gpus);
 int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
                  struct berth_err *err);
 
-// Appends to OVERLAY what a CDI specification has put into the environment of
-// the container, to whose first process the directory PROC in /proc belongs:
-// what is neither the image's (IMAGE_ENV) nor the engine's own, and a task may
-// have. 0, or -1 with ERR set.
-int gpus_inherit(int proc, char *const *image_env, size_t nimage_env,
-                 struct strv *changes, struct berth_err *err);
+// The next of them from index *I on, which moves behind it, or NULL.
+const struct gpu *gpus_next(const struct gpus *gpus, unsigned *i);
 
-// Appends to OVERLAY what the tasks' environment says of GPUs. Slurm's own
-// variables are right for a step that has some; without, none is left, and
-// NVIDIA_VISIBLE_DEVICES is set in either case. 0, or -1 with ERR set.
-int gpus_overlay(const struct gpus *gpus, struct strv *changes,
-                 struct berth_err *err);
+bool gpus_have_vendor(const struct gpus *gpus, enum gpu_vendor vendor);
 
-// Compares the device nodes in the /dev of the container whose root ROOT is
-// open on with what there should be: each file of each GPU, each of DEVICES,
-// the engine's standard ones, and no other but those that NVIDIA's GPUs share
-// and the GPUs' own graphics devices. 0, or -1 with ERR set to the first
-// difference.
-int gpus_verify(const struct gpus *gpus, const char *const *devices,
-                size_t ndevices, int root, struct berth_err *err);
-
-// Says whether PATH ("/dev/dri/renderD128") is a graphics device of one of
-// the GPUs, by the links in SYS ("/sys").
-bool gpus_have_drm(const struct gpus *gpus, const char *sys, const char *path);
+// Says whether file K of GPU is not a file of an earlier one as well: MIG
+// instances share their GPU's.
+bool gpus_file_is_first(const struct gpus *gpus, const struct gpu *gpu,
+                        size_t k);
 
 void gpus_clear(struct gpus *gpus);
 

@@ -18,6 +18,7 @@
 #include "logic/image.h"
 #include "node/trusted.h"
 #include "stepd/devices.h"
+#include "stepd/gpus_env.h"
 
 static bool is_taken(const struct request_node *o, const char *target)
 {
@@ -283,7 +284,7 @@ int request_node_changes(const struct request_node *o, struct strv *out,
 
     return changes_build(&changes, out, err) < 0
                ? -1
-               : gpus_overlay(&o->gpus, out, err);
+               : gpus_changes(&o->gpus, out, err);
 }
 
 void request_node_clear(struct request_node *o)

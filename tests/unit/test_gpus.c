@@ -25,6 +25,8 @@
 #include "gpu/slurmd.h"
 #include "node/gpu_table.h"
 #include "stepd/gpus.h"
+#include "stepd/gpus_env.h"
+#include "stepd/verify_dev.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define TOPOLOGY(name) TOPOLOGIES "/" name ".xml"
@@ -932,14 +934,14 @@ static void a_gpu_s_graphics_devices_are_its_own(void **state)
                              "sys/class/drm/renderD129/device"),
                      0);
     assert_int_equal(gpu_list_parse("0", &gpus.set, NULL), 0); // e7:00.0
-    assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
-    assert_true(gpus_have_drm(&gpus, "sys", "/dev/dri/renderD128"));
+    assert_true(verify_dev_is_drm(&gpus, "sys", "/dev/dri/card1"));
+    assert_true(verify_dev_is_drm(&gpus, "sys", "/dev/dri/renderD128"));
     for (size_t i = 0; i < COUNT(not_its); i++)
-        if (gpus_have_drm(&gpus, "sys", not_its[i]))
+        if (verify_dev_is_drm(&gpus, "sys", not_its[i]))
             fail_msg("%s", not_its[i]);
     gpus.set.has[0] = false;
     gpus.set.n = 0;
-    assert_false(gpus_have_drm(&gpus, "sys", "/dev/dri/card1"));
+    assert_false(verify_dev_is_drm(&gpus, "sys", "/dev/dri/card1"));
 }
 
 static void check_devices(const struct gpus *gpus, const char *root,
@@ -949,7 +951,7 @@ static void check_devices(const struct gpus *gpus, const char *root,
 
     int fd = open(root, O_PATH | O_DIRECTORY);
     assert_true(fd >= 0);
-    int rc = gpus_verify(gpus, NULL, 0, fd, &err);
+    int rc = verify_dev(gpus, NULL, 0, fd, &err);
     close(fd);
     if (!says && rc < 0)
         fail_msg("%s", err.text);
