@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-// What slurmstepd exports. ESPANK_ENV_NOEXIST is 9, S_CTX_REMOTE 3.
+// What slurmstepd exports. S_CTX_REMOTE is 2, ESPANK_ENV_NOEXIST 3004.
 int spank_context(void)
 {
-    return 3;
+    return 2;
 }
 int spank_remote(void *sp)
 {
@@ -34,7 +34,7 @@ int spank_getenv(void *sp, const char *name, char *buf, int len)
     (void)name;
     (void)buf;
     (void)len;
-    return 9;
+    return 3004;
 }
 int spank_setenv(void)
 {
@@ -42,7 +42,7 @@ int spank_setenv(void)
 }
 int spank_unsetenv(void)
 {
-    abort();
+    return 3004;
 }
 int spank_job_control_setenv(void)
 {
