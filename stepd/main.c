@@ -33,6 +33,7 @@
 #include "node/audit_log.h"
 #include "node/removal.h"
 #include "node/store.h"
+#include "node/tell.h"
 #include "protocol/plugin.h"
 #include "protocol/wire.h"
 #include "stepd/cgroup.h"
@@ -95,7 +96,6 @@ static void harden(void)
     if (chdir("/") < 0)
         exit(1);
     clearenv();
-    openlog("berth-stepd", LOG_PID, LOG_DAEMON);
 }
 
 // Tells the plugin KEY and TEXT, in one packet.
@@ -330,12 +330,16 @@ out:
 
 static void refuse(struct stepd *d, int conn, struct berth_err *why)
 {
+    char line[sizeof(why->text) + 64];
+
     err_scrub(why->text);
     wire_send(conn, WIRE_REFUSE, WIRE_EXIT_BERTH, why->text, strlen(why->text),
               NULL, 0, MSG_DONTWAIT);
-    if (why->text[0])
-        syslog(LOG_INFO, "job %u, user %u: %s", d->step.job, d->step.uid,
-               why->text);
+    if (why->text[0]) {
+        snprintf(line, sizeof(line), "job %u, user %u: %s", d->step.job,
+                 d->step.uid, why->text);
+        tell_syslog(LOG_DAEMON | LOG_INFO, line);
+    }
     // One sentence for the step on this node is enough.
     why->text[0] = 0;
 }
@@ -442,7 +446,7 @@ static void clean_up(struct store_step *store)
     while (removal_run(store, (long)(end - clock_ms()), &err) < 0) {
         if (clock_ms() >= end) {
             err_scrub(err.text);
-            syslog(LOG_ERR, "%s", err.text);
+            tell_syslog(LOG_DAEMON | LOG_ERR, err.text);
             trace_phase("removed", -1);
             return;
         }
@@ -488,7 +492,7 @@ int main(void)
                                       &d.store, &err)) < 0) {
         err_scrub(err.text);
         tell_plugin(LINK_FAILED, err.text);
-        syslog(LOG_ERR, "%s", err.text);
+        tell_syslog(LOG_DAEMON | LOG_ERR, err.text);
         open_journal(&d);
         audit_log_fail(&d.log, &err);
         return 1;

@@ -365,6 +365,10 @@ three_steps() {
     began=${EPOCHREALTIME/./}
     three_steps
     hung=$((${EPOCHREALTIME/./} - began))
+    # Nor one that is refused, which has a line of its own.
+    run --separate-stderr bypassing srun --container=fedora true
+    refused fedora
+    poll "$SOON" none_ends || fail "programs: $(programs)"
     kill -CONT "$LISTENER"
     kill "$LISTENER"
     rm /dev/log
