@@ -336,10 +336,13 @@ void decide(const struct rules *rules, const struct options *options,
     out->verdict = VERDICT_ALLOW;
 }
 
-bool decide_source_ok(const struct decision_mount *mount, const char *real)
+bool decide_source_ok(const struct decision_mount *mount, const char *real,
+                      const char *within)
 {
+    if (within && path_is_within(real, within))
+        return true;
     for (size_t i = 0; i < mount->npatterns; i++)
         if (mount_source_matches(mount->patterns[i], real))
             return true;
-    return mount->npatterns == 0;
+    return mount->npatterns == 0 && !mount->within;
 }

@@ -27,7 +27,9 @@ int decide_who(const struct rules *rules, const struct subject *subject,
                struct berth_err *err);
 
 // Says whether REAL, to which the source of MOUNT led, is one that the rules
-// allow: it matches one of the patterns, or there are none.
-bool decide_source_ok(const struct decision_mount *mount, const char *real);
+// allow: it matches one of the patterns, or is in WITHIN, to which that of
+// MOUNT led (or NULL), or MOUNT has neither.
+bool decide_source_ok(const struct decision_mount *mount, const char *real,
+                      const char *within);
 
 #endif

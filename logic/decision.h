@@ -42,6 +42,9 @@ struct decision_mount {
     // the working directory or the home.
     size_t npatterns;
     char **patterns;
+    // The working directory or the home, in which the source lies by its name:
+    // what it leads to may be there as well. Or NULL.
+    const char *within;
     const struct rule *rule; // by which it is there, or NULL
 };
 

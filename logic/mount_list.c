@@ -85,8 +85,10 @@ static int add_mount(struct mount_list *m, enum cause cause,
 static int add_path(struct mount_list *m, enum cause cause, const char *path,
                     bool optional, const struct rule *rule)
 {
-    struct decision_mount mount = {
-        strdup(path), strdup(path), false, optional, 0, NULL, rule};
+    struct decision_mount mount = {.source = strdup(path),
+                                   .target = strdup(path),
+                                   .optional = optional,
+                                   .rule = rule};
 
     if (mount.source && mount.target)
         return add_mount(m, cause, &mount);
@@ -135,13 +137,23 @@ static int add_rule(struct mount_list *m, enum cause cause,
     return add_mount(m, cause, &mount);
 }
 
-static bool is_cwd(const struct mount_list *m, const struct mount *wanted)
+// The working directory or the home, if SOURCE is in it and the user can have
+// that: he can write to it anyway, so that no rule is needed for a mount of it
+// at any place. Or NULL.
+static const char *own_dir(const struct mount_list *m, const char *source)
 {
-    const char *cwd = m->subject->cwd;
+    const struct rules *rules = m->out->rules;
+    const struct {
+        const char *dir;
+        enum rule_mount when;
+    } own[] = {{m->subject->cwd, rules->workdir},
+               {m->subject->home, rules->home}};
 
-    return m->out->rules->workdir != RULE_MOUNT_NEVER && cwd &&
-           wanted->source && !strcmp(wanted->source, cwd) &&
-           !strcmp(wanted->target, cwd);
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (own[i].dir && own[i].when != RULE_MOUNT_NEVER &&
+            strcmp(own[i].dir, "/") != 0 && path_is_within(source, own[i].dir))
+            return own[i].dir;
+    return NULL;
 }
 
 static int add_wanted(struct mount_list *m, const struct mount *wanted)
@@ -173,9 +185,12 @@ static int add_wanted(struct mount_list *m, const struct mount *wanted)
             "every container, by %s: choose another place",
             target, what(other), deny_where(other->rule, at));
     }
+    const char *own = wanted->source ? own_dir(m, wanted->source) : NULL;
+    if (own && strcmp(own, wanted->source) != 0)
+        mount.within = own;
     if (!wanted->source)
         mount.readonly = false;
-    else if (is_cwd(m, wanted))
+    else if (own && !mount.within)
         mount.readonly = wanted->flag == MOUNT_RO;
     else if (mount_rules_judge(m->out, m->subject, wanted, &mount) < 0)
         return -1;

@@ -117,10 +117,12 @@ int mount_rules_judge(struct decision *out, const struct subject *subject,
         rc = deny_malformed(out, "%s", err.text);
         goto out;
     }
-    mount->rule = wanted->flag != MOUNT_RO && v.write ? v.write : v.read;
+    bool writes = v.write || mount->within;
+    mount->rule = wanted->flag != MOUNT_RO && writes ? v.write : v.read;
     mount->readonly =
-        wanted->flag == MOUNT_RO || (wanted->flag == MOUNT_UNSAID && !v.write);
-    if (!mount->rule || (wanted->flag == MOUNT_RW && !v.write))
+        wanted->flag == MOUNT_RO || (wanted->flag == MOUNT_UNSAID && !writes);
+    if ((!mount->rule && !mount->within) ||
+        (wanted->flag == MOUNT_RW && !writes))
         rc = deny_mount(out, wanted, &v);
     else if (take_patterns(&v, mount) < 0)
         rc = deny_memory(out);

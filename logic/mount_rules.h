@@ -10,7 +10,8 @@
 
 // What the rules of OUT say of WANTED, which has a source: into MOUNT go the
 // rule that lets him have it, whether it is read-only, and the patterns that
-// its real source must match. Returns 0, or -1 with the denial in OUT; what
+// its real source must match. If MOUNT is within a directory of the user's, no
+// rule is needed for its name. Returns 0, or -1 with the denial in OUT; what
 // is in MOUNT is the caller's to free in both cases.
 int mount_rules_judge(struct decision *out, const struct subject *subject,
                       const struct mount *wanted, struct decision_mount *mount);

@@ -30,16 +30,19 @@ struct staging {
     struct decision_mount slurm[4 + MOUNT_SLURM_MAX];
     size_t nslurm;
     struct mount_slurm within;
+    struct decision_mount own[2]; // only to be compared with: no target
+    size_t nown;
 };
 
 static bool is_workdir(const struct staging *s, const struct decision_mount *m)
 {
-    return m->npatterns == 0 && strcmp(m->source, s->subject->cwd) == 0;
+    return m->npatterns == 0 && !m->within &&
+           strcmp(m->source, s->subject->cwd) == 0;
 }
 
 static bool is_home(const struct staging *s, const struct decision_mount *m)
 {
-    return m->npatterns == 0 && s->subject->home &&
+    return m->npatterns == 0 && !m->within && s->subject->home &&
            strcmp(m->source, s->subject->home) == 0;
 }
 
@@ -79,6 +82,29 @@ static int add_slurms(struct staging *s, const char *path, const char *target,
     return add(s, mount, flags, err);
 }
 
+// The entry of the user's directory DIR that is only compared with, or -1.
+static int find_own(const struct staging *s, const char *dir)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->mounts[i]->target && strcmp(s->mounts[i]->source, dir) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int add_decided(struct staging *s, const struct decision_mount *mount,
+                       struct berth_err *err)
+{
+    if (!mount->source)
+        return 0;
+    if (mount->within && find_own(s, mount->within) < 0) {
+        struct decision_mount *own = &s->own[s->nown++];
+        *own = (struct decision_mount){.source = (char *)mount->within};
+        if (add(s, own, 0, err) < 0)
+            return -1;
+    }
+    return add(s, mount, 0, err);
+}
+
 static int gather(struct staging *s, struct berth_err *err)
 {
     const struct decision *d = s->decision;
@@ -98,7 +124,7 @@ static int gather(struct staging *s, struct berth_err *err)
     };
 
     for (size_t i = 0; i < d->nmounts; i++)
-        if (d->mounts[i].source && add(s, &d->mounts[i], 0, err) < 0)
+        if (add_decided(s, &d->mounts[i], err) < 0)
             return -1;
     for (size_t i = 0; i < sizeof(slurm) / sizeof(*slurm); i++)
         if (slurm[i].path && add_slurms(s, slurm[i].path, slurm[i].path,
@@ -195,8 +221,11 @@ static int check_real(const struct staging *s, struct berth_err *err)
         const char *real = s->sources[i].real;
         char quote[2][ERR_QUOTE_MAX];
         bool slurms = s->sources[i].itself;
+        int own = m->within ? find_own(s, m->within) : -1;
         if (!real ||
-            (slurms ? strcmp(real, m->source) == 0 : decide_source_ok(m, real)))
+            (slurms ? strcmp(real, m->source) == 0
+                    : decide_source_ok(m, real,
+                                       own < 0 ? NULL : s->sources[own].real)))
             continue;
         err_quote(m->source, quote[0], sizeof(quote[0]));
         err_quote(real, quote[1], sizeof(quote[1]));
@@ -241,7 +270,7 @@ static int copy(const struct staging *s, struct mount_copies *out,
     for (size_t i = 0; i < s->n; i++) {
         const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
-        if (source->fd < 0)
+        if (source->fd < 0 || !m->target)
             continue;
         char *target = strdup(m->target);
         if (!target)

@@ -53,9 +53,13 @@ static void check_mount(const struct decision_mount *mount)
     MUST(mount_target_ok(mount->target));
     if (!mount->source) // a tmpfs
         MUST(mount_target_is_free(mount->target));
+    else if (mount->within)
+        MUST((mount->within == alice.home || mount->within == alice.cwd) &&
+             decide_source_ok(mount, mount->source, mount->within) &&
+             mount_target_is_free(mount->target));
     else if (mount->npatterns > 0)
         MUST(
-            decide_source_ok(mount, mount->source) &&
+            decide_source_ok(mount, mount->source, NULL) &&
             mount_target_is_free(mount->target) &&
             (mount->readonly || !strncmp(mount->source, "/scratch/alice", 14)));
     else

@@ -57,6 +57,44 @@ touch: cannot touch '/mnt/no': Read-only file system"
     nothing_left
 }
 
+@test "the working directory, the home and what is in them go to any place, and no link leads out of them (threat 16)" {
+    local m got
+    conf <<<"mounts_allowed = {\"$DATA/a\"}"
+    as_user mkdir "$WORK/sub"
+    as_user tee "$WORK/sub/file" "$WORK/file" "$HOME1/of-home" <<<own >/dev/null
+    as_user ln -s "$DATA/a" "$WORK/allowed"
+    as_user ln -s "$DATA/b" "$WORK/out"
+    as_user ln -s sub "$WORK/in"
+    while IFS='|' read -r m got; do
+        equal "$(with "$m" cat "$got" </dev/null)" own || fail "$m"
+    done <<END
+$WORK:/workspace|/workspace/file
+.:/work:ro|/work/file
+$WORK/sub:/x|/x/file
+in:/x|/x/file
+$WORK/sub/file:/x|/x
+$HOME1:/home/me|/home/me/of-home
+$WORK/sub|$WORK/sub/file
+END
+    equal "$(with "$WORK:/workspace" --container-workdir=/workspace sh -c 'pwd; touch new; ls new')" "/workspace
+new"
+    equal "$(with allowed:/x:ro cat /x/file)" of-a
+    run --separate-stderr with out:/x true
+    refused "/out leads to $DATA/b, which mounts_allowed"
+    for m in "$DATA/b:/x" "$HOME1/../berth2:/x" "${HOME1%1}:/x"; do
+        run --separate-stderr with "$m" true
+        refused || fail "$m"
+    done
+    conf <<<'home = never'
+    run --separate-stderr with "$HOME1:/x" true
+    refused "cannot be mounted"
+    conf <<<$'workdir = never\nhome = never'
+    run --separate-stderr with "$WORK:/x" true
+    refused "cannot be mounted"
+    rm "$HOME1/of-home"
+    nothing_left
+}
+
 @test "what no rule allows is not mounted, whatever it is called" {
     conf <<END
 mounts_allowed = {"$DATA/a", "$DATA/b:/only-here"}
@@ -82,7 +120,7 @@ $DATA/a:/mnt:exec|"exec" is no flag
 $DATA/a:mnt|is not absolute
 |--container-mounts is empty
 $DATA/a:/mnt,$DATA/a:/mnt|has two mounts at /mnt
-link:/mnt|/link cannot be mounted: $BERTH_CONF line 1 allows only
+link:/mnt|/link leads to $DATA/b, which mounts_allowed
 END
     in_container true
     nothing_left

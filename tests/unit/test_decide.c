@@ -91,6 +91,8 @@ static const char *told(void)
                 m->readonly ? "ro" : "rw", m->optional ? "?" : "");
         for (size_t j = 0; j < m->npatterns; j++)
             fprintf(out, "%s%s", j ? "|" : " ~ ", m->patterns[j]);
+        if (m->within)
+            fprintf(out, " in %s", m->within);
         if (m->rule)
             fprintf(out, " @%d", m->rule->line);
         fputs("\n", out);
@@ -320,7 +322,7 @@ static const struct {
      "--container-workdir=/a/../proc: tasks can start in an absolute path "
      "without empty components, \".\" and \"..\", and not in /proc, /sys, "
      "/dev or /run/berth"},
-    {"allow=debian\nworkdir=never\nmounts_allowed={}",
+    {"allow=debian\nworkdir=never\nhome=never\nmounts_allowed={}",
      {"container=debian", "container-mounts=."},
      BERTH_EDENIED,
      "/home/alice/work cannot be mounted: b.conf allows no mounts "
@@ -510,9 +512,27 @@ static const struct {
      "in /home/alice/work, HOME /home/alice/work\n"},
     {"mounts_allowed={\"/home/%u/**:rw\"}",
      {"container-mounts=data:/d"},
-     "/home/alice/work/data:/d:rw ~ /home/alice/** @2\n"
+     "/home/alice/work/data:/d:rw ~ /home/alice/** in /home/alice/work @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
+    // One's own directories, and what is in them, at another place.
+    {"",
+     {"container-mounts=.:/workspace,sub:/x:ro,/home/alice:/h,/home/alice/d"},
+     "/home/alice:/h:rw\n"
+     "/home/alice/d:/home/alice/d:rw in /home/alice\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/home/alice/work:/workspace:rw\n"
+     "/home/alice/work/sub:/x:ro in /home/alice/work\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"home=never",
+     {"container-mounts=/home/alice/work/x:/x"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/home/alice/work/x:/x:rw in /home/alice/work\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    {"workdir=never",
+     {"container-mounts=.:/x"},
+     "/home/alice/work:/x:rw in /home/alice\n"
+     "in /, HOME /\n"},
     // A rule whose variable has no value matches nothing.
     {"workdir=never\nmounts_allowed={\"%h/**\", \"/a\"}",
      {"container-mounts=/a"},
@@ -637,11 +657,11 @@ static const struct {
     // It is there in a mount of what is above it.
     {"workdir=never\nmounts_allowed=\"/home/*\"",
      {"container-mounts=/home/alice"},
-     "/home/alice:/home/alice:ro ~ /home/* @3\n"
+     "/home/alice:/home/alice:rw\n"
      "in /home/alice/work, HOME /home/alice\n"},
     {"workdir=never\nmounts_allowed=\"/home/*\"",
      {"container-mounts=/home/alice:/home"},
-     "/home/alice:/home:ro ~ /home/* @3\nin /, HOME /\n"},
+     "/home/alice:/home:rw\nin /, HOME /\n"},
 };
 
 static void what_is_mounted_and_where_tasks_start(void **state)
@@ -690,18 +710,39 @@ static void what_a_source_leads_to_must_match_as_well(void **state)
     told();
     const struct decision_mount *m = now.decision.mounts;
     assert_string_equal(m->target, "/a");
-    assert_true(decide_source_ok(m, "/scratch/alice/link"));
-    assert_true(decide_source_ok(m, "/mnt/s/alice/x/y"));
-    assert_true(decide_source_ok(m, "/mnt/s/alice"));
+    assert_true(decide_source_ok(m, "/scratch/alice/link", NULL));
+    assert_true(decide_source_ok(m, "/mnt/s/alice/x/y", NULL));
+    assert_true(decide_source_ok(m, "/mnt/s/alice", NULL));
     // Its rule says ro, and this mount is rw; the other's target is not this.
-    assert_false(decide_source_ok(m, "/data/x"));
-    assert_false(decide_source_ok(m, "/opt"));
-    assert_false(decide_source_ok(m, "/scratch/bob/x"));
-    assert_false(decide_source_ok(m, "/etc"));
-    assert_false(decide_source_ok(m, "/"));
+    assert_false(decide_source_ok(m, "/data/x", NULL));
+    assert_false(decide_source_ok(m, "/opt", NULL));
+    assert_false(decide_source_ok(m, "/scratch/bob/x", NULL));
+    assert_false(decide_source_ok(m, "/etc", NULL));
+    assert_false(decide_source_ok(m, "/", NULL));
     m++;
     assert_string_equal(m->target, "/etc/site");
-    assert_true(decide_source_ok(m, "/anything"));
+    assert_true(decide_source_ok(m, "/anything", NULL));
+    done();
+}
+
+static void what_a_source_in_ones_own_directory_leads_to(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {
+        "container=debian", "container-mounts=link:/a,/home/alice/x:/b"};
+
+    (void)state;
+    judge("allow=debian\nmounts_allowed={\"/data/*:rw\"}", &alice, words);
+    told();
+    const struct decision_mount *m = now.decision.mounts;
+    assert_string_equal(m->target, "/a");
+    assert_string_equal(m->within, "/home/alice/work");
+    assert_true(decide_source_ok(m, "/lustre/alice/x", "/lustre/alice"));
+    assert_true(decide_source_ok(m, "/data/x", "/lustre/alice"));
+    assert_false(decide_source_ok(m, "/lustre/alice2", "/lustre/alice"));
+    assert_false(decide_source_ok(m, "/home/alice/work/link", NULL));
+    m++;
+    assert_string_equal(m->target, "/b");
+    assert_string_equal(m->within, "/home/alice");
     done();
 }
 
@@ -945,6 +986,7 @@ int main(void)
         cmocka_unit_test(what_is_mounted_and_where_tasks_start),
         cmocka_unit_test(the_root_directory_needs_no_mount),
         cmocka_unit_test(what_a_source_leads_to_must_match_as_well),
+        cmocka_unit_test(what_a_source_in_ones_own_directory_leads_to),
         cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
         cmocka_unit_test(the_rest_is_as_the_rules_and_the_user_say),
         cmocka_unit_test(slurms_commands_are_there_as_rules_and_user_say),
