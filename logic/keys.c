@@ -121,6 +121,19 @@ static int parse_mount_glob(struct value *value, struct berth_err *err)
     return parse_mount_of(value, true, err);
 }
 
+static int parse_target(struct value *value, struct berth_err *err)
+{
+    const struct mount *mount = mount_rule_parse(value->rule.text, true, err);
+
+    value->rule.mount = mount;
+    if (!mount)
+        return -1;
+    return mount->target || mount->flag != MOUNT_UNSAID ||
+                   strchr(value->rule.text, '%')
+               ? expected(err, "a place alone, such as /usr/local/**")
+               : 0;
+}
+
 static int parse_seconds(struct value *value, struct berth_err *err)
 {
     return read_number(value->rule.text, 600, &value->number) && value->number
@@ -489,6 +502,12 @@ static const struct rule default_networks[] = {
     DEFAULT("host"),
     DEFAULT(NULL),
 };
+static const struct rule default_targets[] = {
+    DEFAULT("/usr/local/**"),
+    DEFAULT("/usr/share/**"),
+    DEFAULT("/usr/src/**"),
+    DEFAULT(NULL),
+};
 static const struct rule default_capabilities[] = {
     DEFAULT("compute"),
     DEFAULT("utility"),
@@ -534,6 +553,7 @@ const struct key keys[] = {
     {"selinux", KEY_TEXT, parse_selinux, AT(selinux), 0, NULL},
     {"shm_size", KEY_SIZE, parse_size, AT(shm_size), 0, NULL},
     {"slurm", KEY_U32, parse_leave, AT(slurm), AT(slurm_rule), NULL},
+    {"targets", KEY_LIST, parse_target, AT(targets), 0, default_targets},
     {"tmp_size", KEY_SIZE, parse_size, AT(tmp_size), 0, NULL},
     {"ulimits", KEY_LIST, parse_ulimit, AT(ulimits), 0, NULL},
     {"workdir", KEY_U32, parse_when, AT(workdir), AT(workdir_rule), NULL},

@@ -156,17 +156,33 @@ static const char *own_dir(const struct mount_list *m, const char *source)
     return NULL;
 }
 
+static int deny_target(struct mount_list *m, const char *target)
+{
+    const struct rule_list *targets = &m->out->rules->targets;
+    char shown[DENY_PATH_MAX], at[DENY_WHERE_MAX], list[DENY_LIST_MAX];
+
+    err_quote(target, shown, sizeof(shown));
+    if (!mount_target_ok(target) || targets->n == 0)
+        return deny_malformed(m->out,
+                              "--container-mounts can put nothing at %s in a "
+                              "container: choose another place",
+                              shown);
+    return deny_malformed(
+        m->out,
+        "--container-mounts can put nothing at %s in a container: of the "
+        "image's own directories, %s leaves only %s (targets): choose another "
+        "place",
+        shown, deny_where(targets->v[0], at), deny_list(targets, list));
+}
+
 static int add_wanted(struct mount_list *m, const struct mount *wanted)
 {
     struct decision_mount mount = {0};
     char target[DENY_PATH_MAX];
 
     err_quote(wanted->target, target, sizeof(target));
-    if (!mount_target_is_free(wanted->target))
-        return deny_malformed(m->out,
-                              "--container-mounts can put nothing at %s in a "
-                              "container: choose another place",
-                              target);
+    if (!mount_target_is_free(&m->out->rules->targets, wanted->target))
+        return deny_target(m, wanted->target);
     const struct decision_mount *other = mount_at(m, wanted->target);
     if (other && cause_of(m, other) == BY_USER)
         return deny_malformed(
@@ -237,7 +253,7 @@ static int add_home(struct mount_list *m)
         (rules->home != RULE_MOUNT_DEFAULT ||
          m->options->mount_home == CHOICE_NO))
         return 0;
-    if (!home || !mount_target_is_free(home))
+    if (!home || !mount_target_is_free(NULL, home))
         return !asked && rules->home == RULE_MOUNT_DEFAULT
                    ? 0
                    : deny_malformed(

@@ -74,19 +74,29 @@ bool mount_target_ok(const char *target)
     return true;
 }
 
-bool mount_target_is_free(const char *target)
+static bool is_opened(const struct rule_list *targets, const char *target)
+{
+    for (size_t i = 0; targets && i < targets->n; i++)
+        if (mount_source_matches(targets->v[i]->text, target))
+            return true;
+    return false;
+}
+
+bool mount_target_is_free(const struct rule_list *targets, const char *target)
 {
     static const char *const taken[] = {"/bin",    "/boot",  "/etc",
                                         "/lib",    "/lib32", "/lib64",
                                         "/libx32", "/sbin",  "/usr"};
-    // Berth's own mounts are within these.
-    static const char *const above[] = {"/run", "/var", "/var/spool"};
+    // Berth's own mounts are there, or within.
+    static const char *const own[] = {"/run", "/var", "/var/spool",
+                                      "/etc/passwd", "/etc/group"};
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
-        if (path_is_within(target, taken[i]))
+        if (path_is_within(target, taken[i]) &&
+            (!strcmp(target, taken[i]) || !is_opened(targets, target)))
             return false;
-    for (size_t i = 0; i < sizeof(above) / sizeof(*above); i++)
-        if (!strcmp(target, above[i]))
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (!strcmp(target, own[i]))
             return false;
     return mount_target_ok(target);
 }

@@ -13,7 +13,8 @@
 
 #include "logic/err.h"
 
-struct subject; // logic/decide.h
+struct rule_list; // logic/rules.h
+struct subject;   // logic/decide.h
 
 enum mount_flag { MOUNT_UNSAID = 0, MOUNT_RO = 1, MOUNT_RW = 2 };
 
@@ -78,9 +79,10 @@ bool mount_source_matches(const char *pattern, const char *path);
 bool mount_target_ok(const char *target);
 
 // Says whether a user may choose it: besides, not at or under /bin, /boot,
-// /etc, /lib*, /sbin or /usr (threat 23), and not /run, /var or /var/spool,
-// in which berth makes mounts of its own.
-bool mount_target_is_free(const char *target);
+// /etc, /lib*, /sbin or /usr (threat 23), unless it is under one of them and
+// matches one of TARGETS; and not /run, /var or /var/spool, /etc/passwd or
+// /etc/group, where berth makes mounts of its own. TARGETS may be NULL.
+bool mount_target_is_free(const struct rule_list *targets, const char *target);
 
 // Says whether it is directly in /dev/shm, which is a file system of its own
 // in a container as on the node: Slurm may make something for a job there, and

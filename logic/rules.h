@@ -97,6 +97,8 @@ struct rules {
     struct rule_list deny_groups; // supplementary groups left behind
     // mounts: "SOURCE[:TARGET][:ro|rw]" with %u %U %g %h %j
     struct rule_list mounts_always, mounts_default, mounts_allowed;
+    struct rule_list targets; // globs: where a user may mount, below /usr
+                              // and the like
     unsigned probe_seconds;
     enum rule_mount home, workdir;
     struct rule home_rule, workdir_rule; // where these stand

@@ -318,7 +318,7 @@ int mount_copies_make(const struct decision *decision,
     struct staging *s = calloc(1, sizeof(*s));
     int rc = -1;
 
-    *out = (struct mount_copies){0};
+    *out = (struct mount_copies){.targets = &decision->rules->targets};
     if (!s)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     s->decision = decision;

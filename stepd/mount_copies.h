@@ -29,6 +29,7 @@ struct mount_copies {
     size_t n;
     struct mount_copy v[BERTH_MOUNTS_MAX]; // those that hold others first
     bool no_home; // the home is not there, whatever the decision says
+    const struct rule_list *targets; // the rules'
 };
 
 // Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the

@@ -109,8 +109,8 @@ static int seal_root(void)
 // A symbolic link of the image's, or in a directory that is mounted, can lead
 // a mount elsewhere than it was asked for: that must be allowed as well. PLACE
 // is what TARGET led to, and SELF the directory of this process's descriptors.
-static int judge_place(int self, int place, const char *target,
-                       struct berth_err *err)
+static int judge_place(int self, int place, const struct rule_list *targets,
+                       const char *target, struct berth_err *err)
 {
     char name[16], real[PATH_MAX], quote[2][ERR_QUOTE_MAX];
 
@@ -119,9 +119,9 @@ static int judge_place(int self, int place, const char *target,
     if (n < 0 || n == sizeof(real))
         return err_set(err, BERTH_ESYS, "finding a mount's place: %m");
     real[n] = 0;
-    if (strcmp(real, target) == 0 ||
-        (mount_target_is_free(target) ? mount_target_is_free(real)
-                                      : mount_target_ok(real)))
+    if (strcmp(real, target) == 0 || (mount_target_is_free(targets, target)
+                                          ? mount_target_is_free(targets, real)
+                                          : mount_target_ok(real)))
         return 0;
     err_quote(target, quote[0], sizeof(quote[0]));
     err_quote(real, quote[1], sizeof(quote[1]));
@@ -131,7 +131,8 @@ static int judge_place(int self, int place, const char *target,
                    quote[0], quote[1]);
 }
 
-static int judge_target(int self, const char *target, struct berth_err *err)
+static int judge_target(int self, const struct rule_list *targets,
+                        const char *target, struct berth_err *err)
 {
     int place = open_inside(target);
 
@@ -140,7 +141,7 @@ static int judge_target(int self, const char *target, struct berth_err *err)
                        "there is no %s in the container: tell your "
                        "administrator",
                        target);
-    int rc = judge_place(self, place, target, err);
+    int rc = judge_place(self, place, targets, target, err);
     close(place);
     return rc;
 }
@@ -153,10 +154,10 @@ static int judge_targets(int self, const struct request *request,
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < request->ntmpfs; i++)
-        rc = judge_target(self, request->tmpfs[i].target, err);
+        rc = judge_target(self, mounts->targets, request->tmpfs[i].target, err);
     for (size_t i = 0; rc == 0 && i < mounts->n; i++)
         if (!mounts->v[i].nested)
-            rc = judge_target(self, mounts->v[i].target, err);
+            rc = judge_target(self, mounts->targets, mounts->v[i].target, err);
     return rc;
 }
 
@@ -275,6 +276,7 @@ static int open_as_user(const char *path, bool itself)
 // image may be closed to him: in that case EARLY counts, where root found it
 // while only the engine's mounts were there.
 static int lay_over(const struct mount_copy *entry, int self,
+                    const struct rule_list *targets,
                     const struct stage_opener *opener, unsigned seconds,
                     int early, struct berth_err *err)
 {
@@ -283,7 +285,7 @@ static int lay_over(const struct mount_copy *entry, int self,
     if (stage_opener_ask(opener, seconds, &source, err) < 0)
         return -1;
     int place = source.error == EACCES ? early : source.fd;
-    if (place >= 0 && judge_place(self, place, entry->target, err) < 0)
+    if (place >= 0 && judge_place(self, place, targets, entry->target, err) < 0)
         return -1;
     if (place >= 0 &&
         syscall(SYS_move_mount, entry->tree, "", place, "",
@@ -315,7 +317,8 @@ static int lay(int ns, const struct mount_copies *mounts,
         early[i] = mounts->v[i].nested ? -1 : open_inside(mounts->v[i].target);
     int rc = stage_opener_start(user, open_as_user, &opener, err);
     for (size_t i = 0; rc == 0 && i < mounts->n; i++)
-        rc = lay_over(&mounts->v[i], self, &opener, seconds, early[i], err);
+        rc = lay_over(&mounts->v[i], self, mounts->targets, &opener, seconds,
+                      early[i], err);
     stage_opener_end(&opener);
     return rc;
 }

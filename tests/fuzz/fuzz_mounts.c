@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < mounts.n; i++) {
             MUST(is_normal(mounts.v[i].target));
             MUST(!mounts.v[i].source || is_normal(mounts.v[i].source));
-            MUST(!mount_target_is_free(mounts.v[i].target) ||
+            MUST(!mount_target_is_free(NULL, mounts.v[i].target) ||
                  mount_target_ok(mounts.v[i].target));
         }
         match(rule, &mounts);

@@ -48,19 +48,20 @@ static int set(void *arg, const char *name, const char *value)
     return options_set(arg, name, value, NULL);
 }
 
-static void check_mount(const struct decision_mount *mount)
+static void check_mount(const struct decision_mount *mount,
+                        const struct rule_list *targets)
 {
     MUST(mount_target_ok(mount->target));
     if (!mount->source) // a tmpfs
-        MUST(mount_target_is_free(mount->target));
+        MUST(mount_target_is_free(targets, mount->target));
     else if (mount->within)
         MUST((mount->within == alice.home || mount->within == alice.cwd) &&
              decide_source_ok(mount, mount->source, mount->within) &&
-             mount_target_is_free(mount->target));
+             mount_target_is_free(targets, mount->target));
     else if (mount->npatterns > 0)
         MUST(
             decide_source_ok(mount, mount->source, NULL) &&
-            mount_target_is_free(mount->target) &&
+            mount_target_is_free(targets, mount->target) &&
             (mount->readonly || !strncmp(mount->source, "/scratch/alice", 14)));
     else
         MUST(!strcmp(mount->source, "/opt/site") ||
@@ -84,7 +85,7 @@ static void judge(const struct options *options)
     MUST(is_sentence(decision.reason) && !*decision.warning);
     for (size_t i = 0;
          decision.verdict == VERDICT_ALLOW && i < decision.nmounts; i++)
-        check_mount(&decision.mounts[i]);
+        check_mount(&decision.mounts[i], &rules.targets);
     MUST(decision.verdict != VERDICT_ALLOW || decision.workdir[0] == '/');
     decision_clear(&decision);
     rules_clear(&rules);

@@ -113,7 +113,8 @@ $DATA/a:/mnt:rw|can only be had read-only
 /:/mnt|/ cannot be mounted: $BERTH_CONF line 1 allows only
 $DATA:/mnt|$DATA cannot be mounted: $BERTH_CONF line 1 allows only
 $DATA/a:/etc|can put nothing at /etc
-$DATA/a:/usr/lib|can put nothing at /usr/lib
+$DATA/a:/usr/lib|can put nothing at /usr/lib in a container: of the image's own directories, berth's default leaves only /usr/local/**, /usr/share/**, /usr/src/** (targets)
+$DATA/a:/usr|can put nothing at /usr in
 $DATA/a:/proc/x|can put nothing at /proc/x
 $DATA/a:/run/berth|can put nothing at /run/berth
 $DATA/a:/mnt:exec|"exec" is no flag
@@ -138,6 +139,30 @@ END
     run --separate-stderr with "$socket:/mnt" true
     refused "$socket is neither a directory nor a file"
     with "$DATA/a:/mnt" cat /mnt/file
+    nothing_left
+}
+
+@test "below /usr and /etc there are the places that the administrator names (threat 23)" {
+    local m
+    conf <<<"mounts_allowed = {\"$DATA/**\"}"
+    equal "$(with "$DATA/a:/usr/src/app,$DATA/b:/usr/local/share/ref" cat /usr/src/app/file /usr/local/share/ref/inner/file)" \
+        $'of-a\nof-b'
+    equal "$(with "$DATA/a:/usr/share/a,tmpfs:/usr/local/b" sh -c 'cat /usr/share/a/file; touch /usr/local/b/x')" of-a
+    conf <<END
+mounts_allowed = {"$DATA/**"}
+targets += {"/etc/*.conf", "/etc/passwd", "/etc/**"}
+END
+    equal "$(with "$DATA/a/file:/etc/my.conf" cat /etc/my.conf)" of-a
+    for m in /etc /etc/passwd /etc/group /usr/lib/x; do
+        run --separate-stderr with "$DATA/a/file:$m" true
+        refused "can put nothing at $m in a container" || fail "$m"
+    done
+    conf <<END
+mounts_allowed = {"$DATA/**"}
+targets = {}
+END
+    run --separate-stderr with "$DATA/a:/usr/local/x" true
+    refused "can put nothing at /usr/local/x"
     nothing_left
 }
 
@@ -175,13 +200,17 @@ END
     for place in etc usr lib proc sys dev run run/berth data; do
         ln -s "/$place" "$dir/to-${place##*/}"
     done
+    mkdir -p "$dir/usr/local" "$dir/usr/share"
+    ln -s /etc "$dir/usr/local/to-etc"
+    ln -s ../../bin "$dir/usr/share/to-bin"
     ln -s ../to-usr "$dir/deep/chain"
     ln -s /usr/../../../to-etc "$dir/deep/out"
     ln -s ../run "$dir/var/run"
     image berth/links "$dir"
     linked() { as_user srun --chdir=/ --container=berth/links --container-mounts="$1" /probe "${@:2}"; }
     conf <<<"mounts_allowed = {\"$DATA/**:rw\"}"
-    for place in to-etc to-usr to-lib to-run deep/chain deep/out to-etc/new; do
+    for place in to-etc to-usr to-lib to-run deep/chain deep/out to-etc/new usr/local/to-etc \
+        usr/local/to-etc/x usr/share/to-bin; do
         for m in "$DATA/a" tmpfs; do
             run --separate-stderr linked "$m:/$place" exit 0
             refused "/$place leads to /" "choose another place" || fail "$m:/$place"

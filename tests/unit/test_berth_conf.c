@@ -579,6 +579,8 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_int_equal(rules.mounts_default.n, 0);
     assert_int_equal(rules.mounts_allowed.n, 0);
     assert_int_equal(rules.probe_seconds, 30);
+    assert_string_equal(listed(&rules.targets),
+                        "/usr/local/**:0 /usr/share/**:0 /usr/src/**:0");
     assert_int_equal(rules.home, RULE_MOUNT_ALLOWED);
     assert_int_equal(rules.workdir, RULE_MOUNT_ALWAYS);
     assert_int_equal(rules.env_set.n, 0);
@@ -657,7 +659,8 @@ static const char every_key[] =
     "device_set \"ib\" {\n"
     "    files = {\"/dev/infiniband/*\",\n"
     "             \"/dev/x\"}\n"
-    "}\n";
+    "}\n"
+    "targets = {\"/usr/local/**\", \"/etc/a\"}\n";
 
 static void each_key_is_in_the_rules(void **state)
 {
@@ -673,6 +676,7 @@ static void each_key_is_in_the_rules(void **state)
     assert_string_equal(listed(&rules.deny_users), "bob:5 65534:5");
     assert_string_equal(listed(&rules.devices),
                         "/dev/infiniband/*:41 /dev/x:42 /dev/fuse:39");
+    assert_string_equal(listed(&rules.targets), "/usr/local/**:44 /etc/a:44");
     assert_string_equal(listed(&rules.env_deny), "*_TOKEN:7 A:7");
     assert_string_equal(listed(&rules.env_pass), "LANG:8 LC_*:8");
     assert_string_equal(listed(&rules.env_set), "A=%u:9 B=a\"b\\n:9");

@@ -243,7 +243,9 @@ static const struct {
      {"container=debian", "container-mounts=/a:/etc/ld.so.preload"},
      BERTH_EINVAL,
      "--container-mounts can put nothing at /etc/ld.so.preload in a "
-     "container: choose another place"},
+     "container: of the image's own directories, berth's default leaves only "
+     "/usr/local/**, /usr/share/**, /usr/src/** (targets): choose another "
+     "place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
      {"container=debian", "container-mounts=/a:/proc/self"},
      BERTH_EINVAL,
@@ -257,8 +259,10 @@ static const struct {
     {"allow=debian",
      {"container=debian", "container-mounts=tmpfs:/usr"},
      BERTH_EINVAL,
-     "--container-mounts can put nothing at /usr in a container: choose "
-     "another place"},
+     "--container-mounts can put nothing at /usr in a container: "
+     "of the image's own directories, berth's default leaves only "
+     "/usr/local/**, /usr/share/**, /usr/src/** (targets): choose another "
+     "place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
      {"container=debian", "container-mounts=/a:/x,/b:/x/"},
      BERTH_EINVAL,

@@ -468,15 +468,43 @@ static void some_places_are_not_to_be_had(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(never); i++)
-        if (mount_target_ok(never[i]) || mount_target_is_free(never[i]))
+        if (mount_target_ok(never[i]) || mount_target_is_free(NULL, never[i]))
             fail_msg("%s", never[i]);
     for (size_t i = 0; i < COUNT(administrators); i++)
         if (!mount_target_ok(administrators[i]) ||
-            mount_target_is_free(administrators[i]))
+            mount_target_is_free(NULL, administrators[i]))
             fail_msg("%s", administrators[i]);
     for (size_t i = 0; i < COUNT(users); i++)
-        if (!mount_target_ok(users[i]) || !mount_target_is_free(users[i]))
+        if (!mount_target_ok(users[i]) || !mount_target_is_free(NULL, users[i]))
             fail_msg("%s", users[i]);
+}
+
+static void what_the_administrator_opens_is_a_place_for_users(void **state)
+{
+    static const struct rule rules[] = {
+        {.text = "/usr/local/**"}, {.text = "/etc/*"}, {.text = "/lib/x"},
+        {.text = "/proc/**"},      {.text = "/run"},
+    };
+    static const struct rule *const list[] = {&rules[0], &rules[1], &rules[2],
+                                              &rules[3], &rules[4]};
+    static const struct rule_list targets = {COUNT(list), list};
+    static const char *const closed[] = {
+        "/usr",       "/usr/locals", "/usr/bin/x",
+        "/etc",       "/etc/passwd", "/lib",
+        "/etc/group", "/etc/a/b",    "/usr/local/../bin",
+        "/lib/y",     "/proc/x",     "/run",
+        "/run/berth"};
+    static const char *const opened[] = {"/usr/local",     "/usr/local/a",
+                                         "/usr/local/a/b", "/etc/a.conf",
+                                         "/lib/x",         "/opt"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(closed); i++)
+        if (mount_target_is_free(&targets, closed[i]))
+            fail_msg("%s", closed[i]);
+    for (size_t i = 0; i < COUNT(opened); i++)
+        if (!mount_target_is_free(&targets, opened[i]))
+            fail_msg("%s", opened[i]);
 }
 
 static void only_what_is_directly_in_shm_is_there(void **state)
@@ -508,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_directly_in_shm_is_there),
+        cmocka_unit_test(what_the_administrator_opens_is_a_place_for_users),
         cmocka_unit_test(refuses_mounts_that_users_cannot_mean),
         cmocka_unit_test(refuses_what_is_relative_to_nothing),
         cmocka_unit_test(refuses_too_many_and_too_long),
