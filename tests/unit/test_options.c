@@ -140,7 +140,7 @@ static int set(void *arg, const char *name, const char *value)
     return options_set(arg, name, value, NULL);
 }
 
-static int stop(void *arg, const char *name, const char *value)
+static int stop_at_second(void *arg, const char *name, const char *value)
 {
     (void)name;
     (void)value;
@@ -173,7 +173,7 @@ static void tells_what_makes_the_same_options_again(void **state)
     assert_int_equal(copy.writable, CHOICE_YES);
     assert_int_equal(copy.entrypoint, CHOICE_NO);
     assert_int_equal(copy.slurm, CHOICE_YES);
-    assert_int_equal(options_each(&options, stop, &told), 7);
+    assert_int_equal(options_each(&options, stop_at_second, &told), 7);
     assert_int_equal(told, 2);
     errno = ENOTTY;
     options_clear(&options);
