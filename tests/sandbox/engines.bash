@@ -41,7 +41,7 @@ END
         --ip-masq=false --userland-proxy=false
 }
 
-PODMAN=(env HOME="$STATE/podman" XDG_RUNTIME_DIR="$RUN/podman"
+PODMAN=(env HOME="$STATE/podman" TMPDIR="$STATE/podman/tmp" XDG_RUNTIME_DIR="$RUN/podman"
     CONTAINERS_CONF="$ETC/containers.conf"
     CONTAINERS_STORAGE_CONF="$ETC/storage.conf"
     CONTAINERS_REGISTRIES_CONF="$ETC/registries.conf" podman)
@@ -66,7 +66,7 @@ volume_path = "$STATE/podman/volumes"
 network_config_dir = "$STATE/podman/networks"
 END
     echo 'unqualified-search-registries = ["docker.io"]' >"$ETC/registries.conf"
-    install -d -m 0700 "$RUN/podman" "$STATE/podman"
+    install -d -m 0700 "$RUN/podman" "$STATE/podman" "$STATE/podman/tmp"
     # Where both cgroup versions are mounted, crun wants no controller in v2:
     # mounting one as v1 takes it from there until it is unmounted.
     read -ra controllers 2>/dev/null </sys/fs/cgroup/unified/cgroup.controllers || true

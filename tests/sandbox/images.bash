@@ -118,4 +118,6 @@ import() {
         "${args[@]}" http://engine/images/create)
     [[ $reply == *'"status"'* && $reply != *'"error"'* ]] ||
         die "the engine does not import $repo: $reply"
+    # Podman leaves what it was sent.
+    rm -f "$STATE"/podman/tmp/api_load.tar*
 }

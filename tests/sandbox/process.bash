@@ -68,8 +68,8 @@ descends() {
     done
 }
 
-# Prints the pids that are the sandbox's, but for this script, what it runs
-# and what runs it.
+# Prints the pids that are the sandbox's and live, but for this script, what it
+# runs and what runs it.
 our_pids() (
     set +e     # a process may end while it is looked at
     {
@@ -87,6 +87,8 @@ our_pids() (
         done
         cgroup_pids .
     } 2>/dev/null | sort -un | while read -r pid; do
+        # A zombie is over, whether anybody waits for it or not.
+        process_stat "$pid" 0 >/dev/null || continue
         descends "$pid" $$ || descends $$ "$pid" || echo "$pid"
     done
 )

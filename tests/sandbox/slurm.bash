@@ -36,6 +36,7 @@ DefMemPerCPU=256
 MpiDefault=none
 PrologFlags=Alloc
 LaunchParameters=use_interactive_step
+$(has_address || echo CommunicationParameters=EnableIPv6)
 $(printf '%s\n' "${hooks[@]}")
 
 # A sandbox is to be quick, and to outlive a busy machine.
@@ -57,6 +58,10 @@ END
             "Port=$((NODE_PORT + i)) CPUs=16 RealMemory=4096$gres State=UNKNOWN"
     done
 }
+
+# Where this machine has no address but 127.0.0.1, the C library finds none for
+# who asks for those of IPv4 alone, as Slurm does.
+has_address() { ip -4 -o addr show | grep -qv ' 127\.0\.0\.1/'; }
 
 cgroup_conf() {
     cat <<END
