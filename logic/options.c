@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ const struct option_info option_table[] = {
      "let the container write to the image's files",
      "BERTH_CONTAINER_WRITABLE"},
     {"container-readonly", "writable", NULL, "keep the image's files read-only",
-     NULL},
+     "BERTH_CONTAINER_READONLY"},
     {"container-entrypoint", "entrypoint", NULL,
      "run the command by the image's entry point",
      "BERTH_CONTAINER_ENTRYPOINT"},
@@ -88,55 +89,61 @@ static bool is_text(const char *s)
     return utf8_valid(s);
 }
 
+// Says whether the items of VALUE stand in LIST already, one after the other.
+static bool has_items(const char *list, const char *value)
+{
+    size_t len = strlen(value);
+
+    for (const char *at = list; (at = strstr(at, value)); at++)
+        if ((at == list || at[-1] == ',') && (!at[len] || at[len] == ','))
+            return true;
+    return false;
+}
+
+// Makes KEPT what it is to be when VALUE is given as well.
+static int add_text(char **kept, bool adds_up, const char *value)
+{
+    char *now = NULL;
+
+    if (!*kept || !adds_up)
+        now = strdup(value);
+    else if (has_items(*kept, value))
+        return 0;
+    else if (asprintf(&now, "%s,%s", *kept, value) < 0)
+        now = NULL;
+    if (!now)
+        return -1;
+    free(*kept);
+    *kept = now;
+    return 0;
+}
+
 // NAME is what the user wrote.
 static int set_text(char **kept, const struct option_info *info,
                     const char *name, const char *value, struct berth_err *err)
 {
     bool is_image = !strcmp(info->key, "image");
+    bool adds_up = !strcmp(info->key, "mounts") || !strcmp(info->key, "env");
     size_t max = is_image ? BERTH_IMAGE_MAX : BERTH_OPTION_MAX;
-    char first[ERR_QUOTE_MAX], second[ERR_QUOTE_MAX];
+    char quoted[ERR_QUOTE_MAX];
 
     if (!value || !*value)
         return err_set(err, BERTH_EINVAL, "--%s is empty: write --%s=%s", name,
                        name, info->arg);
-    if (strlen(value) >= max)
+    size_t len = strlen(value) + (adds_up && *kept ? strlen(*kept) + 1 : 0);
+    if (len >= max)
         return err_set(err, BERTH_EINVAL,
                        "--%s has %zu bytes and can have %zu: make it shorter",
-                       name, strlen(value), max - 1);
-    err_quote(value, second, sizeof(second));
+                       name, len, max - 1);
+    err_quote(value, quoted, sizeof(quoted));
     if (!is_text(value))
         return err_set(err, BERTH_EINVAL,
                        "--%s=%s has a control character or is not valid "
                        "UTF-8: write it without",
-                       name, second);
-    if (!*kept)
-        return (*kept = strdup(value))
-                   ? 0
-                   : err_set(err, BERTH_ENOMEM, "out of memory");
-    if (!strcmp(*kept, value))
-        return 0;
-    err_quote(*kept, first, sizeof(first));
-    return err_set(err, BERTH_EINVAL,
-                   is_image ? "--container and --%s name more than one image, "
-                              "\"%s\" and \"%s\": give one image"
-                            : "--%s is there twice, with \"%s\" and with "
-                              "\"%s\": give it once",
-                   info->name, first, second);
-}
-
-static int set_choice(enum choice *kept, enum choice choice,
-                      const struct option_info *info, struct berth_err *err)
-{
-    if (*kept == CHOICE_UNSAID)
-        *kept = choice;
-    if (*kept == choice)
-        return 0;
-    const struct option_info *other = option_table;
-    while (strcmp(other->key, info->key) != 0 || other == info)
-        other++;
-    return err_set(err, BERTH_EINVAL,
-                   "--%s and --%s exclude each other: give one of them",
-                   other->name, info->name);
+                       name, quoted);
+    return add_text(kept, adds_up, value) == 0
+               ? 0
+               : err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
 int options_set(struct options *options, const char *name, const char *value,
@@ -152,7 +159,8 @@ int options_set(struct options *options, const char *name, const char *value,
             continue;
         if (info->arg)
             return set_text(text_of(options, i), info, name, value, err);
-        return set_choice(choice_of(options, i), slots[i].choice, info, err);
+        *choice_of(options, i) = slots[i].choice;
+        return 0;
     }
     err_quote(name, quoted, sizeof(quoted));
     return err_set(err, BERTH_EINVAL,

@@ -39,10 +39,11 @@ struct option_info {
 extern const struct option_info option_table[];
 
 // Notes the option NAME, with VALUE if it takes one (else NULL is fine).
-// "container" is another name of "container-image".
+// "container" is another name of "container-image". Given again, mounts and
+// names of variables add up, and of all else the last one holds, as with
+// Slurm's own options.
 // 0; or -1 with ERR set (BERTH_EINVAL): no such option, an empty value, one
-// that is too long or not valid UTF-8 or has control characters, the same
-// option twice with different values, an option and its opposite.
+// that is too long or not valid UTF-8 or has control characters.
 int options_set(struct options *options, const char *name, const char *value,
                 struct berth_err *err);
 

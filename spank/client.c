@@ -33,6 +33,9 @@ enum {
     COMMAND_MAX = 4096, // of a command line that only asks for help
 };
 
+// Slurm's own variable for --container.
+static const char slurm_container[] = "SLURM_CONTAINER";
+
 // --- what Slurm knows --------------------------------------------------------
 
 // The value of Slurm's own option NAME, or NULL. SPANK does not tell: it is
@@ -76,6 +79,9 @@ static void show_image(const char *image)
         reset(opt, "container");
     else if (opt && set && (!shown || strcmp(shown, image) != 0))
         set(opt, "container", image, false);
+    // sbatch has set it when it had read the script's lines.
+    if (getenv(slurm_container))
+        setenv(slurm_container, image, 1);
 }
 
 // The step in which salloc runs the user's shell: what salloc was given is
@@ -177,19 +183,28 @@ static int add_environment(struct options *options, struct berth_err *err)
     return rc;
 }
 
+// Adds Slurm's own --container, which SPANK does not see: what it says is the
+// later word than --container-image only if it has changed since.
+static int add_slurms_own(const struct client *client, struct options *out,
+                          struct berth_err *err)
+{
+    const char *now = slurm_option("container"), *before = client->container;
+
+    return !now || (out->image && before && strcmp(now, before) == 0)
+               ? 0
+               : options_set(out, "container", now, err);
+}
+
 // Takes together what is asked for. OUT has no image if that is no
 // container: the environment's defaults alone ask for none, but for the
 // image's.
-static int gather(const struct options *given,
-                  const struct options *surrounding, struct options *out,
-                  struct berth_err *err)
+static int gather(const struct client *client, const struct options *given,
+                  struct options *out, struct berth_err *err)
 {
-    const char *container = slurm_option("container");
     const char *image = getenv("BERTH_CONTAINER_IMAGE");
 
-    if (fill(out, given, err) < 0 ||
-        (container && options_set(out, "container", container, err) < 0) ||
-        (is_interactive() && fill(out, surrounding, err) < 0))
+    if (fill(out, given, err) < 0 || add_slurms_own(client, out, err) < 0 ||
+        (is_interactive() && fill(out, &client->surrounding, err) < 0))
         return -1;
     if (out->image || (image && *image))
         return add_environment(out, err);
@@ -452,6 +467,16 @@ void client_begin(struct client *client, int argc, char **argv)
     free(partition);
 }
 
+void client_took(struct client *client, const char *name)
+{
+    const char *container = slurm_option("container");
+
+    if (strcmp(name, "container-image") != 0)
+        return;
+    free(client->container);
+    client->container = container ? strdup(container) : NULL;
+}
+
 // Slurm has room for one image in a heterogeneous job. The first part's is
 // that of those that follow; one that a later part is the first to name would
 // be all parts' or none's.
@@ -476,7 +501,7 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
                  int argc, char **argv, struct berth_err *err)
 {
     struct options options = {0};
-    int rc = gather(given, &client->surrounding, &options, err);
+    int rc = gather(client, given, &options, err);
 
     client->wanted = options.image != NULL;
     if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
@@ -497,6 +522,7 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
 void client_clear(struct client *client)
 {
     options_clear(&client->surrounding);
+    free(client->container);
     free(client->first);
     *client = (struct client){0};
 }

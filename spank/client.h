@@ -16,8 +16,10 @@
 struct client {
     struct options surrounding; // what salloc was given, if this is its step
     bool wanted;                // this command asks for a container
-    bool later;  // this is not the first part of a heterogeneous job
-    char *first; // the image of that, or NULL
+    char *container; // of Slurm's own --container, when --container-image was
+                     // read last; or NULL
+    bool later;      // this is not the first part of a heterogeneous job
+    char *first;     // the image of that, or NULL
 };
 
 // The user, before Slurm reads its options. Forgets what a surrounding job
@@ -25,6 +27,10 @@ struct client {
 // the user may run, and for nothing else, prints that and ends the program:
 // Slurm would miss a program or a script in it.
 void client_begin(struct client *client, int argc, char **argv);
+
+// The user, as Slurm reads its options. Notes that the option NAME of berth's
+// is read now.
+void client_took(struct client *client, const char *name);
 
 // The user, when Slurm has read its options. Takes GIVEN, the options that
 // the plugin has seen, Slurm's own --container, and the defaults in the

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "logic/limits.h"
@@ -46,11 +47,20 @@ static struct plugin {
     char *saved;
 } plugin;
 
+static bool is_client(void)
+{
+    spank_context_t context = spank_context();
+
+    return context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR;
+}
+
 // srun, sbatch, salloc: the user. slurmstepd: root. What it returns is only
 // logged in slurmstepd, where the option would then look unset.
 static int take_option(int val, const char *value, int remote)
 {
     (void)remote;
+    if (is_client())
+        client_took(&plugin.client, option_table[val].name);
     if (plugin.err.code == BERTH_OK)
         options_set(&plugin.options, option_table[val].name, value,
                     &plugin.err);
@@ -67,13 +77,6 @@ static void register_options(spank_t sp)
         if (spank_option_register(sp, &option) != ESPANK_SUCCESS)
             slurm_error("berth: the option --%s cannot be registered", o->name);
     }
-}
-
-static bool is_client(void)
-{
-    spank_context_t context = spank_context();
-
-    return context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR;
 }
 
 // All contexts: the user in srun, sbatch and salloc, root elsewhere.
@@ -115,6 +118,37 @@ static int any(void *arg, const char *name, const char *value)
     return 1;
 }
 
+// slurmstepd: root. What srun's own plugin has taken together and sent counts
+// alone: of options that were given again, Slurm itself sends the last.
+static void receive_options(spank_t sp)
+{
+    struct options sent = {0};
+
+    option_env_receive(sp, &sent, &plugin.err);
+    if (options_each(&sent, any, NULL) != 0) {
+        options_clear(&plugin.options);
+        plugin.options = sent;
+    }
+}
+
+// Adds the image IMAGE, by Slurm's own name of the option.
+static void add_slurms_image(const char *image)
+{
+    const char *other = plugin.options.image;
+    char first[ERR_QUOTE_MAX], second[ERR_QUOTE_MAX];
+
+    if (!other || strcmp(other, image) == 0) {
+        options_set(&plugin.options, "container", image, &plugin.err);
+        return;
+    }
+    err_quote(other, first, sizeof(first));
+    err_quote(image, second, sizeof(second));
+    err_set(&plugin.err, BERTH_EINVAL,
+            "--container-image and --container name more than one image, "
+            "\"%s\" and \"%s\": give one image",
+            first, second);
+}
+
 // slurmstepd: root. Says whether the step wants a container, or something of
 // one: that is refused later, with everything else.
 static bool wants_container(spank_t sp)
@@ -126,12 +160,12 @@ static bool wants_container(spank_t sp)
         step == STEP_EXTERN)
         return false;
     if (plugin.err.code == BERTH_OK)
-        option_env_receive(sp, &plugin.options, &plugin.err);
+        receive_options(sp);
     spank_err_t rc = spank_getenv(sp, slurm_container, image, sizeof(image));
     if (rc == ESPANK_NOSPACE)
         err_set(&plugin.err, BERTH_EINVAL, "the image's name is too long");
     else if (rc == ESPANK_SUCCESS && plugin.err.code == BERTH_OK)
-        options_set(&plugin.options, "container", image, &plugin.err);
+        add_slurms_image(image);
     if (plugin.err.code == BERTH_OK)
         options_check(&plugin.options, &plugin.err);
     return plugin.err.code != BERTH_OK ||

@@ -238,6 +238,37 @@ static void sruns_steps_have_its_environment(void **state)
     assert_string_equal(own_container, "debian");
 }
 
+// As Slurm reads the words: its own --container, then --container-image, each
+// with WORDS' value, or NULL; by turns.
+static void last_of(const char *own, const char *image, const char *own_again,
+                    const char *holds)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    free(own_container);
+    own_container = own ? strdup(own) : NULL;
+    client_took(&client, "container-env"); // means nothing here
+    client_took(&client, "container-image");
+    if (own_again) {
+        free(own_container);
+        own_container = strdup(own_again);
+    }
+    if (check(&client, given("container-image", image, NULL), &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(getenv(OPTION("_image")), holds);
+    assert_string_equal(own_container, holds);
+    client_clear(&client);
+}
+
+static void of_the_images_two_names_the_last_holds(void **state)
+{
+    (void)state;
+    last_of("debian", "fedora", NULL, "fedora");
+    last_of("debian", "fedora", "debian:12", "debian:12");
+    last_of(NULL, "fedora", "debian", "debian");
+}
+
 static void a_batch_job_has_its_spank_environment(void **state)
 {
     (void)state;
@@ -452,6 +483,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, take_down)
     const struct CMUnitTest tests[] = {
         TEST(sruns_steps_have_its_environment),
+        TEST(of_the_images_two_names_the_last_holds),
         TEST(a_batch_job_has_its_spank_environment),
         TEST(what_comes_is_received_and_taken_away),
         TEST(what_cannot_be_meant_is_refused_on_the_node),

@@ -89,50 +89,66 @@ static void refuses_values_that_are_too_long(void **state)
     options_clear(&options);
 }
 
-static void refuses_what_contradicts_itself(void **state)
+static void what_is_given_again_adds_up_or_the_last_holds(void **state)
 {
     static const struct {
-        const char *first, *first_value, *second, *second_value, *sentence;
+        const char *name, *values[4], *holds;
     } cases[] = {
-        {"container-image", "a", "container", "b",
-         "--container and --container-image name more than one image, \"a\" "
-         "and \"b\": give one image"},
-        {"container-mounts", "/a", "container-mounts", "/b",
-         "--container-mounts is there twice, with \"/a\" and with \"/b\": "
-         "give it once"},
-        {"container-network", "host", "container-network", "none",
-         "--container-network is there twice, with \"host\" and with "
-         "\"none\": give it once"},
-        {"container-mount-home", NULL, "no-container-mount-home", NULL,
-         "--container-mount-home and --no-container-mount-home exclude each "
-         "other: give one of them"},
-        {"no-container-mount-home", NULL, "container-mount-home", NULL,
-         "--no-container-mount-home and --container-mount-home exclude each "
-         "other: give one of them"},
-        {"container-writable", NULL, "container-readonly", NULL,
-         "--container-writable and --container-readonly exclude each other: "
-         "give one of them"},
-        {"no-container-entrypoint", NULL, "container-entrypoint", NULL,
-         "--no-container-entrypoint and --container-entrypoint exclude each "
-         "other: give one of them"},
+        {"container-image", {"a", "b"}, "b"},
+        {"container", {"a", "b", "a"}, "a"},
+        {"container-workdir", {"/a", "/b"}, "/b"},
+        {"container-network", {"host", "none"}, "none"},
+        {"container-mounts", {"/a", "/b:/c:ro,/d", "/a"}, "/a,/b:/c:ro,/d"},
+        {"container-mounts", {"/a:/b,/c,/d", "/c", "/b"}, "/a:/b,/c,/d,/b"},
+        {"container-mounts", {"/a,/b,/c", "/b,/c", "/a,/b"}, "/a,/b,/c"},
+        {"container-env", {"AB", "A", "B", "A,B"}, "AB,A,B"},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct options options = {0};
-        struct berth_err err = {0};
-        // The same again is fine.
-        for (int again = 0; again < 2; again++)
-            assert_int_equal(options_set(&options, cases[i].first,
-                                         cases[i].first_value, &err),
-                             0);
-        assert_int_equal(
-            options_set(&options, cases[i].second, cases[i].second_value, &err),
-            -1);
-        assert_int_equal(err.code, BERTH_EINVAL);
-        assert_string_equal(err.text, cases[i].sentence);
+        for (size_t j = 0; j < 4 && cases[i].values[j]; j++)
+            assert_int_equal(
+                options_set(&options, cases[i].name, cases[i].values[j], NULL),
+                0);
+        const char *kept[] = {options.image, options.workdir, options.network,
+                              options.mounts, options.env};
+        for (size_t j = 0; j < COUNT(kept); j++)
+            if (kept[j])
+                assert_string_equal(kept[j], cases[i].holds);
         options_clear(&options);
     }
+}
+
+static void of_two_opposites_the_last_holds(void **state)
+{
+    struct options options = {0};
+
+    (void)state;
+    options_set(&options, "container-writable", NULL, NULL);
+    options_set(&options, "container-readonly", NULL, NULL);
+    assert_int_equal(options.writable, CHOICE_NO);
+    options_set(&options, "no-container-mount-home", NULL, NULL);
+    options_set(&options, "container-mount-home", NULL, NULL);
+    assert_int_equal(options.mount_home, CHOICE_YES);
+    options_clear(&options);
+}
+
+static void what_adds_up_can_get_too_long(void **state)
+{
+    static char text[BERTH_OPTION_MAX];
+    struct options options = {0};
+    struct berth_err err;
+
+    (void)state;
+    memset(text, 'a', BERTH_OPTION_MAX - 3);
+    assert_int_equal(options_set(&options, "container-env", text, &err), 0);
+    assert_int_equal(options_set(&options, "container-env", "bc", &err), -1);
+    assert_string_equal(err.text, "--container-env has 16384 bytes and can "
+                                  "have 16383: make it shorter");
+    assert_string_equal(options.env, text);
+    assert_int_equal(options_set(&options, "container-env", "b", &err), 0);
+    options_clear(&options);
 }
 
 static int set(void *arg, const char *name, const char *value)
@@ -222,7 +238,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_values_that_nobody_can_mean),
         cmocka_unit_test(refuses_values_that_are_too_long),
-        cmocka_unit_test(refuses_what_contradicts_itself),
+        cmocka_unit_test(what_is_given_again_adds_up_or_the_last_holds),
+        cmocka_unit_test(of_two_opposites_the_last_holds),
+        cmocka_unit_test(what_adds_up_can_get_too_long),
         cmocka_unit_test(tells_what_makes_the_same_options_again),
         cmocka_unit_test(an_option_wants_an_image),
         cmocka_unit_test(each_option_has_its_line_of_help),
