@@ -145,6 +145,9 @@ bool change_apply(struct start *start, char *text, size_t count)
         case WIRE_CWD:
             start->cwd = text + 1;
             break;
+        case WIRE_HINT:
+            start->hint = text + 1;
+            break;
         case WIRE_LIMIT:
             ok = limit(start, text + 1);
             break;

@@ -19,7 +19,8 @@ struct start {
     size_t argc;
     char **env;
     size_t envc;
-    const char *cwd;      // NULL unless a change names one
+    const char *cwd; // NULL unless a change names one; likewise
+    const char *hint;
     struct wire_run *run; // limits
 };
 

@@ -17,6 +17,7 @@
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
 #include "handover/filter.h"
+#include "handover/program.h"
 #include "handover/say.h"
 #include "handover/signals.h"
 #include "handover/tree.h"
@@ -244,11 +245,14 @@ static void bind_memory(const struct wire_run *run)
             "out, or ask your administrator to allow it");
 }
 
-static void become(const struct wire_run *run, char **vec, const char *cwd)
-    __attribute__((noreturn));
+static void become(const struct wire_run *run, char **vec, const char *cwd,
+                   const char *hint) __attribute__((noreturn));
 
-static void become(const struct wire_run *run, char **vec, const char *cwd)
+static void become(const struct wire_run *run, char **vec, const char *cwd,
+                   const char *hint)
 {
+    static char why[WIRE_TEXT_MAX];
+
     umask((mode_t)run->mask);
     if (chdir(cwd) < 0)
         give_up(WIRE_EXIT_BERTH,
@@ -260,14 +264,8 @@ static void become(const struct wire_run *run, char **vec, const char *cwd)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;
     signals_block(run->blocked);
-    execvp(vec[0], vec);
-    if (errno == ENOENT || errno == ENOTDIR)
-        give_up(WIRE_EXIT_NOENT,
-                "%s: there is no such program in the container, or the "
-                "interpreter that it needs is missing",
-                vec[0]);
-    give_up(WIRE_EXIT_NOEXEC, "%s: can't be executed in the container: %s",
-            vec[0], strerror(errno));
+    int status = program_become(vec, hint, why, sizeof(why));
+    give_up(status, "%s", why);
 }
 
 // What the new process does. DONE closes when it has become the program.
@@ -278,7 +276,7 @@ static void task_process(int link, int done)
 {
     static struct wire_in in;
     struct wire_run *run = &in.u.run;
-    const char *cwd;
+    const char *cwd, *hint;
     char **vec;
     char *data;
 
@@ -304,13 +302,14 @@ static void task_process(int link, int done)
     place_fds(run, in.fds + 1);
 
     data = read_start(in.fds[0], run->size);
-    vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
-    if (!data || !vec || wire_run_parse(run, data, vec, &cwd) < 0)
+    vec = calloc((size_t)run->argc + run->envc + 3, sizeof(*vec));
+    // The place in front is for the interpreter of a script that names none.
+    if (!data || !vec || wire_run_parse(run, data, ++vec, &cwd, &hint) < 0)
         give_up(WIRE_EXIT_BERTH, "the task's arguments and environment did "
                                  "not arrive in the container");
     if (run->tty)
         take_terminal();
-    become(run, vec, cwd);
+    become(run, vec, cwd, hint);
 }
 
 // ---- the tasks, as berth-init sees them -------------------------------

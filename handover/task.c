@@ -19,7 +19,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -218,6 +221,61 @@ static struct start make_start(struct wire_run *run, int argc, char **argv,
     return start;
 }
 
+// ---- what to say if the program is not in the container ----------------
+
+static bool is_slurms(const char *name)
+{
+    static const char *const names[] = {
+        "sacct",    "salloc", "sbatch", "sbcast", "scancel",
+        "scontrol", "sinfo",  "squeue", "srun",   "sstat"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+// Finds NAME in PATH, which is this node's. False: it is not there.
+static bool find_here(const char *name, char found[PATH_MAX])
+{
+    const char *dir = getenv("PATH");
+
+    for (; dir; dir = strchr(dir, ':') ? strchr(dir, ':') + 1 : NULL) {
+        int n = snprintf(found, PATH_MAX, "%.*s/%s", (int)strcspn(dir, ":"),
+                         dir, name);
+        if (n < PATH_MAX && found[0] == '/' && access(found, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Says what is known here of the program NAME of the task, which may not be
+// in the container. GIVEN is what berth-stepd says, or NULL.
+static const char *make_hint(const char *name, const char *given)
+{
+    static char hint[PATH_MAX + 256];
+    char found[PATH_MAX];
+    const char *node = getenv("SLURMD_NODENAME");
+
+    if (!node)
+        node = "the node";
+    if (is_slurms(name))
+        return "Slurm's commands are there with --container-slurm";
+    if (name[0] == '/' && access(name, X_OK) == 0)
+        snprintf(hint, sizeof(hint),
+                 "it is on node %s, of which a container has only what is "
+                 "mounted: put it into your working directory, or mount it",
+                 node);
+    else if (given)
+        return given;
+    else if (*name && !strchr(name, '/') && find_here(name, found))
+        snprintf(hint, sizeof(hint),
+                 "%s is on node %s, and a container has the programs of its "
+                 "image",
+                 found, node);
+    return hint;
+}
+
 // ---- the handover -----------------------------------------------------
 
 // Lets go of the terminal if this is the leader of its session, which
@@ -288,7 +346,7 @@ static void hand_over(int link, struct wire_run *run, const struct start *start)
     int fds[WIRE_FDS_MAX] = {-1, 0, 1, 2};
     int ends[2];
 
-    run->size = strlen(start->cwd) + 1;
+    run->size = strlen(start->cwd) + 1 + strlen(start->hint) + 1;
     for (uint32_t i = 0; i < run->argc; i++)
         run->size += strlen(start->argv[i]) + 1;
     for (uint32_t i = 0; i < run->envc; i++)
@@ -311,6 +369,7 @@ static void hand_over(int link, struct wire_run *run, const struct start *start)
     for (uint32_t i = 0; i < run->envc; i++)
         start_add(&data, start->env[i]);
     start_add(&data, start->cwd);
+    start_add(&data, start->hint);
     start_flush(&data);
     close(ends[1]);
 }
@@ -418,6 +477,7 @@ int main(int argc, char **argv)
         no_container(strerror(errno));
 
     start = make_start(&run, argc, argv, fd);
+    start.hint = make_hint(start.argv[0], start.hint);
     run.tty = release_terminal();
     hand_over(link, &run, &start);
     keep_only(link, signals);

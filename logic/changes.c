@@ -150,8 +150,16 @@ int changes_build(const struct changes *o, struct strv *out,
 {
     int rc = o->argv0[0] ? changes_change(out, WIRE_ARGV0, o->argv0) : 0;
 
-    for (size_t i = 0; rc == 0 && i < o->nentry; i++)
+    for (size_t i = 0; rc == 0 && o->run_entry && i < o->nentry; i++)
         rc = changes_change(out, WIRE_ENTRY, o->entry[i]);
+    if (rc == 0 && o->nentry > 0)
+        rc = changes_change(out, WIRE_HINT,
+                            o->run_entry
+                                ? "it is the image's ENTRYPOINT: "
+                                  "--no-container-entrypoint runs the command "
+                                  "without"
+                                : "the image has an ENTRYPOINT, which may "
+                                  "bring it: --container-entrypoint runs that");
     if (rc == 0)
         rc = changes_change(out, WIRE_CWD, o->cwd);
     if (rc == 0)

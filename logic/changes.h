@@ -22,8 +22,9 @@
 // All borrowed; what is zero is not there.
 struct changes {
     const char *argv0;  // of the program, or "": see WIRE_ARGV0
-    char *const *entry; // the image's entry point, if it is to run
+    char *const *entry; // the image's entry point
     size_t nentry;
+    bool run_entry; // in front of the program
     const char *cwd;
     const char *home;
     const char *slurm_conf; // where Slurm's commands are to work, else NULL

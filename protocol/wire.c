@@ -200,7 +200,7 @@ void wire_close_from(int first)
 
 bool wire_run_valid(const struct wire_run *run, int nfds)
 {
-    uint64_t strings = (uint64_t)run->argc + run->envc + 1;
+    uint64_t strings = (uint64_t)run->argc + run->envc + 2;
 
     if (run->argc < 1 || run->size > WIRE_START_MAX || strings > run->size)
         return false;
@@ -215,9 +215,9 @@ bool wire_run_valid(const struct wire_run *run, int nfds)
 }
 
 int wire_run_parse(const struct wire_run *run, char *data, char **vec,
-                   const char **cwd)
+                   const char **cwd, const char **hint)
 {
-    uint64_t strings = (uint64_t)run->argc + run->envc + 1;
+    uint64_t strings = (uint64_t)run->argc + run->envc + 2;
     char *p = data;
     size_t left = run->size;
 
@@ -228,10 +228,10 @@ int wire_run_parse(const struct wire_run *run, char *data, char **vec,
             return -1;
         if (i == run->argc)
             *vec++ = NULL;
-        if (i < strings - 1)
+        if (i < strings - 2)
             *vec++ = p;
         else
-            *cwd = p;
+            *(i < strings - 1 ? cwd : hint) = p;
         p += len + 1;
         left -= len + 1;
     }

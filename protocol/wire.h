@@ -98,10 +98,11 @@ enum {
 };
 
 // Behind RUN's header. The start data is the reading end of a pipe from which
-// exactly `size` bytes come: argc + envc + 1 NUL-terminated strings, one
+// exactly `size` bytes come: argc + envc + 2 NUL-terminated strings, one
 // behind the other: the arguments (argv[0] is looked up in the
 // environment's PATH unless it has a '/'), the environment, the working
-// directory. (A pipe, since RLIMIT_FSIZE bounds a memfd.)
+// directory, and what may be said if there is no such program, or nothing.
+// (A pipe, since RLIMIT_FSIZE bounds a memfd.)
 struct wire_run {
     uint64_t size;    // at most WIRE_START_MAX
     uint64_t ignored; // signals to ignore, bit N-1 for signal N, as execve
@@ -143,6 +144,7 @@ enum wire_change {
     WIRE_SET = '=',     // NAME=VALUE: sets the variable
     WIRE_DEFAULT = '?', // NAME=VALUE: likewise, if there is none
     WIRE_LIMIT = '#',   // RESOURCE=SOFT:HARD, decimal, of setrlimit
+    WIRE_HINT = '!',    // what may be said if there is no such program
 };
 
 // A message as it was received.
@@ -183,9 +185,10 @@ void wire_close_from(int first);
 bool wire_run_valid(const struct wire_run *run, int nfds);
 
 // Takes DATA (RUN->size bytes) of a valid RUN apart. VEC has room for argc
-// + envc + 2 pointers: the arguments, NULL, the environment, NULL; they and
-// CWD point into DATA. Returns 0, or -1 if RUN and DATA don't fit together.
+// + envc + 2 pointers: the arguments, NULL, the environment, NULL; they, CWD
+// and HINT point into DATA. Returns 0, or -1 if RUN and DATA don't fit
+// together.
 int wire_run_parse(const struct wire_run *run, char *data, char **vec,
-                   const char **cwd);
+                   const char **cwd, const char **hint);
 
 #endif

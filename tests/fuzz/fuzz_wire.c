@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_run(struct wire_run *run, const uint8_t *data, size_t size)
 {
     char *image, **vec;
-    const char *cwd;
+    const char *cwd, *hint;
 
     if (run->size > size || !wire_run_valid(run, (int)run->nkeep + 4))
         return;
@@ -26,7 +26,7 @@ static void check_run(struct wire_run *run, const uint8_t *data, size_t size)
     vec = calloc((size_t)run->argc + run->envc + 2, sizeof(*vec));
     MUST(image && vec);
     memcpy(image, data, run->size);
-    if (wire_run_parse(run, image, vec, &cwd) == 0) {
+    if (wire_run_parse(run, image, vec, &cwd, &hint) == 0) {
         const char *end = image + run->size;
 
         for (uint32_t i = 0; i < run->argc; i++)
@@ -35,7 +35,8 @@ static void check_run(struct wire_run *run, const uint8_t *data, size_t size)
         for (uint32_t i = 0; i < run->envc; i++)
             MUST(vec[run->argc + 1 + i] > vec[run->argc - 1]);
         MUST(!vec[run->argc + 1 + run->envc]);
-        MUST(*cwd == '/' && cwd + strlen(cwd) + 1 == end);
+        MUST(*cwd == '/' && cwd + strlen(cwd) + 1 == hint);
+        MUST(hint + strlen(hint) + 1 == end);
     }
     free(vec);
     free(image);

@@ -161,12 +161,31 @@ static void the_administrator_is_first_and_last(void **state)
 static void the_program_comes_behind_the_entry_point(void **state)
 {
     char *entry[] = {(char *)"/entry", (char *)"--", (char *)""};
-    const char *const want[] = {"0prog", "@/entry", "@--",
-                                "@",     FRONT,     "=PATH=" CHANGES_PATH,
-                                BACK,    NULL};
+    struct changes changes = {.argv0 = "prog", .entry = entry, .nentry = 3};
+    const char *const without[] = {
+        "0prog",
+        "!the image has an ENTRYPOINT, which may bring it: "
+        "--container-entrypoint runs that",
+        FRONT,
+        "=PATH=" CHANGES_PATH,
+        BACK,
+        NULL};
+    const char *const with[] = {
+        "0prog",
+        "@/entry",
+        "@--",
+        "@",
+        "!it is the image's ENTRYPOINT: --no-container-entrypoint runs the "
+        "command without",
+        FRONT,
+        "=PATH=" CHANGES_PATH,
+        BACK,
+        NULL};
 
     (void)state;
-    check((struct changes){.argv0 = "prog", .entry = entry, .nentry = 3}, want);
+    check(changes, without);
+    changes.run_entry = true;
+    check(changes, with);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "protocol/wire.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -29,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -821,7 +823,7 @@ static void the_overlay_says_how_and_where_a_program_starts(void **state)
 
 static void an_overlay_of_another_version_ends_the_task(void **state)
 {
-    static const char *const bad[] = {"!x",   "=A",      "==A",   "?",
+    static const char *const bad[] = {"%x",   "=A",      "==A",   "?",
                                       "#7=1", "#16=1:1", "#=1:1", "#7=1:1x"};
     static char err[65536];
     struct box box = box_start(false);
@@ -927,6 +929,156 @@ static void what_can_not_be_executed_is_126(void **state)
         assert_int_equal(job_capture(&job, &box, 2, err), 126 << 8);
         assert_non_null(strstr(err, "Permission denied"));
     }
+    box_stop(&box);
+}
+
+// Runs PATH, which has TEXT, LEN bytes, in BOX: it says SAYS in one sentence
+// and ends with STATUS.
+static void runs_not(struct box *box, const char *path, const void *text,
+                     size_t len, int status, const char *says)
+{
+    static char err[65536];
+    struct job job = JOB(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+    assert_int_equal(write(fd, text, len), len);
+    close(fd);
+    assert_int_equal(job_capture(&job, box, 2, err), status << 8);
+    if (!strstr(err, says))
+        fail_msg("\"%s\" is not in: %s", says, err);
+    assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+}
+
+#define SCRIPT(path, text, says)                                               \
+    runs_not(&box, path, text, strlen(text), 127, says)
+
+static void a_missing_interpreter_is_named(void **state)
+{
+    struct box box = box_start(false);
+
+    (void)state;
+    SCRIPT("/run/s", "#!/no/bash -e\n",
+           "berth: /no/bash, which the first line of /run/s names, is not in");
+    SCRIPT("/run/s", "#! /no/bash",
+           "/no/bash, which the first line of /run/s names, is not in");
+    SCRIPT("/run/slurm_script", "#!/no/bash\n",
+           "/no/bash, which the first line of the batch script names, is not");
+    SCRIPT("/run/s", "#!/bin/sh\r\nexit 0\n",
+           "first line of /run/s ends with a carriage return");
+    write_file("/run/i", "#!/no/inner\n");
+    chmod("/run/i", 0755);
+    SCRIPT("/run/s", "#!/run/i\n",
+           "/run/i, which the first line of /run/s "
+           "names, can't be run in the container");
+    box_stop(&box);
+}
+
+static void a_program_of_another_kind_is_told(void **state)
+{
+    struct box box = box_start(false);
+    struct {
+        Elf64_Ehdr e;
+        Elf64_Phdr p;
+        char loader[16];
+    } file = {
+        .e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1},
+              .e_type = ET_EXEC,
+              .e_version = 1,
+              .e_phoff = offsetof(typeof(file), p),
+              .e_ehsize = sizeof(Elf64_Ehdr),
+              .e_phentsize = sizeof(Elf64_Phdr),
+              .e_phnum = 1},
+        .p = {.p_type = PT_INTERP,
+              .p_offset = offsetof(typeof(file), loader),
+              .p_filesz = sizeof("/no/ld.so")},
+        .loader = "/no/ld.so",
+    };
+    struct utsname node;
+    char says[256];
+
+    (void)state;
+    uname(&node);
+    file.e.e_machine = EM_S390;
+    snprintf(says, sizeof(says),
+             "berth: /run/e is a program for s390x, and this node is %s:",
+             node.machine);
+    runs_not(&box, "/run/e", &file, sizeof(file), 126, says);
+    memcpy(&file, "\177ELF????????????????????????????", 32);
+    runs_not(&box, "/run/e", &file, sizeof(file), 126,
+             "/run/e can't be executed: it is a damaged program");
+    box_stop(&box);
+}
+
+#ifdef __x86_64__
+static void a_missing_loader_is_named(void **state)
+{
+    struct box box = box_start(false);
+    char program[4096], *at;
+    int fd = open("/bin/true", O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(read(fd, program, sizeof(program)), sizeof(program));
+    close(fd);
+    at = memmem(program, sizeof(program), "/lib64/ld-", 10);
+    assert_non_null(at);
+    memcpy(at, "/no", 3);
+    runs_not(&box, "/run/e", program, sizeof(program), 127,
+             "berth: /run/e needs /nob64/ld-");
+    box_stop(&box);
+}
+#endif
+
+static void a_link_to_nowhere_says_where_it_leads(void **state)
+{
+    static char err[65536];
+    static char path[] = "PATH=/nowhere:/run/links";
+    char *env[] = {path, NULL};
+    struct box box = box_start(false);
+    struct job by_path = JOB("tool"), by_name = JOB("/run/links/tool");
+
+    (void)state;
+    mkdir("/run/links", 0755);
+    assert_return_code(symlink("../hidden/t", "/run/links/mid"), errno);
+    assert_return_code(symlink("mid", "/run/links/tool"), errno);
+    by_path.env = env;
+    assert_int_equal(job_capture(&by_path, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, "berth: /run/links/tool leads to "
+                                "/run/links/../hidden/t, which is not"));
+    assert_int_equal(job_capture(&by_name, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, "leads to /run/links/../hidden/t"));
+    assert_non_null(strstr(err, ", whose /run/links/../hidden is its own"));
+    box_stop(&box);
+}
+
+static void a_program_that_is_not_there_has_a_hint(void **state)
+{
+    static char err[65536];
+    static char path[] = "PATH=/nowhere:/run/here";
+    static char node[] = "SLURMD_NODENAME=n7";
+    char *env[] = {path, node, NULL};
+    struct box box = box_start(false);
+    struct job mine = JOB("/run/hidden/prog"), theirs = JOB("prog"),
+               none = JOB("none"), slurm = JOB("squeue");
+
+    (void)state;
+    mine.env = theirs.env = none.env = slurm.env = env;
+    mkdir("/run/here", 0755);
+    write_file("/run/hidden/prog", "exit 0\n");
+    chmod("/run/hidden/prog", 0755);
+    assert_int_equal(job_capture(&mine, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, "whose /run/hidden is its own"));
+    assert_non_null(strstr(err, ": it is on node n7, of which"));
+    none.changes = "!the hint";
+    assert_int_equal(job_capture(&none, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, "no such program in the container: the hint"));
+    assert_int_equal(job_capture(&slurm, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, "--container-slurm"));
+    // berth-task searches its own PATH, the program's process another one.
+    theirs.changes = "=PATH=/nowhere";
+    write_file("/run/here/prog", "exit 0\n");
+    chmod("/run/here/prog", 0755);
+    assert_int_equal(job_capture(&theirs, &box, 2, err), 127 << 8);
+    assert_non_null(strstr(err, ": /run/here/prog is on node n7, and"));
     box_stop(&box);
 }
 
@@ -1669,6 +1821,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(signals_at_the_end_do_not_change_how_it_ends),
         cmocka_unit_test(no_such_program_is_127),
         cmocka_unit_test(what_can_not_be_executed_is_126),
+        cmocka_unit_test(a_missing_interpreter_is_named),
+        cmocka_unit_test(a_program_of_another_kind_is_told),
+#ifdef __x86_64__
+        cmocka_unit_test(a_missing_loader_is_named),
+#endif
+        cmocka_unit_test(a_link_to_nowhere_says_where_it_leads),
+        cmocka_unit_test(a_program_that_is_not_there_has_a_hint),
         cmocka_unit_test(path_is_searched_as_execvp_does),
         cmocka_unit_test(a_missing_working_directory_is_125),
         cmocka_unit_test(an_empty_image_is_enough),

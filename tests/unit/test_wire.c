@@ -287,22 +287,22 @@ static int parse(uint32_t argc, uint32_t envc, const char *image, size_t size)
 {
     struct wire_run run = {.size = size, .argc = argc, .envc = envc};
     char copy[64], *vec[16];
-    const char *cwd;
+    const char *cwd, *hint;
 
     memcpy(copy, image, size);
-    return wire_run_parse(&run, copy, vec, &cwd);
+    return wire_run_parse(&run, copy, vec, &cwd, &hint);
 }
 
 static void an_image_is_taken_apart(void **state)
 {
     struct wire_run run = {.argc = 2, .envc = 2};
-    char image[] = "a\0\0E=1\0F\0/d";
+    char image[] = "a\0\0E=1\0F\0/d\0why";
     char *vec[6];
-    const char *cwd;
+    const char *cwd, *hint;
 
     (void)state;
     run.size = sizeof(image);
-    assert_int_equal(wire_run_parse(&run, image, vec, &cwd), 0);
+    assert_int_equal(wire_run_parse(&run, image, vec, &cwd, &hint), 0);
     assert_string_equal(vec[0], "a");
     assert_string_equal(vec[1], "");
     assert_null(vec[2]);
@@ -310,17 +310,20 @@ static void an_image_is_taken_apart(void **state)
     assert_string_equal(vec[4], "F");
     assert_null(vec[5]);
     assert_string_equal(cwd, "/d");
+    assert_string_equal(hint, "why");
 }
 
 static void an_image_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
-    assert_int_equal(parse(1, 0, "a\0/", 4), 0);
-    assert_int_equal(parse(1, 0, "a\0/", 3), -1);    // no NUL at the end
-    assert_int_equal(parse(1, 0, "a\0/\0x", 6), -1); // one too many
-    assert_int_equal(parse(1, 1, "a\0/", 4), -1);    // one too few
-    assert_int_equal(parse(1, 0, "a\0d", 4), -1);    // not absolute
-    assert_int_equal(parse(1, 0, "a\0", 3), -1);     // empty
+    assert_int_equal(parse(1, 0, "a\0/\0h", 6), 0);
+    assert_int_equal(parse(1, 0, "a\0/\0", 5), 0);
+    assert_int_equal(parse(1, 0, "a\0/\0h", 5), -1);    // no NUL at the end
+    assert_int_equal(parse(1, 0, "a\0/\0h\0x", 8), -1); // one too many
+    assert_int_equal(parse(1, 1, "a\0/\0h", 6), -1);    // one too few
+    assert_int_equal(parse(1, 0, "a\0/", 4), -1);       // likewise
+    assert_int_equal(parse(1, 0, "a\0d\0h", 6), -1);    // not absolute
+    assert_int_equal(parse(1, 0, "a\0\0", 4), -1);      // empty
 }
 
 int main(void)
