@@ -33,11 +33,11 @@ counts() {
 # The same counts as before, soon.
 same_counts() { [[ $(counts) == "$1" ]]; }
 
-# 200 steps show a descriptor that is lost in each, or a file; `tests/run --long`
+# 240 steps show a descriptor that is lost in each, or a file; `tests/run --long`
 # makes it 2,000.
 @test "many steps end as they should, and leave as many descriptors, processes, mounts, cgroups and directories as before (threat 62)" {
     local before steps=${BERTH_LONG:+2000}
-    : "${steps:=200}"
+    : "${steps:=240}"
     echo "# $steps steps" >&3
     # What the first steps bring about once and for all is no leak.
     allocation 'for i in 1 2 3 4; do srun -N2 -n2 --container=debian true; done'
