@@ -339,7 +339,6 @@ static void translate(struct translation *t)
     put(t, "oom_score_adj", json_integer(0));
     put(t, "image_volume_mode", json_string("ignore"));
     put(t, "systemd", json_string("false"));
-    put(t, "volatile", json_true());
     // For Docker's clients; else, from Podman 5 on, /dev and /dev/shm are
     // read-only as the root is.
     put(t, "read_write_tmpfs", json_true());
