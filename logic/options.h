@@ -32,7 +32,7 @@ struct option_info {
     const char *arg;  // "SRC:DST[:ro|rw],...", or NULL if it takes none
     const char *help; // the line of `srun --help`
     const char *env;  // "BERTH_CONTAINER_MOUNTS", or NULL. Where ARG is NULL,
-                      // the variable's value is "yes" or "no"
+                      // the variable says yes or no
 };
 
 // The options, in the order of `srun --help`; the last has no name.

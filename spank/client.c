@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "logic/decide.h"
@@ -93,6 +94,25 @@ static bool is_interactive(void)
     return value && strcmp(value, "set") == 0;
 }
 
+// Says whether this is salloc with a command that runs on this host: one that
+// the user named, or none at all (--no-shell), or the shell of a cluster
+// without use_interactive_step. The first parts of a heterogeneous job have
+// none yet.
+static bool is_host_command(void)
+{
+    char ***argv = (char ***)dlsym(RTLD_DEFAULT, "command_argv");
+
+    if (!dlsym(RTLD_DEFAULT, "saopt"))
+        return false;
+    if (!argv)
+        return true;
+    // What else salloc runs there: its own words for a step with a shell.
+    return *argv &&
+           !(*argv[0] && (*argv)[1] && (*argv)[2] &&
+             strcmp((*argv)[1], "-c") == 0 && strstr((*argv)[2], "srun ") &&
+             strstr((*argv)[2], "--interactive"));
+}
+
 // --- what is asked for -------------------------------------------------------
 
 // An option without a value: of two options that exclude each other, the
@@ -106,22 +126,114 @@ static const struct option_info *opposite(const struct option_info *info)
     return o->name ? o : NULL;
 }
 
-// Notes what the variable of INFO says.
-static int add_variable(struct options *options, const struct option_info *info,
-                        const char *value, struct berth_err *err)
+// The options' variables, as the table has them, and pyxis's, which mean the
+// same to it.
+static const char *const families[] = {"BERTH_", "PYXIS_"};
+enum { FAMILIES = sizeof(families) / sizeof(*families) };
+
+// The name of INFO's variable behind that of its family.
+static const char *stem(const struct option_info *info)
 {
-    const struct option_info *no = opposite(info);
+    return info->env ? info->env + strlen(families[0]) : "";
+}
+
+static enum choice parse_choice(const char *value)
+{
+    static const char *const words[][2] = {
+        {"no", "yes"}, {"n", "y"}, {"false", "true"}, {"0", "1"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        for (int yes = 0; yes < 2; yes++)
+            if (strcasecmp(words[i][yes], value) == 0)
+                return yes ? CHOICE_YES : CHOICE_NO;
+    return CHOICE_UNSAID;
+}
+
+static int same_name(void *arg, const char *name, const char *value)
+{
+    (void)value;
+    return strcmp(arg, name) == 0;
+}
+
+// Notes what the variable NAME of INFO says. Variables have no order: two that
+// exclude each other are a mistake.
+static int add_variable(struct options *options, const struct option_info *info,
+                        const char *name, const char *value,
+                        struct berth_err *err)
+{
+    const struct option_info *no = info->arg ? NULL : opposite(info);
+    enum choice choice = info->arg ? CHOICE_YES : parse_choice(value);
+    const struct option_info *said = choice == CHOICE_YES ? info : no;
+    const struct option_info *other = choice == CHOICE_YES ? no : info;
     char quoted[ERR_QUOTE_MAX];
 
-    if (info->arg || strcmp(value, "yes") == 0)
-        return options_set(options, info->name, value, err) < 0
-                   ? err_prefix(err, "%s", info->env)
-                   : 0;
-    if (no && strcmp(value, "no") == 0)
-        return options_set(options, no->name, NULL, err);
-    err_quote(value, quoted, sizeof(quoted));
-    return err_set(err, BERTH_EINVAL, "%s=%s: write yes or no", info->env,
-                   quoted);
+    if (choice == CHOICE_UNSAID) {
+        err_quote(value, quoted, sizeof(quoted));
+        return err_set(err, BERTH_EINVAL, "%s=%s: write yes or no", name,
+                       quoted);
+    }
+    if (other && options_each(options, same_name, (void *)other->name))
+        return err_set(err, BERTH_EINVAL,
+                       "%s=%s: another variable asks for --%s: unset one of "
+                       "them",
+                       name, value, other->name);
+    return options_set(options, said->name, value, err) < 0
+               ? err_prefix(err, "%s", name)
+               : 0;
+}
+
+// Of pyxis's variables those that ask for what there is without.
+static bool is_as_it_is(const char *name, const char *value)
+{
+    return strcmp(name, "CONTAINER_ENTRYPOINT_LOG") == 0 ||
+           (strcmp(name, "CONTAINER_REMAP_ROOT") == 0 &&
+            parse_choice(value) == CHOICE_NO);
+}
+
+// NAME is what is behind that of the family.
+static bool is_known(const char *name, const char *value, bool pyxis)
+{
+    for (const struct option_info *o = option_table; o->name; o++)
+        if (strcmp(name, stem(o)) == 0)
+            return true;
+    return pyxis && is_as_it_is(name, value);
+}
+
+static int refuse_variable(const char *name, struct berth_err *err)
+{
+    char list[512] = "";
+    size_t n = 0;
+
+    for (const struct option_info *o = option_table; o->name; o++)
+        if (o->env)
+            n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+                                  n ? ", " : "", o->env);
+    return err_set(err, BERTH_EINVAL,
+                   "berth has nothing for the variable %s, it knows %s: "
+                   "correct or unset it",
+                   name, list);
+}
+
+// Who sets a variable that berth does not know means a container by it, or
+// something in one: it would run on the host, or without.
+static int check_variable(const char *variable, struct berth_err *err)
+{
+    static const char common[] = "CONTAINER";
+    const char *value = strchr(variable, '=');
+    char name[ERR_QUOTE_MAX];
+
+    if (!value || !value[1])
+        return 0;
+    err_quote(variable, name, sizeof(name));
+    name[strcspn(name, "=")] = 0;
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const char *rest = name + strlen(families[i]);
+        if (strncmp(name, families[i], strlen(families[i])) == 0 &&
+            strncmp(rest, common, strlen(common)) == 0 &&
+            !is_known(rest, value + 1, i > 0))
+            return refuse_variable(name, err);
+    }
+    return 0;
 }
 
 struct fill {
@@ -166,20 +278,28 @@ static int fill(struct options *options, const struct options *defaults,
     return options_each(defaults, fill_one, &fill);
 }
 
-// Lays what the user's environment says under OPTIONS. Empty is unset.
-static int add_environment(struct options *options, struct berth_err *err)
+// Notes what the user's environment says, berth's own variables before
+// pyxis's. Empty is unset.
+static int read_environment(struct options *out, struct berth_err *err)
 {
-    struct options defaults = {0};
+    char name[ERR_QUOTE_MAX];
     int rc = 0;
 
-    for (const struct option_info *o = option_table; rc == 0 && o->name; o++) {
-        const char *value = o->env ? getenv(o->env) : NULL;
-        if (value && *value)
-            rc = add_variable(&defaults, o, value, err);
+    for (char **variable = environ; rc == 0 && *variable; variable++)
+        rc = check_variable(*variable, err);
+    for (size_t i = 0; rc == 0 && i < FAMILIES; i++) {
+        struct options family = {0};
+        for (const struct option_info *o = option_table; rc == 0 && o->name;
+             o++) {
+            snprintf(name, sizeof(name), "%s%s", families[i], stem(o));
+            const char *value = o->env ? getenv(name) : NULL;
+            if (value && *value)
+                rc = add_variable(&family, o, name, value, err);
+        }
+        if (rc == 0)
+            rc = fill(out, &family, err);
+        options_clear(&family);
     }
-    if (rc == 0)
-        rc = fill(options, &defaults, err);
-    options_clear(&defaults);
     return rc;
 }
 
@@ -195,20 +315,51 @@ static int add_slurms_own(const struct client *client, struct options *out,
                : options_set(out, "container", now, err);
 }
 
-// Takes together what is asked for. OUT has no image if that is no
-// container: the environment's defaults alone ask for none, but for the
-// image's.
+// Takes together in ASKED what is asked for here, and in OUT also what the
+// environment says. OUT has no image if that is no container: the
+// environment's defaults alone ask for none, but for the image's.
 static int gather(const struct client *client, const struct options *given,
-                  struct options *out, struct berth_err *err)
+                  struct options *asked, struct options *out,
+                  struct berth_err *err)
 {
-    const char *image = getenv("BERTH_CONTAINER_IMAGE");
+    struct options defaults = {0};
+    int rc = -1;
 
-    if (fill(out, given, err) < 0 || add_slurms_own(client, out, err) < 0 ||
-        (is_interactive() && fill(out, &client->surrounding, err) < 0))
-        return -1;
-    if (out->image || (image && *image))
-        return add_environment(out, err);
-    return options_check(out, err);
+    if (fill(asked, given, err) == 0 && add_slurms_own(client, asked, err) == 0)
+        rc = read_environment(&defaults, err);
+    if (rc == 0)
+        rc = fill(out, asked, err);
+    if (rc == 0 && is_interactive())
+        rc = fill(out, &client->surrounding, err);
+    if (rc == 0 && (out->image || defaults.image))
+        rc = fill(out, &defaults, err);
+    else if (rc == 0)
+        rc = options_check(out, err);
+    options_clear(&defaults);
+    return rc;
+}
+
+static int any_name(void *arg, const char *name, const char *value)
+{
+    (void)value;
+    *(const char **)arg = name;
+    return 1;
+}
+
+// What salloc is given would be lost on a command that it runs here itself.
+static int check_command(const struct options *asked, struct berth_err *err)
+{
+    const char *name;
+
+    return options_each(asked, any_name, &name) == 0 || !is_host_command()
+               ? 0
+               : err_set(err, BERTH_EINVAL,
+                         "--%s of salloc holds for its own shell only, and "
+                         "only where slurm.conf has "
+                         "LaunchParameters=use_interactive_step, and not for "
+                         "a command that it runs on this host: give it to "
+                         "each srun in there instead",
+                         name);
 }
 
 // --- what this host knows ----------------------------------------------------
@@ -500,8 +651,8 @@ static int same_image(struct client *client, const char *image,
 int client_check(struct client *client, spank_t sp, const struct options *given,
                  int argc, char **argv, struct berth_err *err)
 {
-    struct options options = {0};
-    int rc = gather(client, given, &options, err);
+    struct options asked = {0}, options = {0};
+    int rc = gather(client, given, &asked, &options, err);
 
     client->wanted = options.image != NULL;
     if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
@@ -510,11 +661,14 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
         rc = same_image(client, options.image, err);
     if (rc == 0 && client->wanted)
         rc = decide_here(&options, argc, argv, err);
+    if (rc == 0)
+        rc = check_command(&asked, err);
     if (rc == 0 && client->wanted) {
         show_image(options.image);
         if (option_env_send(sp, &options) != 0)
             rc = err_set(err, BERTH_ENOMEM, "out of memory");
     }
+    options_clear(&asked);
     options_clear(&options);
     return rc;
 }

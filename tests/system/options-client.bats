@@ -31,6 +31,7 @@ by() {
     salloc) as_user salloc -Q "$@" echo ran ;;
     esac
 }
+by_env() { (export "${1?}"; by "$2"); }
 next_job() { scontrol show config | sed -n 's/^NEXT_JOB_ID *= //p'; }
 
 # turned_away WORDS OPTION ...: srun, sbatch and salloc each refuse the options
@@ -160,6 +161,55 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     BERTH_CONTAINER_IMAGE=debian start_step sh -c "$(waiter)"
     contains "$(scontrol show step "$JOB.0")" "$(printf 'Container=')"
     scancel "$JOB"
+}
+
+@test "what salloc is given for a command on its own host is refused, and its shell has it (threat 1)" {
+    local option next
+    next=$(next_job)
+    for option in --container=debian --container-image=debian; do
+        run --separate-stderr as_user salloc -Q "$option" echo ran
+        refused "${option%=*}" "each srun" use_interactive_step
+        run --separate-stderr as_user salloc -Q --no-shell "$option"
+        refused "each srun"
+        run --separate-stderr as_user env BERTH_CONTAINER_MOUNTS=tmpfs:/x salloc -Q "$option" sh -c 'srun true'
+        refused "each srun"
+    done
+    run --separate-stderr as_user env SALLOC_CONTAINER=debian salloc -Q echo ran
+    refused "each srun"
+    run --separate-stderr as_user env BERTH_CONTAINER_IMAGE=debian salloc -Q --container-readonly echo ran
+    refused --container-readonly "each srun"
+    equal "$(next_job)" "$next"
+    # The variable is of the steps in there.
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=debian salloc -Q srun sh -c "$(where)")" container
+    nothing_left
+}
+
+@test "salloc's options are refused where its shell is on its own host (threat 1)" {
+    local conf=${PLUGSTACK_CONF%/*}/berth-test.conf
+    sed 's/^LaunchParameters=.*//' "$SLURM_CONF" >"$conf"
+    run --separate-stderr as_user env SLURM_CONF="$conf" salloc -Q --container-image=debian
+    refused --container-image "each srun" use_interactive_step
+    # Slurm's own word.
+    run as_user env SLURM_CONF="$conf" salloc -Q --container=debian
+    contains "$output" use_interactive_step
+}
+
+@test "a variable that berth does not know is refused, and pyxis's are taken for what they are (threat 1)" {
+    local client row
+    for client in srun sbatch salloc; do
+        for row in BERTH_CONTAINER_IMGAE=debian PYXIS_CONTAINER_NAME=x; do
+            run --separate-stderr by_env "$row" "$client"
+            refused "${row%=*}" BERTH_CONTAINER_IMAGE
+        done
+    done
+    equal "$(as_user env PYXIS_CONTAINER_IMAGE=debian srun sh -c "$(where)")" container
+    equal "$(as_user env PYXIS_CONTAINER_IMAGE=debian PYXIS_CONTAINER_WORKDIR=/usr PYXIS_CONTAINER_MOUNTS=tmpfs:/x srun sh -c 'pwd; test -w /x && echo x')" $'/usr\nx'
+    equal "$(PYXIS_CONTAINER_IMAGE=debian batch)" container
+    conf <<<'allow = {"debian"} writable = default'
+    equal "$(as_user env BERTH_CONTAINER_READONLY=1 srun --container=debian sh -c 'touch /x 2>&1 | grep -o Read-only')" Read-only
+    equal "$(as_user env BERTH_CONTAINER_WRITABLE=n srun --container=debian sh -c 'touch /x 2>&1 | grep -o Read-only')" Read-only
+    equal "$(as_user env PYXIS_CONTAINER_READONLY=0 srun --container=debian sh -c 'touch /x 2>&1 | grep -o Permission')" Permission
+    nothing_left
 }
 
 # --- what is refused at submission -------------------------------------------

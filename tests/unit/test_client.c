@@ -148,7 +148,8 @@ static char *words[] = {word, NULL};
 static int make(void **state)
 {
     static const char text[] = "allow = { debian, fedora }\n"
-                               "partition \"big\" { deny = fedora }\n";
+                               "partition \"big\" { deny = fedora }\n"
+                               "writable = allowed\n";
     struct options options = {0};
 
     (void)state;
@@ -394,6 +395,95 @@ static void a_variable_that_cannot_be_meant_is_refused(void **state)
             "BERTH_CONTAINER_ENTRYPOINT=maybe: write yes or no");
 }
 
+static void a_variable_says_yes_or_no_in_many_words(void **state)
+{
+    static const char *const yes[] = {"yes", "Y", "true", "1"};
+    static const char *const no[] = {"no", "n", "False", "0"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        make(NULL);
+        setenv("BERTH_CONTAINER_READONLY", yes[i], 1);
+        sends(given("container", "debian", NULL));
+        assert_non_null(getenv(OPTION("_readonly")));
+        assert_null(getenv(OPTION("_writable")));
+        take_down(NULL);
+        make(NULL);
+        setenv("BERTH_CONTAINER_READONLY", no[i], 1);
+        sends(given("container", "debian", NULL));
+        assert_non_null(getenv(OPTION("_writable")));
+        assert_null(getenv(OPTION("_readonly")));
+        take_down(NULL);
+    }
+    make(NULL);
+    setenv("BERTH_CONTAINER_WRITABLE", "1", 1);
+    setenv("BERTH_CONTAINER_READONLY", "1", 1);
+    refuses(given("container", "debian", NULL),
+            "BERTH_CONTAINER_READONLY=1: another variable asks for "
+            "--container-writable: unset one of them");
+    setenv("BERTH_CONTAINER_READONLY", "0", 1);
+    sends(given("container", "debian", NULL));
+    assert_non_null(getenv(OPTION("_writable")));
+}
+
+// (threat 1)
+static void a_variable_that_berth_does_not_know_is_refused(void **state)
+{
+    static const char *const rows[] = {
+        "BERTH_CONTAINER_IMGAE=debian", "BERTH_CONTAINER=debian",
+        "BERTH_CONTAINER_=1",           "BERTH_CONTAINER_NAME=x",
+        "PYXIS_CONTAINER_NAME=x",       "PYXIS_CONTAINER_REMAP_ROOT=1",
+        "PYXIS_CONTAINER_SAVE=/x",      "PYXIS_CONTAINER_UNSHARE=net",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct client client = {0};
+        struct berth_err err;
+        char *name = strdup(rows[i]), *eq = strchr(name, '=');
+        *eq = 0;
+        setenv(name, eq + 1, 1);
+        // Whether a container is asked for or not.
+        assert_int_equal(check(&client, (struct options){0}, &err), -1);
+        assert_non_null(strstr(err.text, name));
+        assert_non_null(strstr(err.text, "BERTH_CONTAINER_IMAGE, "));
+        assert_non_null(strstr(err.text, "BERTH_CONTAINER_SLURM: "));
+        setenv(name, "", 1);
+        sends((struct options){0});
+        unsetenv(name);
+        client_clear(&client);
+        free(name);
+    }
+    setenv("PYXIS_CONTAINER_REMAP_ROOT", "false", 1);
+    setenv("PYXIS_CONTAINER_ENTRYPOINT_LOG", "1", 1);
+    setenv("BERTHED_CONTAINER_X", "1", 1);
+    sends((struct options){0});
+    unsetenv("PYXIS_CONTAINER_REMAP_ROOT");
+    unsetenv("PYXIS_CONTAINER_ENTRYPOINT_LOG");
+    unsetenv("BERTHED_CONTAINER_X");
+}
+
+static void pyxis_variables_lie_under_berths(void **state)
+{
+    (void)state;
+    setenv("PYXIS_CONTAINER_IMAGE", "fedora", 1);
+    setenv("PYXIS_CONTAINER_MOUNTS", "tmpfs:/x", 1);
+    setenv("PYXIS_CONTAINER_READONLY", "1", 1);
+    setenv("BERTH_CONTAINER_MOUNTS", "tmpfs:/y", 1);
+    sends((struct options){0});
+    assert_string_equal(getenv(OPTION("_image")), "fedora");
+    assert_string_equal(getenv(OPTION("_mounts")), "tmpfs:/y");
+    assert_non_null(getenv(OPTION("_readonly")));
+    setenv("PYXIS_CONTAINER_WRITABLE", "perhaps", 1);
+    unsetenv("PYXIS_CONTAINER_READONLY");
+    unsetenv(OPTION("_image"));
+    refuses((struct options){0}, "PYXIS_CONTAINER_WRITABLE=perhaps: write yes "
+                                 "or no");
+    unsetenv("PYXIS_CONTAINER_IMAGE");
+    unsetenv("PYXIS_CONTAINER_MOUNTS");
+    unsetenv("PYXIS_CONTAINER_WRITABLE");
+}
+
 static void an_option_without_an_image_is_a_mistake(void **state)
 {
     struct client client = {0};
@@ -491,6 +581,9 @@ int main(void)
         TEST(the_environment_lies_under_the_command_line),
         TEST(defaults_alone_ask_for_no_container),
         TEST(a_variable_that_cannot_be_meant_is_refused),
+        TEST(a_variable_says_yes_or_no_in_many_words),
+        TEST(a_variable_that_berth_does_not_know_is_refused),
+        TEST(pyxis_variables_lie_under_berths),
         TEST(an_option_without_an_image_is_a_mistake),
         TEST(the_policy_of_this_host_is_asked),
         TEST(a_host_that_does_not_know_the_policy_lets_pass),
