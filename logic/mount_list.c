@@ -306,8 +306,17 @@ static bool is_in_place(const struct decision_mount *inner,
                    inner->target + strlen(outer->target));
 }
 
-// For a mount within another one the engine makes its place there, as root.
-// That is not done in what a user chose, nor for him in what he did not.
+// The place of a mount within another one is looked up, and made, as the user.
+// That does for what he chose, and for his own directories in that, and not
+// for what an administrator counts on.
+static bool may_nest(enum cause inner, enum cause outer)
+{
+    bool set = inner == BY_ALWAYS || inner == BY_DEFAULT;
+
+    return inner == BY_USER || (!set && outer == BY_USER) ||
+           (set && (outer == BY_ALWAYS || outer == BY_DEFAULT));
+}
+
 static int check_nesting(struct mount_list *m)
 {
     for (size_t i = 0; i < m->out->nmounts; i++)
@@ -317,11 +326,8 @@ static int check_nesting(struct mount_list *m)
             char a[DENY_PATH_MAX], b[DENY_PATH_MAX];
             if (i == j || !outer->source ||
                 !path_is_within(inner->target, outer->target) ||
-                is_in_place(inner, outer))
-                continue;
-            bool set = m->causes[i] == BY_ALWAYS || m->causes[i] == BY_DEFAULT;
-            if (set &&
-                (m->causes[j] == BY_ALWAYS || m->causes[j] == BY_DEFAULT))
+                is_in_place(inner, outer) ||
+                (inner->source && may_nest(m->causes[i], m->causes[j])))
                 continue;
             if (m->causes[i] == BY_DEFAULT || m->causes[j] == BY_DEFAULT) {
                 drop_mount(m, m->causes[i] == BY_DEFAULT ? i : j);

@@ -21,7 +21,8 @@ struct mount_copy {
     char *target;
     int tree; // the copy (stepd/mount_source.h)
     bool is_dir;
-    bool nested;   // its target is in another one's: that makes its place
+    bool nested;   // its target is in another one's: its place is there, or
+                   // made there as the user
     char name[16]; // of the empty directory or file, unless it is nested
 };
 

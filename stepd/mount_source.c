@@ -26,6 +26,7 @@
 // A question to the child, and its answer.
 struct question {
     bool itself;
+    mode_t make;
     char path[PATH_MAX];
 };
 
@@ -99,7 +100,10 @@ static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
            (ssize_t)sizeof(question)) {
         struct answer answer = {0};
         struct stat st;
-        int fd = open(question.path, question.itself);
+        struct mount_source source = {.path = question.path,
+                                      .itself = question.itself,
+                                      .make = question.make};
+        int fd = open(&source);
 
         if (fd < 0 || fstat(fd, &st) < 0) {
             answer.error = errno;
@@ -135,7 +139,7 @@ int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
                      struct mount_source *source, struct berth_err *err)
 {
     struct pollfd p = {.fd = opener->sock, .events = POLLIN};
-    struct question question = {.itself = source->itself};
+    struct question question = {.itself = source->itself, .make = source->make};
 
     source->fd = -1;
     source->error = ENAMETOOLONG;
@@ -162,9 +166,10 @@ void stage_opener_end(struct stage_opener *opener)
     *opener = (struct stage_opener){-1, -1};
 }
 
-static int open_source(const char *path, bool itself)
+static int open_source(const struct mount_source *source)
 {
-    return open(path, O_PATH | O_CLOEXEC | (itself ? O_NOFOLLOW : 0));
+    return open(source->path,
+                O_PATH | O_CLOEXEC | (source->itself ? O_NOFOLLOW : 0));
 }
 
 int mount_source_open(const struct child_user *user, unsigned seconds,

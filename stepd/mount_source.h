@@ -20,6 +20,8 @@ struct mount_source {
     bool trusted;      // root named it: not judged
     bool itself;       // a symbolic link is what it is, and leads nowhere
     const char *spare; // one of the NEVER paths in which it may be, or NULL
+    mode_t make;       // S_IFDIR, S_IFREG: what is made where there is
+                       // nothing; 0: nothing is
     int fd;            // out: open on it (O_PATH), or -1
     int error;         // out: errno where it is not
     mode_t type;       // out: S_IFDIR, S_IFREG, ...
@@ -27,9 +29,9 @@ struct mount_source {
     char *real;        // out of mount_source_judge: the path that it led to
 };
 
-// Opens PATH (O_PATH); ITSELF: also if that is a symbolic link. A descriptor,
-// or -1 with errno set.
-typedef int stage_opener_fn(const char *path, bool itself);
+// Opens (O_PATH) what SOURCE's path, itself and make say. A descriptor, or -1
+// with errno set.
+typedef int stage_opener_fn(const struct mount_source *source);
 
 // A child process that opens what it is told to, as a user.
 struct stage_opener {

@@ -266,10 +266,38 @@ out:
 
 // ---- the mounts of the user's --------------------------------------------
 
-static int open_as_user(const char *path, bool itself)
+// Makes the last component of PATH, a directory or an empty file.
+static void make_inside(const char *path, mode_t type)
 {
-    (void)itself;
-    return open_inside(path);
+    const char *slash = strrchr(path, '/');
+    char dir[PATH_MAX];
+
+    snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
+    int parent = open_inside(dir);
+    if (parent < 0)
+        return;
+    if (type == S_IFDIR)
+        mkdirat(parent, slash + 1, 0755);
+    else
+        mknodat(parent, slash + 1, S_IFREG | 0644, 0);
+    close(parent);
+}
+
+// As the user: he has nothing more to write to than the task will have.
+static int open_as_user(const struct mount_source *place)
+{
+    char path[PATH_MAX];
+
+    int fd = open_inside(place->path);
+    if (fd >= 0 || errno != ENOENT || !place->make)
+        return fd;
+    for (size_t n = 1; place->path[n]; n++)
+        if (place->path[n] == '/') {
+            snprintf(path, sizeof(path), "%.*s", (int)n, place->path);
+            make_inside(path, S_IFDIR);
+        }
+    make_inside(place->path, place->make);
+    return open_inside(place->path);
 }
 
 // A place in a directory of the user's is looked up as he. A directory of the
@@ -280,7 +308,9 @@ static int lay_over(const struct mount_copy *entry, int self,
                     const struct stage_opener *opener, unsigned seconds,
                     int early, struct berth_err *err)
 {
-    struct mount_source source = {.path = entry->target};
+    mode_t type = entry->is_dir ? S_IFDIR : S_IFREG;
+    struct mount_source source = {.path = entry->target,
+                                  .make = entry->nested ? type : 0};
 
     if (stage_opener_ask(opener, seconds, &source, err) < 0)
         return -1;

@@ -48,8 +48,9 @@ int mountns_prepare(const struct process *init, const struct request *request,
                     struct mountns *out, struct berth_err *err);
 
 // Lays MOUNTS over their places there, if a symbolic link leads none to where
-// a mount may not be. The places are looked up by a child that is USER, within
-// SECONDS each. 0, or -1 with ERR set.
+// a mount may not be. The places are looked up, and those within another of
+// MOUNTS made where they are missing, by a child that is USER, within SECONDS
+// each. 0, or -1 with ERR set.
 int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
                 const struct child_user *user, unsigned seconds,
                 struct berth_err *err);

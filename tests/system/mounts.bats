@@ -292,15 +292,39 @@ $HOME1"
     nothing_left
 }
 
-@test "mounts within mounts: what is there is laid over, and nothing is made for it" {
+@test "mounts within mounts, in any order: their places are the user's, or made as the user (threats 16, 23)" {
+    local m out
     conf <<END
 mounts_allowed = {"$DATA/**:rw"}
 home = always
 END
     equal "$(with "$DATA/b,$DATA/b/inner" sh -c "cat $DATA/b/inner/file; pwd" | tr '\n' ' ')" "of-b $WORK "
-    run --separate-stderr with "$DATA/b:/mnt,$DATA/a:/mnt/new" true
-    refused /mnt
-    [[ ! -e $DATA/b/new ]]
+    for m in "$DATA/b:/mnt,$DATA/a:/mnt/new/deep" "$DATA/a:/mnt/new/deep,$DATA/b:/mnt"; do
+        equal "$(with "$m" cat /mnt/new/deep/file /mnt/inner/file)" $'of-a\nof-b' || fail "$m"
+        [[ -d $DATA/b/new/deep && $(stat -c %U "$DATA/b/new/deep") == berth1 ]]
+        rmdir "$DATA/b/new/deep" "$DATA/b/new"
+    done
+    equal "$(with "$DATA/b:/mnt,$DATA/a/file:/mnt/inner/file,$DATA/a/file:/mnt/one" cat /mnt/inner/file /mnt/one)" \
+        $'of-a\nof-a'
+    [[ -f $DATA/b/one && $(<"$DATA/b/inner/file") == of-b ]]
+    equal "$(with "$DATA/a:$WORK/ref" cat ref/file)" of-a
+    [[ $(stat -c %U "$WORK/ref") == berth1 ]]
+    # What is mounted over the home holds the working directory.
+    equal "$(with "$DATA/b:$HOME1" sh -c "pwd; ls $HOME1")" "$WORK
+$(ls -A "$DATA/b" | sort -u - <(echo mounts))"
+    # He can make none there, or a link of his leads to where no mount may be.
+    chmod 755 "$DATA/b"
+    for m in "$DATA/b:/mnt,$DATA/a:/mnt/other" "$DATA/b:/mnt:ro,$DATA/a:/mnt/inner/other"; do
+        run --separate-stderr with "$m" true
+        refused "nothing can be mounted at /mnt/" "make it there first" || fail "$m"
+    done
+    as_user ln -s /etc "$WORK/to-etc"
+    as_user ln -s /proc "$WORK/to-proc"
+    for m in to-etc to-proc to-etc/new to-proc/self; do
+        run --separate-stderr with "$WORK:/mnt,$DATA/a:/mnt/$m" true
+        refused "/mnt/$m" || fail "$m"
+    done
+    [[ ! -e $DATA/b/other && ! -e $DATA/b/inner/other ]]
     nothing_left
 }
 

@@ -283,16 +283,6 @@ static const struct {
      "--container-mounts can put nothing at /home/alice/work, since the "
      "working directory is mounted there: choose another place"},
     {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/home/alice"},
-     BERTH_EINVAL,
-     "there can be no mount at /home/alice/work, which is within the mount at "
-     "/home/alice: choose another place for one of them"},
-    {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/x,/b:/x/y"},
-     BERTH_EINVAL,
-     "there can be no mount at /x/y, which is within the mount at /x: choose "
-     "another place for one of them"},
-    {"allow=debian\nmounts_allowed={\"/**\"}",
      {"container=debian", "container-mounts=/a:/x,tmpfs:/x/y"},
      BERTH_EINVAL,
      "there can be no mount at /x/y, which is within the mount at /x: choose "
@@ -558,6 +548,23 @@ static const struct {
      "/home/alice/work:/home/alice/work:rw\n"
      "tmpfs:/x:rw\n"
      "/d/a:/x/y:rw ~ /d/** @2\n"
+     "in /home/alice/work, HOME /home/alice/work\n"},
+    // At another place in it, in any order.
+    {"mounts_allowed={\"/**\"}",
+     {"container-mounts=/b:/x/y/z,/a:/x,/c:/home/alice"},
+     "/c:/home/alice:ro ~ /** @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/a:/x:ro ~ /** @2\n"
+     "/b:/x/y/z:ro ~ /** @2\n"
+     "in /home/alice/work, HOME /home/alice\n"},
+    {"mounts_allowed={\"/b\"}\nmounts_always={\"/s:/x\"}\n"
+     "mounts_default={\"/d:/y\"}",
+     {"container-mounts=/b:/x/y,/b:/y/y"},
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/s:/x:ro @3\n"
+     "/b:/x/y:ro ~ /b @2\n"
+     "/d:/y:ro? @4\n"
+     "/b:/y/y:ro ~ /b @2\n"
      "in /home/alice/work, HOME /home/alice/work\n"},
     // The administrator's mounts.
     {"mounts_always={\"/s\", \"/l/%u:/l:rw\", \"tmpfs:/t\"}\n"
