@@ -30,8 +30,8 @@ struct staging {
     struct decision_mount slurm[4 + MOUNT_SLURM_MAX];
     size_t nslurm;
     struct mount_slurm within;
-    struct decision_mount own[2]; // only to be compared with: no target
-    size_t nown;
+    struct decision_mount dirs[2]; // only to be compared with: no target
+    size_t ndirs;
 };
 
 static bool is_workdir(const struct staging *s, const struct decision_mount *m)
@@ -97,7 +97,7 @@ static int add_decided(struct staging *s, const struct decision_mount *mount,
     if (!mount->source)
         return 0;
     if (mount->within && find_own(s, mount->within) < 0) {
-        struct decision_mount *own = &s->own[s->nown++];
+        struct decision_mount *own = &s->dirs[s->ndirs++];
         *own = (struct decision_mount){.source = (char *)mount->within};
         if (add(s, own, 0, err) < 0)
             return -1;
