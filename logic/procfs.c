@@ -87,6 +87,7 @@ bool mountinfo_parse(char *line, struct mountinfo *out)
     unescape(field[4]);
     *out = (struct mountinfo){
         .id = field[0],
+        .parent = field[1],
         .device = field[2],
         .root = field[3],
         .target = field[4],

@@ -31,6 +31,7 @@ bool cgroup_is_of(const char *path, const char *id);
 
 struct mountinfo {
     const char *id;     // of the mount
+    const char *parent; // of the mount on which it is
     const char *device; // of the file system: "MAJOR:MINOR"
     const char *root;   // of the mount, within its file system
     const char *target; // the mount point

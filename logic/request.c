@@ -99,8 +99,9 @@ static json_t *build_tmpfs(const struct request *r)
     for (size_t i = 0; i < r->ntmpfs; i++)
         json_object_set_new(tmpfs, r->tmpfs[i].target,
                             json_sprintf("rw,nosuid,nodev,exec,mode=1777,"
-                                         "size=%" PRIu64,
-                                         r->tmpfs[i].bytes));
+                                         "size=%" PRIu64 "%s",
+                                         r->tmpfs[i].bytes,
+                                         r->no_copyup ? ",notmpcopyup" : ""));
     return tmpfs;
 }
 

@@ -30,6 +30,7 @@ struct request_mount {
 struct request_tmpfs {
     const char *target; // as a mount's
     uint64_t bytes;
+    bool empty; // what the image has there is not shown (stepd/underlay.h)
 };
 
 struct request_port {
@@ -68,6 +69,7 @@ struct request {
     const struct request_tmpfs *tmpfs;
     size_t ntmpfs;
     uint64_t shm_bytes;
+    bool no_copyup;      // to tell Podman, which fills each tmpfs otherwise
     bool writable;       // the root file system
     uint64_t pids_limit; // 0: none
     const char *network; // NULL: the host's; "none"; or one of the engine's

@@ -41,11 +41,11 @@ static int plan_tmpfs(const struct decision *decision, uint64_t memory,
     for (size_t i = 0; i < TMPFS_ALWAYS; i++)
         if (!has_target(decision, tmpfs_always[i]))
             out->tmpfs[r->ntmpfs++] =
-                (struct request_tmpfs){tmpfs_always[i], bytes};
+                (struct request_tmpfs){tmpfs_always[i], bytes, false};
     for (size_t i = 0; i < decision->nmounts; i++)
         if (!decision->mounts[i].source)
             out->tmpfs[r->ntmpfs++] =
-                (struct request_tmpfs){decision->mounts[i].target, bytes};
+                (struct request_tmpfs){decision->mounts[i].target, bytes, true};
     r->tmpfs = out->tmpfs;
     return 0;
 }

@@ -25,6 +25,7 @@
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
 #include "stepd/mount_source.h"
+#include "stepd/underlay.h"
 
 // How long a child may take that waits for no file server of a user's.
 enum { CHILD_MS = 10000 };
@@ -176,6 +177,8 @@ static int prepare(int ns, const struct request *request,
         if (!mount_copies_covers(mounts, request->mounts[i].target) &&
             seal_mount(&request->mounts[i]) < 0)
             return -1;
+    if (underlay(self, request, err) < 0)
+        return -1;
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     return tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
@@ -207,14 +210,13 @@ static int finish(pid_t child, int ms, const struct berth_err *why,
                : err_set(err, why->code, "%s", why->text);
 }
 
-static int hold(const struct process *init, struct mountns *out,
-                struct berth_err *err)
+// When the engine's mounts are as they are to be.
+static int hold_dirs(const struct process *init, struct mountns *out,
+                     struct berth_err *err)
 {
     int flags = O_PATH | O_DIRECTORY;
     struct statfs fs;
 
-    *out = MOUNTNS_NONE;
-    out->ns = process_open(init, "ns/mnt", O_RDONLY);
     int root = process_open(init, "root", flags);
     if (root >= 0) {
         out->dev = mountns_open(root, "/dev", flags);
@@ -222,7 +224,7 @@ static int hold(const struct process *init, struct mountns *out,
             out->dirs[i] = mountns_open(root, private_dirs[i], flags);
         close(root);
     }
-    return out->ns >= 0 && out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
+    return out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
                    fs.f_type == TMPFS_MAGIC
                ? 0
                : err_set(err, BERTH_ESYS, "the container has no /dev");
@@ -236,11 +238,11 @@ int mountns_prepare(const struct process *init, const struct request *request,
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
     pid_t parent = getpid();
 
-    if (hold(init, out, err) < 0)
-        return -1;
+    *out = MOUNTNS_NONE;
     struct berth_err *why = share_err(err);
     if (!why)
         return -1;
+    out->ns = process_open(init, "ns/mnt", O_RDONLY);
     int passwd = openat(dir, "passwd", flags);
     int group = openat(dir, "group", flags);
     int keep[] = {out->ns, passwd, group};
@@ -254,7 +256,7 @@ int mountns_prepare(const struct process *init, const struct request *request,
     if (child == 0)
         _exit(child_begin(parent, keep, 3) < 0 ||
               prepare(out->ns, request, mounts, passwd, group, why) < 0);
-    rc = finish(child, CHILD_MS, why, err);
+    rc = finish(child, CHILD_MS, why, err) < 0 ? -1 : hold_dirs(init, out, err);
 out:
     munmap(why, sizeof(*why));
     if (passwd >= 0)

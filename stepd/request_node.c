@@ -44,9 +44,9 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
         image_volume_clean(o->image->volumes[i]);
     for (size_t i = 0; i < planned + o->image->nvolumes; i++) {
         struct request_tmpfs one =
-            i < planned
-                ? o->plan.tmpfs[i]
-                : (struct request_tmpfs){o->image->volumes[i - planned], bytes};
+            i < planned ? o->plan.tmpfs[i]
+                        : (struct request_tmpfs){o->image->volumes[i - planned],
+                                                 bytes, false};
         if (!request_target_ok(one.target))
             return err_set(err, BERTH_EINVAL,
                            "the image declares a volume at a place where none "
@@ -55,6 +55,7 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
             o->tmpfs[r->ntmpfs++] = one;
     }
     r->tmpfs = o->tmpfs;
+    r->no_copyup = engine_is_podman(o->engine);
     return 0;
 }
 

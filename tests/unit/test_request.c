@@ -23,7 +23,7 @@ static const struct request_mount mounts[] = {
     {"/var/lib/berth/n1/12.0/workdir", "/home/alice/a:b \"c\"", false},
     {"/var/lib/berth/n1/12.0/init", "/run/berth/init", true},
 };
-static const struct request_tmpfs tmpfs[] = {{"/tmp", 1048576}};
+static const struct request_tmpfs tmpfs[] = {{"/tmp", 1048576, false}};
 static const struct request_ulimit ulimits[] = {{"nofile", 1024, -1}};
 static const struct request_label labels[] = {{"berth.job", "12"}};
 
@@ -50,8 +50,8 @@ static struct request typical(void)
 // All that only an administrator can ask for.
 static struct request elaborate(void)
 {
-    static const struct request_tmpfs sized[] = {{"/tmp", 1048576},
-                                                 {"/scratch", 4096}};
+    static const struct request_tmpfs sized[] = {{"/tmp", 1048576, false},
+                                                 {"/scratch", 4096, false}};
     static const struct request_port ports[] = {{"127.0.0.1", 8888},
                                                 {NULL, 9999}};
     static const char *const devices[] = {"/dev/infiniband/uverbs0"};
@@ -126,7 +126,8 @@ static void two_mounts_at_one_place_are_refused(void **state)
 
 static void a_tmpfs_has_a_place_of_its_own_too(void **state)
 {
-    struct request_tmpfs bad[] = {{"/proc/x", 1}, {"/home/alice/a:b \"c\"", 1}};
+    struct request_tmpfs bad[] = {{"/proc/x", 1, false},
+                                  {"/home/alice/a:b \"c\"", 1, false}};
     struct request r = typical();
     struct berth_err err;
 
@@ -277,6 +278,7 @@ static void podmans_words_for_it_are_the_reviewed_ones(void **state)
 
     (void)state;
     r.seccomp = "/etc/berth/seccomp.json"; // Podman takes a path
+    r.no_copyup = true;
     r.gpus_by = REQUEST_GPUS_CDI;
     r.gpus = names;
     r.ngpus = 2;
