@@ -48,28 +48,32 @@ static bool matches(const char *glob, const char *name, size_t len)
     return g == end;
 }
 
-// Says whether one of GLOBS, with '=' between them, matches.
+// Says whether one of GLOBS, with '=' between them and up to "==", matches.
 static bool matches_any(const char *globs, const char *name, size_t len)
 {
     for (;; globs++) {
         if (matches(globs, name, len))
             return true;
         globs += strcspn(globs, "=");
-        if (!*globs)
+        if (!*globs || globs[1] == '=')
             return false;
     }
 }
 
 // Removes the variables of which one of GLOBS matches the name, or (KEEP) of
-// which none does.
+// which none does; but none that a glob behind "==" matches.
 static void filter(struct start *start, const char *globs, bool keep)
 {
+    const char *spared = strstr(globs, "==");
     size_t to = 0;
 
-    for (size_t i = 0; i < start->envc; i++)
-        if (matches_any(globs, start->env[i], strcspn(start->env[i], "=")) ==
-            keep)
+    for (size_t i = 0; i < start->envc; i++) {
+        const char *name = start->env[i];
+        size_t len = strcspn(name, "=");
+        if (matches_any(globs, name, len) == keep ||
+            (spared && matches_any(spared + 2, name, len)))
             start->env[to++] = start->env[i];
+    }
     start->envc = to;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "logic/glob.h"
 #include "protocol/inside_paths.h"
 
 // Names; a '*' at the end stands for any rest.
@@ -65,40 +66,85 @@ int changes_add(char *const *env, size_t n, struct strv *out,
     return 0;
 }
 
-static int add_globs(const struct changes *o, struct strv *out)
+// One text more, behind the last of GLOBS and WITH.
+static int join(struct strv *globs, const char *with, const char *text)
+{
+    return strv_addf(globs, "%s%s%s", globs->v[globs->n - 1], with, text);
+}
+
+static int add_pass(const struct rule_list *pass, struct strv *out)
 {
     struct strv globs = {0};
-    int rc = changes_change(out, WIRE_DROP, "BERTH_*");
+    int rc = changes_change(&globs, WIRE_KEEP, always_passed[0]);
 
-    for (size_t i = 0; rc == 0 && o->env_deny && i < o->env_deny->n; i++)
-        rc = changes_change(out, WIRE_DROP, o->env_deny->v[i]->text);
-    if (rc < 0 || !o->env_pass || o->env_pass->n == 0)
-        return rc;
-    // One string, each longer than the one before.
-    rc = changes_change(&globs, WIRE_KEEP, always_passed[0]);
     for (size_t i = 1; rc == 0 && always_passed[i]; i++)
-        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1], always_passed[i]);
-    for (size_t i = 0; rc == 0 && i < o->env_pass->n; i++)
-        rc = strv_addf(&globs, "%s=%s", globs.v[globs.n - 1],
-                       o->env_pass->v[i]->text);
+        rc = join(&globs, "=", always_passed[i]);
+    for (size_t i = 0; rc == 0 && i < pass->n; i++)
+        rc = join(&globs, "=", pass->v[i]->text);
     if (rc == 0)
         rc = strv_add(out, globs.v[globs.n - 1]);
     strv_clear(&globs);
     return rc;
 }
 
-// A value of the image's or of berth's, where the user does not prefer the
-// job's.
+// What stays outside unless the user has asked for it.
+static int add_ask(const struct changes *o, struct strv *out)
+{
+    struct strv globs = {0};
+    int rc = changes_change(&globs, WIRE_DROP, o->env_ask->v[0]->text);
+
+    for (size_t i = 1; rc == 0 && i < o->env_ask->n; i++)
+        rc = join(&globs, "=", o->env_ask->v[i]->text);
+    for (size_t i = 0; rc == 0 && i < o->nenv; i++)
+        rc = join(&globs, i == 0 ? "==" : "=", o->env[i]);
+    if (rc == 0)
+        rc = strv_add(out, globs.v[globs.n - 1]);
+    strv_clear(&globs);
+    return rc;
+}
+
+static int add_globs(const struct changes *o, struct strv *out)
+{
+    int rc = changes_change(out, WIRE_DROP, "BERTH_*");
+
+    for (size_t i = 0; rc == 0 && o->env_deny && i < o->env_deny->n; i++)
+        rc = changes_change(out, WIRE_DROP, o->env_deny->v[i]->text);
+    if (rc == 0 && o->env_ask && o->env_ask->n > 0)
+        rc = add_ask(o, out);
+    if (rc == 0 && o->env_pass && o->env_pass->n > 0)
+        rc = add_pass(o->env_pass, out);
+    return rc;
+}
+
+// Says whether the user, or the administrator for him, prefers the job's value
+// of the variable in ASSIGNMENT.
+static bool is_the_jobs(const struct changes *o, const char *assignment)
+{
+    char name[GLOB_MAX];
+    size_t len = strcspn(assignment, "=");
+
+    for (size_t i = 0; i < o->nenv; i++)
+        if (strlen(o->env[i]) == len && memcmp(o->env[i], assignment, len) == 0)
+            return true;
+    if (len >= sizeof(name))
+        return false;
+    memcpy(name, assignment, len);
+    name[len] = '\0';
+    for (size_t i = 0; i < o->nenv; i++)
+        if (glob_match(o->env[i], name, ""))
+            return true;
+    for (size_t i = 0; o->env_job && i < o->env_job->n; i++)
+        if (glob_match(o->env_job->v[i]->text, name, ""))
+            return true;
+    return false;
+}
+
+// A value of the image's or of berth's, where the job's is not preferred.
 static int add_value(const struct changes *o, const char *assignment,
                      struct strv *out)
 {
-    size_t len = strcspn(assignment, "=");
-    bool jobs = false;
-
-    for (size_t i = 0; i < o->nenv; i++)
-        jobs |=
-            strlen(o->env[i]) == len && memcmp(o->env[i], assignment, len) == 0;
-    return changes_change(out, jobs ? WIRE_DEFAULT : WIRE_SET, assignment);
+    return changes_change(
+        out, is_the_jobs(o, assignment) ? WIRE_DEFAULT : WIRE_SET, assignment);
 }
 
 // Slurm's commands come first: the image's own, if it has any, may be of

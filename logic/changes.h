@@ -28,10 +28,10 @@ struct changes {
     const char *cwd;
     const char *home;
     const char *slurm_conf; // where Slurm's commands are to work, else NULL
-    const struct rule_list *env_deny, *env_pass; // globs
+    const struct rule_list *env_deny, *env_pass, *env_ask, *env_job; // globs
     char *const *image_env; // "NAME=VALUE"; what is none is left out
     size_t nimage_env;
-    const char *const *env; // names whose values are the job's if it has any
+    const char *const *env; // globs: the job's values, if it has any
     size_t nenv;
     char *const *env_set; // "NAME=VALUE": wins over all
     size_t nenv_set;

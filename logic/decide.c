@@ -171,12 +171,12 @@ static int check_env(struct decision *out, const char *name)
     char shown[ERR_QUOTE_MAX], at[DENY_WHERE_MAX];
 
     err_quote(name, shown, sizeof(shown));
-    if (!*name || strchr(name, '='))
+    if (!*name || strpbrk(name, "=? []"))
         return deny_malformed(
             out,
-            "--container-env takes names of variables, with a "
-            "comma between two, and \"%s\" is none: write NAME "
-            "and give it its value with export",
+            "--container-env takes names of variables, in which * stands "
+            "for any characters, with a comma between two, and \"%s\" is "
+            "none: write NAME and give it its value with export",
             shown);
     for (size_t i = 0; i < deny->n; i++)
         if (glob_match(deny->v[i]->text, name, ""))

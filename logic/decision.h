@@ -67,7 +67,7 @@ struct decision {
     char *workdir; // where the tasks start: absolute
     char *home;    // HOME inside: the home if mounted, else the workdir
     size_t nenv;
-    const char **env; // names whose values are the job's, not the image's
+    const char **env; // globs: names whose values are the job's
     size_t nenv_set;
     char **env_set; // "NAME=VALUE"
     bool writable;

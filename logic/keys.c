@@ -492,6 +492,17 @@ static const struct rule default_env_deny[] = {
     DEFAULT("XDG_RUNTIME_DIR"),
     DEFAULT(NULL),
 };
+// The node's functions, which call the node's programs.
+static const struct rule default_env_ask[] = {
+    DEFAULT("BASH_FUNC_*"),
+    DEFAULT(NULL),
+};
+// How many threads: an image's 1 would win over the job's 8 and nobody notice.
+static const struct rule default_env_job[] = {
+    DEFAULT("*_NUM_THREADS"),
+    DEFAULT("OMP_*"),
+    DEFAULT(NULL),
+};
 static const struct rule default_options[] = {
     DEFAULT("image"),      DEFAULT("mounts"),     DEFAULT("workdir"),
     DEFAULT("env"),        DEFAULT("mount-home"), DEFAULT("writable"),
@@ -525,7 +536,9 @@ const struct key keys[] = {
      default_deny_groups},
     {"deny_users", KEY_LIST, parse_user, AT(deny_users), 0, NULL},
     {"devices", KEY_LIST, parse_set, AT(devices), 0, NULL},
+    {"env_ask", KEY_LIST, parse_env_glob, AT(env_ask), 0, default_env_ask},
     {"env_deny", KEY_LIST, parse_env_glob, AT(env_deny), 0, default_env_deny},
+    {"env_job", KEY_LIST, parse_env_glob, AT(env_job), 0, default_env_job},
     {"env_pass", KEY_LIST, parse_env_glob, AT(env_pass), 0, NULL},
     {"env_set", KEY_LIST, parse_env_set, AT(env_set), 0, NULL},
     {"gpu_capabilities", KEY_LIST, parse_capability, AT(gpu_capabilities), 0,

@@ -106,6 +106,8 @@ struct rules {
     struct rule_list env_set;  // "NAME=VALUE", with the same variables
     struct rule_list env_deny; // globs
     struct rule_list env_pass; // globs; empty: all
+    struct rule_list env_ask;  // globs: inside if the user asks for them
+    struct rule_list env_job;  // globs: the job's value wins over the image's
     // which --container-* a user may write (keys of logic/options.h)
     struct rule_list options;
     // root file system

@@ -137,8 +137,9 @@ enum wire_change {
     WIRE_ENTRY = '@',   // a word in front of the program, behind those that
                         // came before: the image's entry point
     WIRE_CWD = '>',     // where the program starts: always there
-    WIRE_DROP = '-',    // a glob ('*' is any run): removes the variables
-                        // whose names it matches
+    WIRE_DROP = '-',    // globs ('*' is any run) with '=' between them:
+                        // removes the variables whose names one of them
+                        // matches, but none that one behind "==" matches
     WIRE_KEEP = '~',    // globs with '=' between them: removes the variables
                         // whose names none of them matches
     WIRE_SET = '=',     // NAME=VALUE: sets the variable

@@ -111,6 +111,8 @@ static json_t *decision_parts(const struct decision *d,
                  i < rules->env_set.n ? rules->env_set.v[i] : NULL);
     add_list(parts, "env_deny", &rules->env_deny);
     add_list(parts, "env_pass", &rules->env_pass);
+    add_list(parts, "env_ask", &rules->env_ask);
+    add_list(parts, "env_job", &rules->env_job);
     add_text(parts, "root", d->writable ? "writable" : "read-only",
              &rules->writable_rule);
     if (d->entrypoint)
@@ -311,6 +313,8 @@ json_t *report_rules(const struct rules *rules)
     add_list(parts, "env_set", &rules->env_set);
     add_list(parts, "env_deny", &rules->env_deny);
     add_list(parts, "env_pass", &rules->env_pass);
+    add_list(parts, "env_ask", &rules->env_ask);
+    add_list(parts, "env_job", &rules->env_job);
     add_list(parts, "options", &rules->options);
     add_text(parts, "writable", leave[rules->writable], &rules->writable_rule);
     add_text(parts, "slurm", leave[rules->slurm], &rules->slurm_rule);

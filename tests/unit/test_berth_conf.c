@@ -588,6 +588,8 @@ static void an_empty_file_has_safe_defaults(void **state)
                         "DBUS_*:0 SLURM_CONF:0 SLURM_JWT:0 SSH_AGENT_PID:0 "
                         "SSH_AUTH_SOCK:0 XDG_RUNTIME_DIR:0");
     assert_int_equal(rules.env_pass.n, 0);
+    assert_string_equal(listed(&rules.env_ask), "BASH_FUNC_*:0");
+    assert_string_equal(listed(&rules.env_job), "*_NUM_THREADS:0 OMP_*:0");
     assert_string_equal(listed(&rules.options),
                         "image:0 mounts:0 workdir:0 env:0 mount-home:0 "
                         "writable:0 entrypoint:0 network:0 slurm:0");

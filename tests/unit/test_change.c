@@ -67,6 +67,15 @@ static void what_is_kept_is_what_one_of_the_globs_matches(void **state)
     check("A=1|AB=2|B=3|C=4", "~X=*", "A=1|AB=2|B=3|C=4");
 }
 
+static void what_is_asked_for_is_spared(void **state)
+{
+    (void)state;
+    check("A=1|AB=2|AC=3|B=4", "-A*=B==AB", "AB=2");
+    check("A=1|AB=2|AC=3|B=4", "-A*==*C=B|=D=5", "AC=3|B=4|D=5");
+    check("BASH_FUNC_a%%=() {|BASH_FUNC_b%%=() {", "-BASH_FUNC_*==*_a%%",
+          "BASH_FUNC_a%%=() {");
+}
+
 static void a_set_value_is_there_once_and_a_default_gives_way(void **state)
 {
     (void)state;
@@ -111,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(globs_match_whole_names),
         cmocka_unit_test(what_is_kept_is_what_one_of_the_globs_matches),
+        cmocka_unit_test(what_is_asked_for_is_spared),
         cmocka_unit_test(a_set_value_is_there_once_and_a_default_gives_way),
         cmocka_unit_test(changes_are_made_in_their_order),
         cmocka_unit_test(no_glob_takes_exponential_time),

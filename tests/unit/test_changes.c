@@ -105,6 +105,37 @@ static void the_jobs_values_win_where_the_user_says_so(void **state)
         want);
 }
 
+static void globs_say_whose_value_it_is(void **state)
+{
+    static const struct rule a = {.text = "OMP_*"}, b = {.text = "BASH_FUNC_*"},
+                             c = {.text = "X"};
+    static const struct rule *const one[] = {&a}, *const two[] = {&b, &c};
+    static const struct rule_list job = {1, one}, ask = {2, two};
+    char *image[] = {(char *)"OMP_X=1", (char *)"AOMP_X=1", (char *)"NCCL_Y=2",
+                     (char *)"HF=3"};
+    const char *env[] = {"NCCL_*", "HF", "X"};
+    const char *const plain[] = {
+        FRONT,   "-BASH_FUNC_*=X",      "?OMP_X=1", "=AOMP_X=1", "=NCCL_Y=2",
+        "=HF=3", "=PATH=" CHANGES_PATH, BACK,       NULL};
+    const char *const asked[] = {FRONT,
+                                 "-BASH_FUNC_*=X==NCCL_*=HF=X",
+                                 "?OMP_X=1",
+                                 "=AOMP_X=1",
+                                 "?NCCL_Y=2",
+                                 "?HF=3",
+                                 "=PATH=" CHANGES_PATH,
+                                 BACK,
+                                 NULL};
+    struct changes changes = {
+        .image_env = image, .nimage_env = 4, .env_ask = &ask, .env_job = &job};
+
+    (void)state;
+    check(changes, plain);
+    changes.env = env;
+    changes.nenv = 3;
+    check(changes, asked);
+}
+
 static void slurms_commands_come_before_the_images(void **state)
 {
     char *image[] = {(char *)"PATH=/opt/bin"};
@@ -195,6 +226,7 @@ int main(void)
         cmocka_unit_test(entries_that_are_no_assignment_are_left_out),
         cmocka_unit_test(the_images_own_values_win),
         cmocka_unit_test(the_jobs_values_win_where_the_user_says_so),
+        cmocka_unit_test(globs_say_whose_value_it_is),
         cmocka_unit_test(slurms_commands_come_before_the_images),
         cmocka_unit_test(the_administrator_is_first_and_last),
         cmocka_unit_test(the_program_comes_behind_the_entry_point),

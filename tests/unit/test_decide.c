@@ -325,13 +325,21 @@ static const struct {
     {"allow=debian",
      {"container=debian", "container-env=A,,B"},
      BERTH_EINVAL,
-     "--container-env takes names of variables, with a comma between two, and "
-     "\"\" is none: write NAME and give it its value with export"},
+     "--container-env takes names of variables, in which * stands for any "
+     "characters, with a comma between two, and \"\" is none: write NAME and "
+     "give it its value with export"},
     {"allow=debian",
      {"container=debian", "container-env=A=b"},
      BERTH_EINVAL,
-     "--container-env takes names of variables, with a comma between two, and "
-     "\"A=b\" is none: write NAME and give it its value with export"},
+     "--container-env takes names of variables, in which * stands for any "
+     "characters, with a comma between two, and \"A=b\" is none: write NAME "
+     "and give it its value with export"},
+    {"allow=debian",
+     {"container=debian", "container-env=FOO BAR"},
+     BERTH_EINVAL,
+     "--container-env takes names of variables, in which * stands for any "
+     "characters, with a comma between two, and \"FOO BAR\" is none: write "
+     "NAME and give it its value with export"},
     {"allow=debian",
      {"container=debian", "container-env=A,DBUS_X"},
      BERTH_EDENIED,

@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# The environment of a task is a container's: what the node's says of the node
+# stays there.
+
+# shellcheck disable=SC2154  # output and stderr are bats's
+# shellcheck disable=SC2016  # the task's shell expands it
+load lib
+
+setup_file() {
+    local dir=$BATS_FILE_TMPDIR/small
+    mkdir -p "$dir"
+    cc -static -O1 -o "$dir/probe" "$BATS_TEST_DIRNAME/probe.c"
+    image berth/threads "$dir" 'ENV OMP_NUM_THREADS=1 NCCL_DEBUG=WARN HF_HOME=/hf'
+    cp -p "$PLUGSTACK_CONF" "$RESTORE"
+    { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
+    usual_policy
+}
+teardown_file() { restore_policy; }
+teardown() { tidy; }
+
+# inside IMAGE NAME SRUN'S WORDS: prints the variable as a task has it.
+inside() {
+    local img=$1 name=$2
+    shift 2
+    as_user "$@" --container="$img" /probe env | sed -n "s/^$name=//p"
+}
+
+@test "functions that the node's shell exports stay outside, unless they are asked for" {
+    local with='which() { /usr/bin/which --tty-only "$@"; }; export -f which; srun --container=debian'
+    equal "$(as_user bash -c "$with bash -c 'which ls'")" /usr/bin/ls
+    equal "$(as_user bash -c "f() { echo mine; }; export -f f; srun --container=debian --container-env='BASH_FUNC_*' bash -c f")" mine
+    equal "$(as_user bash -c "f() { echo mine; }; export -f f; srun --container=debian --container-env=BASH_FUNC_f%% bash -c f")" mine
+    nothing_left
+}
+
+@test "the job's number of threads wins over the image's, and any by a glob or a rule" {
+    local job=(env OMP_NUM_THREADS=8 NCCL_DEBUG=INFO HF_HOME=/mine srun)
+    equal "$(inside berth/threads OMP_NUM_THREADS "${job[@]}")" 8
+    equal "$(inside berth/threads OMP_NUM_THREADS srun)" 1
+    equal "$(inside berth/threads NCCL_DEBUG "${job[@]}")" WARN
+    equal "$(inside berth/threads NCCL_DEBUG "${job[@]}" '--container-env=NCCL_*,HF_*')" INFO
+    equal "$(inside berth/threads HF_HOME "${job[@]}" '--container-env=NCCL_*,HF_*')" /mine
+    conf <<'END'
+env_job = {"NCCL_*"}
+env_ask += {"MINE_*"}
+END
+    equal "$(inside berth/threads OMP_NUM_THREADS "${job[@]}")" 1
+    equal "$(inside berth/threads NCCL_DEBUG "${job[@]}")" INFO
+    equal "$(inside berth/threads MINE_A env MINE_A=1 srun)" ''
+    equal "$(inside berth/threads MINE_A env MINE_A=1 srun '--container-env=MINE_*')" 1
+    nothing_left
+}
