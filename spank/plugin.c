@@ -42,9 +42,12 @@ static struct plugin {
     enum { STEP_UNKNOWN = 0, STEP_BARE = 1, STEP_CONTAINED = 2 } step;
     struct remote *remote;
     bool task_starts; // in a task's own process: it will be berth-task
-    // srun: where a multi-prog configuration stands, and what stood there.
-    char **multiprog;
-    char *saved;
+    // srun: words of its steps that were replaced, the last one first.
+    struct replaced {
+        char **place;
+        char *saved; // what stood there, which is Slurm's
+        struct replaced *next;
+    } * replaced;
 } plugin;
 
 static bool is_client(void)
@@ -92,10 +95,11 @@ EXPORT int slurm_spank_init(spank_t sp, int argc, char **argv)
     return ESPANK_SUCCESS;
 }
 
-// srun: the user. Before the step's launch.
+// srun: the user. Before the step's launch; for each component of a
+// heterogeneous one.
 EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
 {
-    char **step_argv = NULL;
+    char **step_argv = NULL, *text = NULL;
     int step_argc = 0;
 
     (void)argc;
@@ -103,10 +107,18 @@ EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
     if (!plugin.client.wanted || spank_get_item(sp, S_JOB_ARGV, &step_argc,
                                                 &step_argv) != ESPANK_SUCCESS)
         return ESPANK_SUCCESS;
-    if (remote_wrap(step_argc, step_argv, &plugin.saved) < 0)
+    char **place = remote_wrap(step_argc, step_argv, &text);
+    if (!place)
+        return ESPANK_SUCCESS;
+    struct replaced *replaced = malloc(sizeof(*replaced));
+    if (!text || !replaced) {
+        free(text);
+        free(replaced);
         return -ESPANK_ERROR; // before 25.05 a positive one is none
-    if (plugin.saved)
-        plugin.multiprog = &step_argv[1];
+    }
+    *replaced = (struct replaced){place, *place, plugin.replaced};
+    plugin.replaced = replaced;
+    *place = text;
     return ESPANK_SUCCESS;
 }
 
@@ -256,9 +268,12 @@ EXPORT int slurm_spank_exit(spank_t sp, int argc, char **argv)
     (void)argv;
     if (plugin.remote)
         remote_end(plugin.remote);
-    if (plugin.multiprog) {
-        free(*plugin.multiprog);
-        *plugin.multiprog = plugin.saved;
+    while (plugin.replaced) {
+        struct replaced *last = plugin.replaced;
+        free(*last->place);
+        *last->place = last->saved;
+        plugin.replaced = last->next;
+        free(last);
     }
     options_clear(&plugin.options);
     client_clear(&plugin.client);

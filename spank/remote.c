@@ -39,6 +39,11 @@ static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
 static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";
 static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
 
+// What srun puts before the program's name, and slurmstepd takes off again: a
+// node that does not load the plugin finds no such program, where it would
+// have run it on the host. Slurm shows the path to the user.
+static const char only_here[] = "/run/berth/is-not-loaded-on-this-node/";
+
 static const char pmix_env[] = "PMIX_SERVER_TMPDIR";
 
 #ifndef SYS_pidfd_open // Linux 5.3, the same number everywhere
@@ -369,14 +374,16 @@ static void hear_ready(struct remote *remote, spank_t sp, bool told)
     remote->link = -1;
 }
 
-// With `srun --bcast=DIRECTORY/`, slurmstepd completes the program's name when
-// it starts it.
+// As the user wrote it. With `srun --bcast=DIRECTORY/`, slurmstepd completes it
+// when it starts it.
 static char *program_name(const char *argv0, uint32_t job, uint32_t step,
                           const char *node)
 {
-    size_t len = strlen(argv0);
     char *name = NULL;
 
+    if (strncmp(argv0, only_here, strlen(only_here)) == 0)
+        argv0 += strlen(only_here);
+    size_t len = strlen(argv0);
     if (len == 0 || argv0[len - 1] != '/')
         return strdup(argv0);
     return asprintf(&name, "%sslurm_bcast_%u.%u_%s", argv0, job, step, node) < 0
@@ -437,31 +444,38 @@ void remote_ask(struct remote *remote, spank_t sp,
                    tell_facts(remote, sp, options, bad, argc, argv));
 }
 
-int remote_wrap(int argc, char **argv, char **saved)
+// srun has put the file's text in place of its own second word: that is how
+// it can be told from a program and its argument.
+static bool is_multiprog(int argc, char **argv)
 {
     size_t len = argc > 1 ? strlen(argv[1]) : 0;
     char *text = NULL;
     bool same = false;
 
-    // srun has put the file's text in place of its own second word: that is
-    // how it can be told from a program and its argument.
-    FILE *f = !PREPEND && argc > 1 && multiprog_is(argv[1])
-                  ? fopen(argv[0], "re")
-                  : NULL;
+    FILE *f = argc > 1 && multiprog_is(argv[1]) ? fopen(argv[0], "re") : NULL;
     if (f && (text = malloc(len + 2)))
         same = fread(text, 1, len + 1, f) == len &&
                memcmp(text, argv[1], len) == 0;
     free(text);
     if (f)
         fclose(f);
-    if (!same)
-        return 0;
-    text = multiprog_wrap(argv[1], task_program);
-    if (!text)
-        return -1;
-    *saved = argv[1];
-    argv[1] = text;
-    return 0;
+    return same;
+}
+
+char **remote_wrap(int argc, char **argv, char **text)
+{
+    if (is_multiprog(argc, argv)) {
+        if (PREPEND)
+            return NULL;
+        *text = multiprog_wrap(argv[1], task_program);
+        return argv + 1;
+    }
+    // The components of a heterogeneous step can share their words.
+    if (argc < 1 || strncmp(argv[0], only_here, strlen(only_here)) == 0)
+        return NULL;
+    if (asprintf(text, "%s%s", only_here, argv[0]) < 0)
+        *text = NULL;
+    return argv;
 }
 
 // This process cannot have another's number before it has ended, and it is in

@@ -29,10 +29,12 @@ void remote_ask(struct remote *remote, spank_t sp,
                 const struct options *options, const struct berth_err *bad,
                 int argc, char **argv);
 
-// srun, the user. If ARGV, the step's, is that of `srun --multi-prog`, puts
-// berth-task in front of each program in it. SAVED receives what stood in
-// argv[1], or stays as it is. 0, or -1 when memory is out.
-int remote_wrap(int argc, char **argv, char **saved);
+// srun, the user. What a step with ARGV is to send in place of one of its
+// words, so that it can run in a container and nowhere else: a program's name
+// leads nowhere until remote_begin puts it right, and before each program of
+// `srun --multi-prog` stands berth-task. Returns that word's place, with TEXT
+// a new string, or NULL when memory is out; or NULL: ARGV stays.
+char **remote_wrap(int argc, char **argv, char **text);
 
 // Root, in the task's own process, where Slurm has put that: tells berth-stepd
 // of it.

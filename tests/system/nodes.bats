@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# Steps over several nodes of which one, n2, is not as the others: it has a
+# configuration of its own, and in that its plugstack.conf is OTHER.
+
+# shellcheck disable=SC2154  # status, stderr are bats's
+load lib
+
+ETC=${SLURM_CONF%/*}
+OTHER=$ETC/other/plugstack.conf
+
+# What is in all files' setup_file, and n2's slurmd.
+setup_file() {
+    cp -p "$PLUGSTACK_CONF" "$RESTORE"
+    { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
+    usual_policy
+    install -d "$ETC/other"
+    cp "$ETC"/{cgroup,gres,plugstack}.conf "$ETC/other"
+    sed "s,^PlugStackConfig=.*,PlugStackConfig=$OTHER," "$SLURM_CONF" >"$ETC/other/slurm.conf"
+    bash -euc 'for part in settings process slurm; do
+            . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
+        done
+        stop n2
+        ETC=$ETC/other
+        start_node n2
+        must_start n2 20 node_is_up n2' 3>&- 4>&-
+}
+teardown_file() {
+    "$QUICKSTART" restart n2 3>&- 4>&-
+    rm -rf "$ETC/other"
+    restore_policy
+}
+setup() { cp "$PLUGSTACK_CONF" "$OTHER"; }
+
+# both WORD ...: a step on each node says whether it is in a container.
+both() {
+    run --separate-stderr as_user srun -N2 "$@" sh -c 'test -e /run/berth/init && echo container || echo host'
+}
+
+@test "a node whose plugstack.conf lacks the plugin runs no step on the host, and says why (threat 3)" {
+    local program
+    both --container=debian
+    equal "$output" $'container\ncontainer'
+    : >"$OTHER"
+    both --container=debian
+    ((status != 0)) || fail "srun takes this for a success"
+    equal "$output" container
+    contains "$stderr" 'is-not-loaded-on-this-node/sh: No such file'
+    contains "$stderr" 'n2: task 1: Exited with exit code'
+    # However the program is named, and from an allocation.
+    cp /usr/bin/hostname "$HOME1/here-inside"
+    for program in /usr/bin/hostname ./here-inside; do
+        run as_user srun -w n2 --container=debian "$program"
+        ((status != 0)) || fail "srun takes this for a success"
+        contains "$output" "is-not-loaded-on-this-node/$program: No such file"
+    done
+    run as_user salloc -Q -w n2 --container=debian
+    ((status != 0)) || fail "salloc takes this for a success"
+    contains "$output" is-not-loaded-on-this-node
+    # Whoever asks for no container needs no plugin.
+    both
+    equal "$output" $'host\nhost'
+    poll "$SOON" all_idle
+    nothing_left
+}
+
+@test "what srun does to a program's name is seen nowhere, as bare" {
+    local words
+    cp /usr/bin/hostname "$HOME1/here-inside"
+    for words in 'hostname' './here-inside' "--bcast=$HOME1/there-inside ./here-inside"; do
+        # shellcheck disable=SC2086
+        alike -N2 $words
+    done
+    start_step -w n1 --container=debian sh -c "$(waiter)"
+    contains "$(scontrol -o show step "$JOB.0")" ' Name=sh '
+    scancel "$JOB"
+    await_step
+    # Components share their words, or have their own.
+    run --separate-stderr as_user srun -Q -n1 --container=debian hostname : -n1 hostname
+    equal "$status/$stderr" 0/
+    run --separate-stderr as_user salloc -Q -n1 : -n1 srun -Q --het-group=0,1 --container=debian hostname
+    equal "$status/$stderr" 0/
+    rm -f "$HOME1"/*-inside*
+    nothing_left
+}
