@@ -155,7 +155,8 @@ bool gpus_file_is_first(const struct gpus *gpus, const struct gpu *gpu,
 static int name_by_file(struct gpus *gpus, struct berth_err *err)
 {
     const struct gpu *gpu;
-    int rc = gpus_have_vendor(gpus, GPU_AMD) ? strv_add(&gpus->names, GPUS_KFD) : 0;
+    int rc =
+        gpus_have_vendor(gpus, GPU_AMD) ? strv_add(&gpus->names, GPUS_KFD) : 0;
 
     for (unsigned i = 0; rc == 0 && (gpu = gpus_next(gpus, &i));)
         for (size_t k = 0; rc == 0 && k < gpu->nfiles; k++)

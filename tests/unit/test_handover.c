@@ -195,8 +195,9 @@ static void probe_pair(void)
     if (fork() == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         pair_name = 'c';
-    } else if (write(1, "ready\n", 6) != 6) {
-        _exit(1);
+        // Only now would it be told from its parent.
+        if (write(1, "ready\n", 6) != 6)
+            _exit(1);
     }
     for (;;)
         pause();
