@@ -151,8 +151,9 @@ static int run(struct floor *f, struct engine *engine, const char *image,
     uint64_t half =
         (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
     const char *name = strrchr(f->store.path, '/') + 1;
-    struct request_tmpfs tmpfs[] = {
-        {"/run", half}, {"/tmp", half}, {"/var/tmp", half}};
+    struct request_tmpfs tmpfs[] = {{.target = "/run", .bytes = half},
+                                    {.target = "/tmp", .bytes = half},
+                                    {.target = "/var/tmp", .bytes = half}};
     struct request_label labels[] = {
         {"berth.cluster", "bench"}, {"berth.node", "bench"},
         {"berth.job", "0"},         {"berth.step", "0.0"},
