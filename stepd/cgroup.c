@@ -21,8 +21,10 @@
 
 #include "logic/procfs.h"
 
-// The lock is ready until the kernel has gone through one grace period of
-// RCU without a move: that takes it three milliseconds at the least. A start
+// Moving a process takes cgroup_threadgroup_rwsem, a lock of which the first
+// taker after a pause waits for a grace period of RCU, some 10 ms (cgroup2's
+// mount option favordynmods is for the same). It stays ready until one has
+// passed without a move: that takes three milliseconds at the least. A start
 // that takes longer than a few seconds has other troubles.
 enum { PRIME_STEP_MS = 2, PRIME_MS = 5000 };
 
