@@ -191,6 +191,38 @@ static int add_places(const struct changes *o, struct strv *out)
     return rc;
 }
 
+static int add_default(void *out, const char *variable, const char *value)
+{
+    return strv_addf(out, "%c%s=%s", WIRE_SET, variable, value);
+}
+
+// What a task starts by Slurm runs in a container like its own. Without
+// Slurm's commands, the launchers of MPI start ranks on this node alone, and
+// are told so: else they wait for an srun that is not there, and for the
+// job's other nodes.
+static int add_nested(const struct changes *o, struct strv *out)
+{
+    static const char *const launchers[] = {
+        "HYDRA_BOOTSTRAP=fork", "HYDRA_RMK=user",      "OMPI_MCA_plm=isolated",
+        "OMPI_MCA_ras=^slurm",  "PRTE_MCA_plm=^slurm", "PRTE_MCA_ras=^slurm",
+    };
+    int rc = 0;
+
+    if (o->slurm_conf) {
+        rc = strv_addf(out, "%cSLURM_CONF=%s", WIRE_SET, o->slurm_conf);
+        // Where a task starts by --container-workdir need not be on the node.
+        if (rc == 0 && o->options->workdir)
+            rc =
+                strv_addf(out, "%cSLURM_WORKING_DIR=%s", WIRE_SET, o->node_cwd);
+        return rc == 0 ? options_each_variable(o->options, add_default, out)
+                       : rc;
+    }
+    for (size_t i = 0; rc == 0 && i < sizeof(launchers) / sizeof(*launchers);
+         i++)
+        rc = changes_change(out, WIRE_DEFAULT, launchers[i]);
+    return rc;
+}
+
 int changes_build(const struct changes *o, struct strv *out,
                   struct berth_err *err)
 {
@@ -214,8 +246,8 @@ int changes_build(const struct changes *o, struct strv *out,
         rc = add_image(o, out);
     if (rc == 0)
         rc = add_places(o, out);
-    if (rc == 0 && o->slurm_conf)
-        rc = strv_addf(out, "%cSLURM_CONF=%s", WIRE_SET, o->slurm_conf);
+    if (rc == 0)
+        rc = add_nested(o, out);
     for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
         if (!is_one_of(of_gpus, o->env_set[i]))
             rc = changes_change(out, WIRE_SET, o->env_set[i]);

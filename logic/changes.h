@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "logic/err.h"
+#include "logic/options.h"
 #include "logic/rules.h"
 #include "logic/strv.h"
 #include "protocol/wire.h"
@@ -28,6 +29,8 @@ struct changes {
     const char *cwd;
     const char *home;
     const char *slurm_conf; // where Slurm's commands are to work, else NULL
+    const struct options *options; // the step's: there, the defaults of what
+    const char *node_cwd;          // it starts, and where on the node
     const struct rule_list *env_deny, *env_pass, *env_ask, *env_job; // globs
     char *const *image_env; // "NAME=VALUE"; what is none is left out
     size_t nimage_env;

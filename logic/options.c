@@ -186,18 +186,54 @@ int options_each(const struct options *options,
     return rc;
 }
 
+struct variables {
+    int (*tell)(void *arg, const char *variable, const char *value);
+    void *arg;
+};
+
+static int tell_variable(void *arg, const char *name, const char *value)
+{
+    const struct variables *variables = arg;
+    const struct option_info *o = option_table, *info;
+
+    while (strcmp(o->name, name) != 0)
+        o++;
+    for (info = o; !info->env; info--) // the option that this one denies
+        ;
+    return variables->tell(variables->arg, info->env,
+                           value       ? value
+                           : info == o ? "yes"
+                                       : "no");
+}
+
+int options_each_variable(const struct options *options,
+                          int (*tell)(void *arg, const char *variable,
+                                      const char *value),
+                          void *arg)
+{
+    struct variables variables = {tell, arg};
+
+    return options_each(options, tell_variable, &variables);
+}
+
+bool options_none(const struct options *options)
+{
+    return options->image && strcmp(options->image, "none") == 0;
+}
+
 static int first_name(void *arg, const char *name, const char *value)
 {
     (void)value;
     *(const char **)arg = name;
-    return 1;
+    return strcmp(name, option_table[0].name) != 0;
 }
 
 int options_check(const struct options *options, struct berth_err *err)
 {
     const char *name;
 
-    if (options->image || options_each(options, first_name, &name) == 0)
+    if ((options->image && !options_none(options)) ||
+        options_each(options, first_name, &name) == 0)
         return 0;
     return err_set(err, BERTH_EINVAL,
                    "--%s is given without an image: give --container=IMAGE "

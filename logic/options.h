@@ -7,6 +7,7 @@
 #ifndef BERTH_OPTIONS_H
 #define BERTH_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "logic/err.h"
@@ -31,8 +32,8 @@ struct option_info {
     const char *key;  // "mounts": the key "options" of berth.conf(5)
     const char *arg;  // "SRC:DST[:ro|rw],...", or NULL if it takes none
     const char *help; // the line of `srun --help`
-    const char *env;  // "BERTH_CONTAINER_MOUNTS", or NULL. Where ARG is NULL,
-                      // the variable says yes or no
+    const char *env;  // "BERTH_CONTAINER_MOUNTS"; where ARG is NULL, it says
+                      // yes or no. NULL: that of the option above says it
 };
 
 // The options, in the order of `srun --help`; the last has no name.
@@ -53,6 +54,17 @@ int options_set(struct options *options, const char *name, const char *value,
 int options_each(const struct options *options,
                  int (*tell)(void *arg, const char *name, const char *value),
                  void *arg);
+
+// Calls TELL with each variable, and its value, by which OPTIONS are the
+// defaults of what is started in that environment. Returns what options_each
+// would.
+int options_each_variable(const struct options *options,
+                          int (*tell)(void *arg, const char *variable,
+                                      const char *value),
+                          void *arg);
+
+// Says whether OPTIONS ask for no container, and say so: --container=none.
+bool options_none(const struct options *options);
 
 // An option that is given without an image is a mistake: -1, with ERR set
 // (BERTH_EINVAL). 0 otherwise, also if there is none at all.

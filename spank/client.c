@@ -63,7 +63,7 @@ static bool is_for_pmix(void)
 }
 
 // Makes IMAGE the value of Slurm's own --container, which squeue and sacct
-// show, or removes that. Where that cannot be, they show none.
+// show, or (NULL) removes that. Where that cannot be, they show none.
 static void show_image(const char *image)
 {
     void *opt = dlsym(RTLD_DEFAULT, "opt");
@@ -78,11 +78,15 @@ static void show_image(const char *image)
     const char *shown = slurm_option("container");
     if (opt && reset && is_for_pmix())
         reset(opt, "container");
-    else if (opt && set && (!shown || strcmp(shown, image) != 0))
+    else if (opt && reset && !image && shown)
+        reset(opt, "container");
+    else if (opt && set && image && (!shown || strcmp(shown, image) != 0))
         set(opt, "container", image, false);
     // sbatch has set it when it had read the script's lines.
-    if (getenv(slurm_container))
+    if (image && getenv(slurm_container))
         setenv(slurm_container, image, 1);
+    else
+        unsetenv(slurm_container);
 }
 
 // The step in which salloc runs the user's shell: what salloc was given is
@@ -327,11 +331,13 @@ static int gather(const struct client *client, const struct options *given,
 
     if (fill(asked, given, err) == 0 && add_slurms_own(client, asked, err) == 0)
         rc = read_environment(&defaults, err);
+    if (options_none(&defaults))
+        options_clear(&defaults);
     if (rc == 0)
         rc = fill(out, asked, err);
-    if (rc == 0 && is_interactive())
+    if (rc == 0 && is_interactive() && !options_none(out))
         rc = fill(out, &client->surrounding, err);
-    if (rc == 0 && (out->image || defaults.image))
+    if (rc == 0 && !options_none(out) && (out->image || defaults.image))
         rc = fill(out, &defaults, err);
     else if (rc == 0)
         rc = options_check(out, err);
@@ -351,7 +357,8 @@ static int check_command(const struct options *asked, struct berth_err *err)
 {
     const char *name;
 
-    return options_each(asked, any_name, &name) == 0 || !is_host_command()
+    return options_none(asked) || options_each(asked, any_name, &name) == 0 ||
+                   !is_host_command()
                ? 0
                : err_set(err, BERTH_EINVAL,
                          "--%s of salloc holds for its own shell only, and "
@@ -654,17 +661,17 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
     struct options asked = {0}, options = {0};
     int rc = gather(client, given, &asked, &options, err);
 
-    client->wanted = options.image != NULL;
+    client->wanted = options.image && !options_none(&options);
     if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
         help(NULL, argc, argv);
     if (rc == 0)
-        rc = same_image(client, options.image, err);
+        rc = same_image(client, client->wanted ? options.image : NULL, err);
     if (rc == 0 && client->wanted)
         rc = decide_here(&options, argc, argv, err);
     if (rc == 0)
         rc = check_command(&asked, err);
-    if (rc == 0 && client->wanted) {
-        show_image(options.image);
+    if (rc == 0 && options.image) {
+        show_image(client->wanted ? options.image : NULL);
         if (option_env_send(sp, &options) != 0)
             rc = err_set(err, BERTH_ENOMEM, "out of memory");
     }

@@ -181,7 +181,8 @@ static bool wants_container(spank_t sp)
     if (plugin.err.code == BERTH_OK)
         options_check(&plugin.options, &plugin.err);
     return plugin.err.code != BERTH_OK ||
-           options_each(&plugin.options, any, NULL) != 0;
+           (options_each(&plugin.options, any, NULL) != 0 &&
+            !options_none(&plugin.options));
 }
 
 static bool is_contained(spank_t sp)

@@ -108,6 +108,34 @@ openmpi_by_pmi() {
     grep -o "OMPI was not built with SLURM's PMI support" "$BATS_TEST_TMPDIR/err" || true
 }
 
+@test "mpirun in a container with Slurm's commands has its ranks there, on both nodes (threat 81)" {
+    local out
+    cat >>"${PLUGSTACK_CONF%/*}/berth-mpi.conf" <<<'slurm = allowed'
+    { echo '#!/bin/sh'
+      echo "mpirun.openmpi -n 4 sh -c 'test -e /run/berth/init && echo in \$SLURMD_NODENAME || echo host'"; } >"$HOME1/mpi.sh"
+    run_batch -N2 -n4 --ntasks-per-node=2 --mem=1000 -o mpi.out --container=berth/mpi --container-slurm mpi.sh
+    out=$(sort "$HOME1/mpi.out" | uniq -c | tr -s ' ')
+    equal "$out" $' 2 in n1\n 2 in n2'
+    nothing_left
+}
+
+@test "mpirun and mpiexec without Slurm's commands run on their node, and end" {
+    local launcher
+    for launcher in mpirun.openmpi mpiexec.mpich; do
+        run --separate-stderr timeout 60 "$QUICKSTART" run -- srun -Q -n1 -c2 --container=berth/mpi "$launcher" -n 2 echo rank
+        equal "$status/$output" $'0/rank\nrank'
+        # The job's other node is not theirs to use.
+        echo '#!/bin/sh' >"$HOME1/mpi.sh"
+        echo "$launcher -n 2 ./mpi.${launcher#*.} check" >>"$HOME1/mpi.sh"
+        run_batch -N2 -n4 --ntasks-per-node=2 --mem=1000 -o mpi.out --container=berth/mpi mpi.sh
+        contains "$(cat "$HOME1/mpi.out")" "rank 0 of 2 on n1: sum 3,"
+        contains "$(cat "$HOME1/mpi.out")" "rank 1 of 2 on n1: sum 3,"
+    done
+    # What the user has said counts.
+    equal "$(as_user env HYDRA_BOOTSTRAP=ssh OMPI_MCA_plm=rsh srun --container=berth/mpi sh -c 'echo $HYDRA_BOOTSTRAP $OMPI_MCA_plm')" 'ssh rsh'
+    nothing_left
+}
+
 @test "a step of sbatch and a step among others have their MPI as well" {
     local out
     cat >"$HOME1/mpi.sh" <<'END'

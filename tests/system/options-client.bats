@@ -163,7 +163,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     scancel "$JOB"
 }
 
-@test "what salloc is given for a command on its own host is refused, and its shell has it (threat 1)" {
+@test "what salloc is given for a command on its own host is refused, and its shell has it (threat 81)" {
     local option next
     next=$(next_job)
     for option in --container=debian --container-image=debian; do
@@ -184,7 +184,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     nothing_left
 }
 
-@test "salloc's options are refused where its shell is on its own host (threat 1)" {
+@test "salloc's options are refused where its shell is on its own host (threat 81)" {
     local conf=${PLUGSTACK_CONF%/*}/berth-test.conf
     sed 's/^LaunchParameters=.*//' "$SLURM_CONF" >"$conf"
     run --separate-stderr as_user env SLURM_CONF="$conf" salloc -Q --container-image=debian
@@ -194,7 +194,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     contains "$output" use_interactive_step
 }
 
-@test "a variable that berth does not know is refused, and pyxis's are taken for what they are (threat 1)" {
+@test "a variable that berth does not know is refused, and pyxis's are taken for what they are (threat 81)" {
     local client row
     for client in srun sbatch salloc; do
         for row in BERTH_CONTAINER_IMGAE=debian PYXIS_CONTAINER_NAME=x; do

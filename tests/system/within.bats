@@ -73,10 +73,40 @@ END
     nothing_left
 }
 
+@test "what a step starts runs as it does itself, in its image and with its options, unless it says otherwise (threat 81)" {
+    conf <<<'slurm = allowed
+writable = allowed
+mounts_allowed = {"/srv/**"}'
+    local where='test -e /run/berth/init \&\& echo in || echo host; touch /x 2>/dev/null \&\& echo rw; ls -d /data 2>/dev/null; pwd' how
+    where=${where//\\/}
+    run script --container=debian --container-slurm --container-mounts=/srv:/data --container-workdir=/data <<END
+srun -Q -N1 -n1 sh -c '$where'
+srun -Q -N1 -n1 --container-workdir=/opt sh -c '$where'
+srun -Q -N1 -n1 srun -Q -N1 -n1 --overlap sh -c '$where'
+sbatch --parsable --chdir=$HOME1 -W -N1 -n1 -o $HOME1/inner.txt --wrap '$where' >/dev/null; cat $HOME1/inner.txt
+for how in --container=none --container-image=none '--container=debian --container-image=none' '--container-image=debian --container=none'; do
+    srun -Q -N1 -n1 --chdir=/ \$how sh -c '$where; env | grep -e SLURM_CONTAINER || :'
+done
+BERTH_CONTAINER_IMAGE= srun -N1 -n1 --chdir=/ sh -c '$where'
+BERTH_CONTAINER_IMAGE=none srun -N1 -n1 --chdir=/ sh -c '$where'
+srun -N1 -n1 --container=none --container-readonly echo ran
+END
+    equal "$(head -n 12 <<<"$output")" $'in\n/data\n/data\nin\n/data\n/opt\nin\n/data\n/data\nin\n/data\n/data'
+    equal "$(sed -n 13,24p <<<"$output")" $'host\n/\nhost\n/\nhost\n/\nhost\n/\nhost\n/\nhost\n/'
+    contains "$output" "--container-readonly is given without an image"
+    lacks "$output" ran
+    # The step's own choice, and not that of the job around it.
+    equal "$(as_user env BERTH_CONTAINER_IMAGE=berth/probe BERTH_CONTAINER_WRITABLE=yes srun --container=debian --container-slurm --container-readonly \
+        srun --overlap sh -c 'touch /x 2>&1 | grep -o Read-only')" Read-only
+    # Where Slurm's commands are not, there is nothing to be said to them.
+    equal "$(as_user srun --container=debian sh -c 'env | grep BERTH_CONTAINER || echo none')" none
+    nothing_left
+}
+
 @test "its steps run where they say: on the host, or in a container of their own" {
     conf <<<'slurm = allowed'
     run script --container=debian --container-slurm <<END
-srun -N1 -n1 sh -c '$(host_only | tr "'" '"')'
+srun -N1 -n1 --container=none sh -c '$(host_only | tr "'" '"')'
 srun -N1 -n1 --container=debian sh -c '$(host_only | tr "'" '"')'
 srun -N1 -n1 --container=berth/probe /probe hello
 srun -N1 -n1 --container=debian --container-slurm sh -c 'squeue -h -j \$SLURM_JOB_ID -o %j'

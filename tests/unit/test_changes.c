@@ -14,7 +14,11 @@
 
 // What comes in front of an image's values, and behind them.
 #define FRONT ">/work", "-BERTH_*"
-#define BACK "=HOME=/home/x", "=PWD=/work"
+#define PLACES "=HOME=/home/x", "=PWD=/work"
+#define LAUNCHERS                                                              \
+    "?HYDRA_BOOTSTRAP=fork", "?HYDRA_RMK=user", "?OMPI_MCA_plm=isolated",      \
+        "?OMPI_MCA_ras=^slurm", "?PRTE_MCA_plm=^slurm", "?PRTE_MCA_ras=^slurm"
+#define BACK PLACES, LAUNCHERS
 
 static void check(struct changes o, const char *const *want)
 {
@@ -90,13 +94,9 @@ static void the_jobs_values_win_where_the_user_says_so(void **state)
 {
     char *image[] = {(char *)"LANG=C", (char *)"LANGUAGE=de"};
     const char *const env[] = {"LANG", "PATH", "HOME", "NONE"};
-    const char *const want[] = {FRONT,
-                                "?LANG=C",
-                                "=LANGUAGE=de",
-                                "?PATH=" CHANGES_PATH,
-                                "?HOME=/home/x",
-                                "=PWD=/work",
-                                NULL};
+    const char *const want[] = {
+        FRONT,           "?LANG=C",    "=LANGUAGE=de", "?PATH=" CHANGES_PATH,
+        "?HOME=/home/x", "=PWD=/work", LAUNCHERS,      NULL};
 
     (void)state;
     check(
@@ -136,21 +136,36 @@ static void globs_say_whose_value_it_is(void **state)
     check(changes, asked);
 }
 
-static void slurms_commands_come_before_the_images(void **state)
+static void slurms_commands_come_first_and_start_what_is_alike(void **state)
 {
     char *image[] = {(char *)"PATH=/opt/bin"};
     char *set[] = {(char *)"SLURM_CONF=/site"};
     const char *const want[] = {FRONT,
                                 "=PATH=" INSIDE_SLURM_BIN ":/opt/bin",
-                                BACK,
+                                PLACES,
                                 "=SLURM_CONF=/etc/slurm/slurm.conf",
+                                "=SLURM_WORKING_DIR=/home/x/work",
+                                "=BERTH_CONTAINER_IMAGE=debian",
+                                "=BERTH_CONTAINER_MOUNTS=/a,/b",
+                                "=BERTH_CONTAINER_WORKDIR=/work",
+                                "=BERTH_CONTAINER_MOUNT_HOME=no",
+                                "=BERTH_CONTAINER_READONLY=yes",
+                                "=BERTH_CONTAINER_SLURM=yes",
                                 "=SLURM_CONF=/site",
                                 NULL};
+    const struct options options = {.image = (char *)"debian",
+                                    .mounts = (char *)"/a,/b",
+                                    .workdir = (char *)"/work",
+                                    .mount_home = CHOICE_NO,
+                                    .writable = CHOICE_NO,
+                                    .slurm = CHOICE_YES};
 
     (void)state;
     check((struct changes){.image_env = image,
                            .nimage_env = 1,
                            .slurm_conf = "/etc/slurm/slurm.conf",
+                           .options = &options,
+                           .node_cwd = "/home/x/work",
                            .env_set = set,
                            .nenv_set = 1},
           want);
@@ -227,7 +242,7 @@ int main(void)
         cmocka_unit_test(the_images_own_values_win),
         cmocka_unit_test(the_jobs_values_win_where_the_user_says_so),
         cmocka_unit_test(globs_say_whose_value_it_is),
-        cmocka_unit_test(slurms_commands_come_before_the_images),
+        cmocka_unit_test(slurms_commands_come_first_and_start_what_is_alike),
         cmocka_unit_test(the_administrator_is_first_and_last),
         cmocka_unit_test(the_program_comes_behind_the_entry_point),
     };

@@ -426,7 +426,7 @@ static void a_variable_says_yes_or_no_in_many_words(void **state)
     assert_non_null(getenv(OPTION("_writable")));
 }
 
-// (threat 1)
+// (threat 81)
 static void a_variable_that_berth_does_not_know_is_refused(void **state)
 {
     static const char *const rows[] = {

@@ -233,6 +233,26 @@ static void each_option_has_its_line_of_help(void **state)
     }
 }
 
+// (threat 81)
+static void none_is_no_image(void **state)
+{
+    struct options options = {0};
+    struct berth_err err;
+
+    (void)state;
+    assert_false(options_none(&options));
+    options_set(&options, "container", "none", NULL);
+    assert_true(options_none(&options));
+    assert_int_equal(options_check(&options, &err), 0);
+    options_set(&options, "container-readonly", NULL, NULL);
+    assert_int_equal(options_check(&options, &err), -1);
+    assert_non_null(strstr(err.text, "--container-readonly"));
+    options_set(&options, "container", "library/none", NULL);
+    assert_false(options_none(&options));
+    assert_int_equal(options_check(&options, &err), 0);
+    options_clear(&options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +263,7 @@ int main(void)
         cmocka_unit_test(what_adds_up_can_get_too_long),
         cmocka_unit_test(tells_what_makes_the_same_options_again),
         cmocka_unit_test(an_option_wants_an_image),
+        cmocka_unit_test(none_is_no_image),
         cmocka_unit_test(each_option_has_its_line_of_help),
     };
 
