@@ -17,6 +17,7 @@
 // link, or of berth-init, is the end of the container: the kernel kills
 // whatever is in its pid namespace.
 #include "handover/filter.h"
+#include "handover/fit.h"
 #include "handover/program.h"
 #include "handover/say.h"
 #include "handover/signals.h"
@@ -263,6 +264,7 @@ static void become(const struct wire_run *run, char **vec, const char *cwd,
     for (int n = 1; n <= SIGNALS_MAX; n++)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;
+    fit_environment(environ);
     signals_block(run->blocked);
     int status = program_become(vec, hint, why, sizeof(why));
     give_up(status, "%s", why);

@@ -53,3 +53,19 @@ END
     equal "$(inside berth/threads MINE_A env MINE_A=1 srun '--container-env=MINE_*')" 1
     nothing_left
 }
+
+@test "what names a place of the node's that the container lacks stays outside" {
+    local names='echo "${TMPDIR-none} $SHELL ${LD_PRELOAD-none} ${LANG-none}"'
+    mkdir -pm 1777 /tmp/berth-job
+    cp /bin/sh /tmp/berth-job/shell
+    cc -shared -x c -o /tmp/berth-job/x.so /dev/null
+    run as_user env TMPDIR=/tmp/berth-job SHELL=/tmp/berth-job/shell LD_PRELOAD=/tmp/berth-job/x.so \
+        LANG=en_US.UTF-8 srun -Q --container=debian sh -c "mktemp >/dev/null && $names"
+    equal "$output" "none /bin/sh none none"
+    run as_user env TMPDIR=/tmp SHELL=/bin/bash LANG=C.UTF-8 srun -Q --container=debian sh -c "$names"
+    equal "$output" "/tmp /bin/bash none C.UTF-8"
+    run as_user env LANG=en_US.UTF-8 LC_ALL=en_US.UTF-8 srun -Q --container=debian perl -e 1
+    equal "$status/$output" 0/
+    rm -r /tmp/berth-job
+    nothing_left
+}

@@ -805,6 +805,41 @@ static void the_overlay_changes_the_environment(void **state)
     box_stop(&box);
 }
 
+static void what_is_not_inside_is_not_in_the_environment(void **state)
+{
+    static char out[65536];
+    struct job job =
+        JOB("/bin/sh", "-c",
+            "echo \"${TMPDIR-none}|$SHELL|${LD_PRELOAD-none}|${LANG-none}|"
+            "${LC_ALL-none}|${LC_TIME-none}|$LC_CTYPE\"");
+    struct box box = box_start(false);
+    static char gone[] =
+        "TMPDIR=/run/hidden/t\nSHELL=/run/hidden/sh\n"
+        "LD_PRELOAD=/run/hidden/a.so:/run/hidden/b.so /run/hidden/c.so\n"
+        "LANG=xx_YY.UTF-8\nLC_ALL=xx_YY\nLC_TIME=C.UTF-8\nLC_CTYPE=POSIX";
+    static char there[] = "TMPDIR=/tmp\nSHELL=/bin/sh\n"
+                          "LD_PRELOAD=/run/hidden/a.so::$LIB/b.so\n"
+                          "LANG=xx_YY.UTF-8\nLC_ALL=C\nLOCPATH=/x";
+    char *env[16], *text[] = {gone, there};
+    const char *const want[] = {"none|/bin/sh|none|none|none|C.UTF-8|POSIX\n",
+                                "/tmp|/bin/sh|$LIB/b.so|xx_YY.UTF-8|C|none|\n"};
+
+    (void)state;
+    mkdir("/run/hidden/t", 01777);
+    write_file("/run/hidden/sh", "exit 0\n");
+    chmod("/run/hidden/sh", 0755);
+    for (size_t i = 0; i < COUNT(want); i++) {
+        int n = 0;
+        for (char *p = strtok(text[i], "\n"); p; p = strtok(NULL, "\n"))
+            env[n++] = p;
+        env[n] = NULL;
+        job.env = env;
+        assert_int_equal(job_capture(&job, &box, 1, out), 0);
+        assert_string_equal(out, want[i]);
+    }
+    box_stop(&box);
+}
+
 static void the_overlay_says_how_and_where_a_program_starts(void **state)
 {
     static char out[65536];
@@ -1815,6 +1850,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(directories_and_files_are_not_inherited),
         cmocka_unit_test(a_directory_as_stdin_is_refused),
         cmocka_unit_test(the_overlay_changes_the_environment),
+        cmocka_unit_test(what_is_not_inside_is_not_in_the_environment),
         cmocka_unit_test(the_overlay_says_how_and_where_a_program_starts),
         cmocka_unit_test(an_overlay_of_another_version_ends_the_task),
         cmocka_unit_test(each_exit_status_comes_back),
