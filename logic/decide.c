@@ -125,21 +125,24 @@ static int decide_groups(struct decision *out, const struct subject *subject)
 
 // --- where tasks start -------------------------------------------------------
 
-// Says whether PATH is in the container what it is on the node.
-static bool is_there(const struct decision *out, const char *path)
+// Says whether PATH is in the container what it is on the node, or has a mount
+// of its own.
+static bool is_there(const struct decision *out, const char *path, bool own)
 {
     const struct decision_mount *last = NULL;
 
     for (size_t i = 0; i < out->nmounts; i++)
         if (path_is_within(path, out->mounts[i].target))
             last = &out->mounts[i]; // sorted: the innermost comes last
-    return last && last->source && !strcmp(last->source, last->target);
+    return last && last->source &&
+           (!strcmp(last->source, last->target) ||
+            (own && !strcmp(last->target, path)));
 }
 
 static int decide_workdir(struct decision *out, const struct options *options,
                           const struct subject *subject)
 {
-    const char *start = options->workdir, *home = NULL;
+    const char *start = options->workdir, *home = subject->home;
 
     if (start && strcmp(start, "/") != 0 && !mount_target_ok(start)) {
         char shown[DENY_PATH_MAX];
@@ -152,14 +155,12 @@ static int decide_workdir(struct decision *out, const struct options *options,
             shown);
     }
     if (!start)
-        start =
-            subject->cwd && is_there(out, subject->cwd) ? subject->cwd : "/";
-    for (size_t i = 0; i < out->nmounts && subject->home; i++)
-        if (out->mounts[i].source &&
-            !strcmp(out->mounts[i].target, subject->home))
-            home = subject->home;
+        start = subject->cwd && is_there(out, subject->cwd, false)
+                    ? subject->cwd
+                    : "/";
     out->workdir = strdup(start);
-    out->home = strdup(home ? home : start);
+    out->home =
+        strdup(home && is_there(out, home, true) ? home : DECIDE_NO_HOME);
     return out->workdir && out->home ? 0 : deny_memory(out);
 }
 

@@ -30,6 +30,10 @@ struct subject {
     const char *cwd; // absolute: the job's working directory, or NULL
 };
 
+// HOME, where the user's home is not in the container. Not the working
+// directory: what programs keep in a home would land in a project.
+#define DECIDE_NO_HOME "/tmp"
+
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1 };
 
 struct decision_mount {
@@ -65,7 +69,7 @@ struct decision {
     size_t nmounts;
     struct decision_mount *mounts;
     char *workdir; // where the tasks start: absolute
-    char *home;    // HOME inside: the home if mounted, else the workdir
+    char *home;    // HOME inside: the home if mounted, else DECIDE_NO_HOME
     size_t nenv;
     const char **env; // globs: names whose values are the job's
     size_t nenv_set;

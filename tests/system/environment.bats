@@ -69,3 +69,17 @@ END
     rm -r /tmp/berth-job
     nothing_left
 }
+
+@test "HOME is the user's home where that is mounted, and never a project's directory" {
+    mkdir -p "$HOME1/project"
+    chown berth1: "$HOME1/project"
+    local show='echo $HOME; touch ~/x && rm ~/x'
+    equal "$(as_user srun --container=debian sh -c "$show")" "$HOME1"
+    equal "$(as_user srun --chdir="$HOME1/project" --container=debian sh -c "$show")" /tmp
+    conf <<<'home = allowed'
+    equal "$(as_user srun --chdir="$HOME1/project" --container=debian --container-mount-home sh -c "$show")" "$HOME1"
+    conf <<<"mounts_default = {\"${HOME1%/*}:${HOME1%/*}:rw\"}"
+    equal "$(as_user srun --chdir="$HOME1/project" --container=debian sh -c "$show")" "$HOME1"
+    rmdir "$HOME1/project"
+    nothing_left
+}

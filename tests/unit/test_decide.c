@@ -452,7 +452,7 @@ static void what_the_policy_cannot_name_is_refused(void **state)
                         "of it: ask your administrator");
     done();
     judge("allow=debian\nmounts_default=\"/s/%u\"", &nobody, words);
-    assert_string_equal(told(), "/w:/w:rw\nin /w, HOME /w\n");
+    assert_string_equal(told(), "/w:/w:rw\nin /w, HOME /tmp\n");
     done();
     judge("allow=debian\nhome=always", &nobody, words);
     assert_string_equal(now.decision.reason,
@@ -494,29 +494,29 @@ static const struct {
     {"",
      {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // The user's mounts.
     {"mounts_allowed={\"/data/*\"}",
      {"container-mounts=/data/x"},
      "/data/x:/data/x:ro ~ /data/* @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"mounts_allowed={\"/data/*\", \"/data/**:rw\",\n\"/x:rw\", \"/y/%g:/z\"}",
      {"container-mounts=/data/x:/a"},
      "/data/x:/a:rw ~ /data/**|/x @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"mounts_allowed={\"/data/*\", \"/data/**:rw\",\n\"/x:rw\", \"/y/%g:/z\"}",
      {"container-mounts=/data/x:/z:ro,/x:/y:rw"},
      "/home/alice/work:/home/alice/work:rw\n"
      "/x:/y:rw ~ /data/**|/x @3\n"
      "/data/x:/z:ro ~ /data/*|/data/**|/x|/y/users @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"mounts_allowed={\"/home/%u/**:rw\"}",
      {"container-mounts=data:/d"},
      "/home/alice/work/data:/d:rw ~ /home/alice/** in /home/alice/work @2\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // One's own directories, and what is in them, at another place.
     {"",
      {"container-mounts=.:/workspace,sub:/x:ro,/home/alice:/h,/home/alice/d"},
@@ -525,38 +525,38 @@ static const struct {
      "/home/alice/work:/home/alice/work:rw\n"
      "/home/alice/work:/workspace:rw\n"
      "/home/alice/work/sub:/x:ro in /home/alice/work\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"home=never",
      {"container-mounts=/home/alice/work/x:/x"},
      "/home/alice/work:/home/alice/work:rw\n"
      "/home/alice/work/x:/x:rw in /home/alice/work\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"workdir=never",
      {"container-mounts=.:/x"},
      "/home/alice/work:/x:rw in /home/alice\n"
-     "in /, HOME /\n"},
+     "in /, HOME /tmp\n"},
     // A rule whose variable has no value matches nothing.
     {"workdir=never\nmounts_allowed={\"%h/**\", \"/a\"}",
      {"container-mounts=/a"},
-     "/a:/a:ro ~ /home/alice/**|/a @3\nin /, HOME /\n"},
+     "/a:/a:ro ~ /home/alice/**|/a @3\nin /, HOME /tmp\n"},
     {"",
      {"container-mounts=tmpfs:/fast"},
      "tmpfs:/fast:rw\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // One within another, where it is anyway.
     {"mounts_allowed={\"/d/**:rw\"}",
      {"container-mounts=/d/a/b:/x/b:ro,/d/a:/x"},
      "/home/alice/work:/home/alice/work:rw\n"
      "/d/a:/x:rw ~ /d/** @2\n"
      "/d/a/b:/x/b:ro ~ /d/** @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"mounts_allowed={\"/d/**:rw\"}",
      {"container-mounts=/d/a:/x/y,tmpfs:/x"},
      "/home/alice/work:/home/alice/work:rw\n"
      "tmpfs:/x:rw\n"
      "/d/a:/x/y:rw ~ /d/** @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // At another place in it, in any order.
     {"mounts_allowed={\"/**\"}",
      {"container-mounts=/b:/x/y/z,/a:/x,/c:/home/alice"},
@@ -573,7 +573,7 @@ static const struct {
      "/b:/x/y:ro ~ /b @2\n"
      "/d:/y:ro? @4\n"
      "/b:/y/y:ro ~ /b @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // The administrator's mounts.
     {"mounts_always={\"/s\", \"/l/%u:/l:rw\", \"tmpfs:/t\"}\n"
      "mounts_default={\"/s2:/s\", \"/d:/data\"}",
@@ -583,42 +583,42 @@ static const struct {
      "/l/alice:/l:rw @2\n"
      "/s:/s:ro @2\n"
      "tmpfs:/t:rw @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // The later of two at the same place.
     {"mounts_always={\"/s:/x\",\n\"/s2:/x:rw\"}",
      {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s2:/x:rw @3\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // What is there can be asked for as well.
     {"mounts_always={\"/s:/x\"}",
      {"container-mounts=/s:/x,/s:/x:ro"},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s:/x:ro @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // Declined by a mount of the user's at the same place, or above.
     {"mounts_default=\"/d:/data\"\nmounts_allowed={\"/e\"}",
      {"container-mounts=/e:/data"},
      "/e:/data:ro ~ /e @3\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"mounts_default=\"/d:/data/d\"\nmounts_allowed={\"/e\"}",
      {"container-mounts=/e:/data"},
      "/e:/data:ro ~ /e @3\n"
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // A default that hides the working directory is passed over.
     {"mounts_default=\"/scratch/%u:/home:rw\"",
      {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // Both are the administrator's.
     {"mounts_always={\"/s:/x\", \"/s2:/x/y\"}",
      {NULL},
      "/home/alice/work:/home/alice/work:rw\n"
      "/s:/x:ro @2\n"
      "/s2:/x/y:ro @2\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     // Home.
     {"",
      {"container-mount-home"},
@@ -633,7 +633,7 @@ static const struct {
     {"home=default",
      {"no-container-mount-home"},
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"home=always",
      {"no-container-mount-home"},
      "/home/alice:/home/alice:rw @2\n"
@@ -646,33 +646,33 @@ static const struct {
     {"home=never",
      {"no-container-mount-home"},
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"home=default\nmounts_allowed=\"/h\"\nworkdir=never",
      {"container-mounts=/h:/home/alice"},
      "/h:/home/alice:ro ~ /h @3\n"
      "in /, HOME /home/alice\n"},
     // The working directory.
-    {"workdir=never", {NULL}, "in /, HOME /\n"},
-    {"workdir=allowed", {NULL}, "in /, HOME /\n"},
+    {"workdir=never", {NULL}, "in /, HOME /tmp\n"},
+    {"workdir=allowed", {NULL}, "in /, HOME /tmp\n"},
     {"workdir=allowed",
      {"container-mounts=."},
      "/home/alice/work:/home/alice/work:rw\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
+     "in /home/alice/work, HOME /tmp\n"},
     {"",
      {"container-mounts=/home/alice/work:ro"},
      "/home/alice/work:/home/alice/work:ro\n"
-     "in /home/alice/work, HOME /home/alice/work\n"},
-    {"workdir=default", {"container-workdir=/opt"}, "in /opt, HOME /opt\n"},
+     "in /home/alice/work, HOME /tmp\n"},
+    {"workdir=default", {"container-workdir=/opt"}, "in /opt, HOME /tmp\n"},
     {"workdir=default",
      {"container-workdir=/home/alice/work/x"},
      "/home/alice/work:/home/alice/work:rw @2\n"
-     "in /home/alice/work/x, HOME /home/alice/work/x\n"},
+     "in /home/alice/work/x, HOME /tmp\n"},
     {"workdir=always",
      {"container-workdir=/"},
-     "/home/alice/work:/home/alice/work:rw @2\nin /, HOME /\n"},
+     "/home/alice/work:/home/alice/work:rw @2\nin /, HOME /tmp\n"},
     {"workdir=default\nmounts_allowed=\"/a\"",
      {"container-mounts=/a:/home/alice/work"},
-     "/a:/home/alice/work:ro ~ /a @3\nin /, HOME /\n"},
+     "/a:/home/alice/work:ro ~ /a @3\nin /, HOME /tmp\n"},
     // It is there in a mount of what is above it.
     {"workdir=never\nmounts_allowed=\"/home/*\"",
      {"container-mounts=/home/alice"},
@@ -680,7 +680,7 @@ static const struct {
      "in /home/alice/work, HOME /home/alice\n"},
     {"workdir=never\nmounts_allowed=\"/home/*\"",
      {"container-mounts=/home/alice:/home"},
-     "/home/alice:/home:rw\nin /, HOME /\n"},
+     "/home/alice:/home:rw\nin /, HOME /tmp\n"},
 };
 
 static void what_is_mounted_and_where_tasks_start(void **state)
@@ -708,11 +708,11 @@ static void the_root_directory_needs_no_mount(void **state)
     (void)state;
     subject.cwd = "/";
     judge("allow=debian", &subject, words);
-    assert_string_equal(told(), "in /, HOME /\n");
+    assert_string_equal(told(), "in /, HOME /tmp\n");
     done();
     subject.cwd = NULL;
     judge("allow=debian", &subject, words);
-    assert_string_equal(told(), "in /, HOME /\n");
+    assert_string_equal(told(), "in /, HOME /tmp\n");
     done();
 }
 
