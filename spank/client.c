@@ -240,6 +240,15 @@ static int check_variable(const char *variable, struct berth_err *err)
     return 0;
 }
 
+static int check_variables(struct berth_err *err)
+{
+    int rc = 0;
+
+    for (char **variable = environ; rc == 0 && *variable; variable++)
+        rc = check_variable(*variable, err);
+    return rc;
+}
+
 struct fill {
     struct options *options;
     const char *name;
@@ -289,8 +298,6 @@ static int read_environment(struct options *out, struct berth_err *err)
     char name[ERR_QUOTE_MAX];
     int rc = 0;
 
-    for (char **variable = environ; rc == 0 && *variable; variable++)
-        rc = check_variable(*variable, err);
     for (size_t i = 0; rc == 0 && i < FAMILIES; i++) {
         struct options family = {0};
         for (const struct option_info *o = option_table; rc == 0 && o->name;
@@ -319,6 +326,19 @@ static int add_slurms_own(const struct client *client, struct options *out,
                : options_set(out, "container", now, err);
 }
 
+static bool environment_has_image(void)
+{
+    char name[ERR_QUOTE_MAX];
+    bool has = false;
+
+    for (size_t i = 0; i < FAMILIES; i++) {
+        snprintf(name, sizeof(name), "%s%s", families[i], stem(option_table));
+        const char *value = getenv(name);
+        has = has || (value && *value);
+    }
+    return has;
+}
+
 // Takes together in ASKED what is asked for here, and in OUT also what the
 // environment says. OUT has no image if that is no container: the
 // environment's defaults alone ask for none, but for the image's.
@@ -330,16 +350,17 @@ static int gather(const struct client *client, const struct options *given,
     int rc = -1;
 
     if (fill(asked, given, err) == 0 && add_slurms_own(client, asked, err) == 0)
-        rc = read_environment(&defaults, err);
-    if (options_none(&defaults))
-        options_clear(&defaults);
+        rc = check_variables(err);
     if (rc == 0)
         rc = fill(out, asked, err);
     if (rc == 0 && is_interactive() && !options_none(out))
         rc = fill(out, &client->surrounding, err);
-    if (rc == 0 && !options_none(out) && (out->image || defaults.image))
+    if (rc == 0 && !options_none(out) &&
+        (out->image || environment_has_image()))
+        rc = read_environment(&defaults, err);
+    if (rc == 0 && (out->image || !options_none(&defaults)))
         rc = fill(out, &defaults, err);
-    else if (rc == 0)
+    if (rc == 0)
         rc = options_check(out, err);
     options_clear(&defaults);
     return rc;
