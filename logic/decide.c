@@ -142,23 +142,26 @@ static bool is_there(const struct decision *out, const char *path, bool own)
 static int decide_workdir(struct decision *out, const struct options *options,
                           const struct subject *subject)
 {
-    const char *start = options->workdir, *home = subject->home;
+    const char *home = subject->home;
+    struct berth_err err;
 
-    if (start && strcmp(start, "/") != 0 && !mount_target_ok(start)) {
+    // A shell's completion writes a slash at the end.
+    if (options->workdir &&
+        (options->workdir[0] != '/' ||
+         !(out->workdir = path_normalise("", options->workdir, false, &err)) ||
+         (strcmp(out->workdir, "/") != 0 && !mount_target_ok(out->workdir)))) {
         char shown[DENY_PATH_MAX];
-        err_quote(start, shown, sizeof(shown));
+        err_quote(options->workdir, shown, sizeof(shown));
         return deny_malformed(
             out,
-            "--container-workdir=%s: tasks can start in an "
-            "absolute path without empty components, \".\" and "
-            "\"..\", and not in /proc, /sys, /dev or /run/berth",
+            "--container-workdir=%s: tasks can start in an absolute path "
+            "without \"..\", and not in /proc, /sys, /dev or /run/berth",
             shown);
     }
-    if (!start)
-        start = subject->cwd && is_there(out, subject->cwd, false)
-                    ? subject->cwd
-                    : "/";
-    out->workdir = strdup(start);
+    if (!out->workdir)
+        out->workdir = strdup(subject->cwd && is_there(out, subject->cwd, false)
+                                  ? subject->cwd
+                                  : "/");
     out->home =
         strdup(home && is_there(out, home, true) ? home : DECIDE_NO_HOME);
     return out->workdir && out->home ? 0 : deny_memory(out);

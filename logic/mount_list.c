@@ -30,7 +30,7 @@ struct mount_list {
     const struct options *options;
     const struct subject *subject;
     enum cause causes[BERTH_MOUNTS_MAX];
-    bool declined; // the user wants nothing of mounts_default
+    struct mounts wanted;
 };
 
 static const char *what(const struct decision_mount *mount)
@@ -96,6 +96,14 @@ static int add_path(struct mount_list *m, enum cause cause, const char *path,
     return deny_memory(m->out);
 }
 
+static bool is_declined(const struct mount_list *m, const char *target)
+{
+    for (size_t i = 0; i < m->wanted.ndeclined; i++)
+        if (!strcmp(m->wanted.declined[i], target))
+            return true;
+    return false;
+}
+
 // Adds what RULE of the administrator's says.
 static int add_rule(struct mount_list *m, enum cause cause,
                     const struct rule *rule)
@@ -127,7 +135,8 @@ static int add_rule(struct mount_list *m, enum cause cause,
                          rule->text, deny_where(rule, at), err.text);
     }
     struct decision_mount *other = mount_at(m, mount.target);
-    if (other && cause_of(m, other) != cause) {
+    if ((other && cause_of(m, other) != cause) ||
+        (cause == BY_DEFAULT && is_declined(m, mount.target))) {
         // the user has declined it, or it is there
         decision_mount_clear(&mount);
         return 0;
@@ -175,6 +184,30 @@ static int deny_target(struct mount_list *m, const char *target)
         shown, deny_where(targets->v[0], at), deny_list(targets, list));
 }
 
+// Fills MOUNT by what its source is.
+static int judge_source(struct mount_list *m, const struct mount *wanted,
+                        struct decision_mount *mount)
+{
+    if (!wanted->source)
+        return 0;
+    if (!strcmp(wanted->source, MOUNT_NULL)) {
+        mount->readonly = true;
+        return wanted->flag != MOUNT_RW
+                   ? 0
+                   : deny_malformed(m->out,
+                                    "--container-mounts has " MOUNT_NULL
+                                    ", which is an empty file there, with rw: "
+                                    "leave that out");
+    }
+    const char *own = own_dir(m, wanted->source);
+    if (own && !strcmp(own, wanted->source)) {
+        mount->readonly = wanted->flag == MOUNT_RO;
+        return 0;
+    }
+    mount->within = own;
+    return mount_rules_judge(m->out, m->subject, wanted, mount);
+}
+
 static int add_wanted(struct mount_list *m, const struct mount *wanted)
 {
     struct decision_mount mount = {0};
@@ -184,32 +217,27 @@ static int add_wanted(struct mount_list *m, const struct mount *wanted)
     if (!mount_target_is_free(&m->out->rules->targets, wanted->target))
         return deny_target(m, wanted->target);
     const struct decision_mount *other = mount_at(m, wanted->target);
+    if (other && wanted->source && other->source &&
+        !strcmp(wanted->source, other->source) &&
+        (wanted->flag == MOUNT_UNSAID ||
+         (wanted->flag == MOUNT_RO) == other->readonly))
+        return 0;
     if (other && cause_of(m, other) == BY_USER)
         return deny_malformed(
             m->out, "--container-mounts has two mounts at %s: leave one out",
             target);
     if (other) {
         char at[DENY_WHERE_MAX];
-        if (wanted->source && other->source &&
-            !strcmp(wanted->source, other->source) &&
-            (wanted->flag == MOUNT_UNSAID ||
-             (wanted->flag == MOUNT_RO) == other->readonly))
-            return 0;
         return deny_malformed(
             m->out,
             "--container-mounts can put nothing at %s, where %s is mounted in "
             "every container, by %s: choose another place",
             target, what(other), deny_where(other->rule, at));
     }
-    const char *own = wanted->source ? own_dir(m, wanted->source) : NULL;
-    if (own && strcmp(own, wanted->source) != 0)
-        mount.within = own;
-    if (!wanted->source)
-        mount.readonly = false;
-    else if (own && !mount.within)
-        mount.readonly = wanted->flag == MOUNT_RO;
-    else if (mount_rules_judge(m->out, m->subject, wanted, &mount) < 0)
+    if (judge_source(m, wanted, &mount) < 0) {
+        decision_mount_clear(&mount);
         return -1;
+    }
     mount.source = wanted->source ? strdup(wanted->source) : NULL;
     mount.target = strdup(wanted->target);
     if (mount.target && (mount.source || !wanted->source))
@@ -218,20 +246,52 @@ static int add_wanted(struct mount_list *m, const struct mount *wanted)
     return deny_memory(m->out);
 }
 
+// What a user declines must be there by default, or he has mistaken its name.
+static int check_declined(struct mount_list *m, const char *target)
+{
+    const struct rules *rules = m->out->rules;
+    const struct decision_mount *other = mount_at(m, target);
+    char shown[DENY_PATH_MAX], at[DENY_WHERE_MAX];
+    struct berth_err err;
+
+    err_quote(target, shown, sizeof(shown));
+    if (other)
+        return deny_malformed(
+            m->out,
+            "--container-mounts=umount:%s cannot be had, as it is mounted in "
+            "every container, by %s: leave it out",
+            shown, deny_where(other->rule, at));
+    for (size_t i = 0; i < rules->mounts_default.n; i++) {
+        const struct mount *mount = rules->mounts_default.v[i]->mount;
+        char *path = variables_to_path(
+            mount->target ? mount->target : mount->source, m->subject, &err);
+        bool same = path && !strcmp(path, target);
+        free(path);
+        if (same)
+            return 0;
+    }
+    if (rules->home == RULE_MOUNT_DEFAULT && m->subject->home &&
+        !strcmp(target, m->subject->home))
+        return 0;
+    return deny_malformed(m->out,
+                          "--container-mounts=umount:%s: nothing is mounted "
+                          "there by default: leave it out",
+                          shown);
+}
+
 static int add_users(struct mount_list *m)
 {
-    struct mounts wanted;
     struct berth_err err;
     int rc = 0;
 
     if (!m->options->mounts)
         return 0;
-    if (mounts_parse(m->options->mounts, m->subject->cwd, &wanted, &err) < 0)
+    if (mounts_parse(m->options->mounts, m->subject->cwd, &m->wanted, &err) < 0)
         return deny_malformed(m->out, "%s", err.text);
-    m->declined = wanted.none;
-    for (size_t i = 0; i < wanted.n && rc == 0; i++)
-        rc = add_wanted(m, &wanted.v[i]);
-    mounts_clear(&wanted);
+    for (size_t i = 0; i < m->wanted.ndeclined && rc == 0; i++)
+        rc = check_declined(m, m->wanted.declined[i]);
+    for (size_t i = 0; i < m->wanted.n && rc == 0; i++)
+        rc = add_wanted(m, &m->wanted.v[i]);
     return rc;
 }
 
@@ -251,7 +311,7 @@ static int add_home(struct mount_list *m)
         return -1;
     if (!asked && rules->home != RULE_MOUNT_ALWAYS &&
         (rules->home != RULE_MOUNT_DEFAULT ||
-         m->options->mount_home == CHOICE_NO))
+         m->options->mount_home == CHOICE_NO || (home && is_declined(m, home))))
         return 0;
     if (!home || !mount_target_is_free(NULL, home))
         return !asked && rules->home == RULE_MOUNT_DEFAULT
@@ -276,6 +336,16 @@ static int add_cwd(struct mount_list *m)
         (rules->workdir == RULE_MOUNT_DEFAULT && start &&
          !path_is_within(start, cwd)))
         return 0;
+    if (!path_is_text(cwd)) {
+        char shown[DENY_PATH_MAX];
+        err_quote(cwd, shown, sizeof(shown));
+        return deny_malformed(
+            m->out,
+            "the working directory cannot be had in a container: its name, %s, "
+            "has a control character or is not valid UTF-8; start from "
+            "another directory, or name one with --chdir",
+            shown);
+    }
     if (!mount_target_ok(cwd))
         return deny_malformed(
             m->out,
@@ -351,25 +421,32 @@ static int by_target(const void *a, const void *b)
     return strcmp(left->target, right->target);
 }
 
+static int collect(struct mount_list *m)
+{
+    const struct rules *rules = m->out->rules;
+    int rc = 0;
+
+    for (size_t i = 0; i < rules->mounts_always.n && rc == 0; i++)
+        rc = add_rule(m, BY_ALWAYS, rules->mounts_always.v[i]);
+    if (rc < 0 || add_users(m) < 0 || add_home(m) < 0 || add_cwd(m) < 0)
+        return -1;
+    for (size_t i = 0;
+         !m->wanted.none && i < rules->mounts_default.n && rc == 0; i++)
+        rc = add_rule(m, BY_DEFAULT, rules->mounts_default.v[i]);
+    return rc < 0 ? -1 : check_nesting(m);
+}
+
 int mount_list_decide(struct decision *out, const struct options *options,
                       const struct subject *subject)
 {
-    const struct rules *rules = out->rules;
     struct mount_list m = {.out = out, .options = options, .subject = subject};
-    int rc = 0;
 
     out->mounts = calloc(BERTH_MOUNTS_MAX, sizeof(*out->mounts));
     if (!out->mounts)
         return deny_memory(out);
-    for (size_t i = 0; i < rules->mounts_always.n && rc == 0; i++)
-        rc = add_rule(&m, BY_ALWAYS, rules->mounts_always.v[i]);
-    if (rc < 0 || add_users(&m) < 0 || add_home(&m) < 0 || add_cwd(&m) < 0)
-        return -1;
-    for (size_t i = 0; !m.declined && i < rules->mounts_default.n && rc == 0;
-         i++)
-        rc = add_rule(&m, BY_DEFAULT, rules->mounts_default.v[i]);
-    if (rc < 0 || check_nesting(&m) < 0)
-        return -1;
-    qsort(out->mounts, out->nmounts, sizeof(*out->mounts), by_target);
-    return 0;
+    int rc = collect(&m);
+    mounts_clear(&m.wanted);
+    if (rc == 0)
+        qsort(out->mounts, out->nmounts, sizeof(*out->mounts), by_target);
+    return rc;
 }

@@ -53,7 +53,7 @@ static bool is_normal(const char *path)
     return true;
 }
 
-static bool is_text(const char *s)
+bool path_is_text(const char *s)
 {
     for (const char *p = s; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -66,7 +66,7 @@ bool mount_target_ok(const char *target)
     static const char *const never[] = {"/proc", "/sys", "/dev", "/run/berth"};
 
     if (!is_normal(target) || !target[1] || strlen(target) >= BERTH_PATH_MAX ||
-        !is_text(target))
+        !path_is_text(target))
         return false;
     for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
         if (path_is_within(target, never[i]))
@@ -108,7 +108,7 @@ bool mount_target_is_in_shm(const char *target)
 
     return !strncmp(target, shm, sizeof(shm) - 1) && !strchr(name, '/') &&
            is_normal(target) && name[0] && strlen(target) < BERTH_PATH_MAX &&
-           is_text(target);
+           path_is_text(target);
 }
 
 bool mount_source_matches(const char *pattern, const char *path)
@@ -127,11 +127,8 @@ bool mount_source_matches(const char *pattern, const char *path)
     return glob_match(pattern, below, "/");
 }
 
-// Makes PATH, taken from BASE unless it is absolute, one of single slashes.
-// A new string; or NULL, with ERR set, for "..", which leads elsewhere than
-// it seems where there are symbolic links.
-static char *normalise(const char *base, const char *path,
-                       struct berth_err *err)
+char *path_normalise(const char *base, const char *path, bool up,
+                     struct berth_err *err)
 {
     char *joined = NULL;
 
@@ -149,14 +146,16 @@ static char *normalise(const char *base, const char *path,
     for (const char *p = joined; *p;) {
         p += strspn(p, "/");
         size_t n = strcspn(p, "/");
-        if (n == 2 && is_dots(p, n)) {
+        if (n == 2 && is_dots(p, n) && up) {
+            while (out > joined && *--out != '/')
+                ;
+        } else if (n == 2 && is_dots(p, n)) {
             err_set(err, BERTH_EINVAL,
                     "it has \"..\" in it: write the path "
                     "without");
             free(joined);
             return NULL;
-        }
-        if (n > 0 && !is_dots(p, n)) {
+        } else if (n > 0 && !is_dots(p, n)) {
             *out++ = '/';
             memmove(out, p, n);
             out += n;
@@ -188,6 +187,9 @@ void mounts_clear(struct mounts *mounts)
 
     for (size_t i = 0; i < mounts->n; i++)
         clear(&mounts->v[i]);
+    for (size_t i = 0; i < mounts->ndeclined; i++)
+        free(mounts->declined[i]);
+    free(mounts->declined);
     free(mounts->v);
     *mounts = (struct mounts){0};
     errno = saved;
@@ -200,11 +202,48 @@ struct parts {
     enum mount_flag flag;
 };
 
-static enum mount_flag flag_of(const char *text)
+// Says whether a flag that other tools know asks for what is so anyway.
+static bool is_idle(const char *flag)
 {
-    return !strcmp(text, "ro")   ? MOUNT_RO
-           : !strcmp(text, "rw") ? MOUNT_RW
-                                 : MOUNT_UNSAID;
+    static const char *const idle[] = {"",        "nosuid",   "nodev", "bind",
+                                       "private", "rprivate", NULL};
+
+    for (size_t i = 0; idle[i]; i++)
+        if (!strcmp(flag, idle[i]))
+            return true;
+    return !strncmp(flag, "x-create=", 9);
+}
+
+// Reads TEXT, flags with a '+' between two, which it cuts.
+static int parse_flags(char *text, enum mount_flag *out, struct berth_err *err)
+{
+    char *rest = text, *flag;
+
+    while ((flag = strsep(&rest, "+"))) {
+        enum mount_flag one = !strcmp(flag, "ro")   ? MOUNT_RO
+                              : !strcmp(flag, "rw") ? MOUNT_RW
+                                                    : MOUNT_UNSAID;
+        if (one == MOUNT_UNSAID && !is_idle(flag))
+            return err_set(err, BERTH_EINVAL,
+                           "\"%s\" is no flag that berth knows: write ro or "
+                           "rw",
+                           flag);
+        if (one != MOUNT_UNSAID && *out != MOUNT_UNSAID && one != *out)
+            return err_set(err, BERTH_EINVAL,
+                           "ro and rw exclude each other: write one of them");
+        *out = one != MOUNT_UNSAID ? one : *out;
+    }
+    return 0;
+}
+
+// Says whether TEXT, which has no slash, starts with a flag.
+static bool are_flags(const char *text)
+{
+    char first[16];
+
+    snprintf(first, sizeof(first), "%.*s", (int)strcspn(text, "+"), text);
+    return !strcmp(first, "ro") || !strcmp(first, "rw") ||
+           (*first && is_idle(first));
 }
 
 // A target has a slash, so that no flag can be taken for one.
@@ -220,7 +259,7 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
     }
     if (flag) {
         *flag++ = 0;
-    } else if (out->target && flag_of(out->target) != MOUNT_UNSAID) {
+    } else if (out->target && are_flags(out->target)) {
         flag = out->target;
         out->target = NULL;
     }
@@ -230,14 +269,21 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
                        "path with one cannot be written: " HOW);
     if (!*out->source || (out->target && !*out->target))
         return err_set(err, BERTH_EINVAL, "a path in it is empty: " HOW);
-    if (!flag)
-        return 0;
-    out->flag = flag_of(flag);
-    if (out->flag == MOUNT_UNSAID)
+    return flag ? parse_flags(flag, &out->flag, err) : 0;
+}
+
+// What a shell would have made of a path, nobody does here. A directory of
+// such a name can be written with "./".
+static int check_expanded(const char *path, struct berth_err *err)
+{
+    if (*path == '~')
         return err_set(err, BERTH_EINVAL,
-                       "\"%s\" is no flag that berth "
-                       "knows: write ro or rw",
-                       flag);
+                       "~ is not expanded here: write the path, or $HOME where "
+                       "a shell reads it");
+    if (*path == '$')
+        return err_set(err, BERTH_EINVAL,
+                       "variables are not expanded here, nor in #SBATCH lines: "
+                       "write the path, or \".\" for the working directory");
     return 0;
 }
 
@@ -246,7 +292,8 @@ static int parse_users(char *text, const char *cwd, struct mount *out,
 {
     struct parts parts;
 
-    if (cut(text, &parts, err) < 0)
+    if (cut(text, &parts, err) < 0 || check_expanded(parts.source, err) < 0 ||
+        (parts.target && check_expanded(parts.target, err) < 0))
         return -1;
     if (parts.target && *parts.target != '/')
         return err_set(err, BERTH_EINVAL,
@@ -254,15 +301,15 @@ static int parse_users(char *text, const char *cwd, struct mount *out,
                        "\"%s\", is not absolute: " HOW,
                        parts.target);
     bool tmpfs = !strcmp(parts.source, "tmpfs");
-    if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
+    if (tmpfs && (!parts.target || parts.flag == MOUNT_RO))
         return err_set(err, BERTH_EINVAL,
                        "a tmpfs is written tmpfs:DST, and "
                        "a directory of that name "
                        "./tmpfs:DST");
-    if (!tmpfs && !(out->source = normalise(cwd, parts.source, err)))
+    if (!tmpfs && !(out->source = path_normalise(cwd, parts.source, true, err)))
         return -1;
-    out->target =
-        parts.target ? normalise("", parts.target, err) : strdup(out->source);
+    out->target = parts.target ? path_normalise("", parts.target, false, err)
+                               : strdup(out->source);
     out->flag = parts.flag;
     if (out->target)
         return 0;
@@ -272,41 +319,66 @@ static int parse_users(char *text, const char *cwd, struct mount *out,
     return -1;
 }
 
+static int decline(const char *target, struct mounts *out,
+                   struct berth_err *err)
+{
+    if (*target != '/')
+        return err_set(err, BERTH_EINVAL,
+                       "what is declined is written umount:DST, and DST is "
+                       "absolute");
+    char *path = path_normalise("", target, false, err);
+    if (!path)
+        return -1;
+    out->declined[out->ndeclined++] = path;
+    return 0;
+}
+
+// ENTRY is cut.
+static int parse_entry(char *entry, const char *cwd, struct mounts *out,
+                       struct berth_err *err)
+{
+    char shown[ERR_QUOTE_MAX];
+
+    if (!*entry)
+        return err_set(err, BERTH_EINVAL,
+                       "--container-mounts has an empty mount: " HOW
+                       ", with a comma between two");
+    if (!strcmp(entry, "none")) {
+        out->none = true;
+        return 0;
+    }
+    if (out->n + out->ndeclined == BERTH_MOUNTS_MAX)
+        return err_set(err, BERTH_EINVAL,
+                       "--container-mounts has more than %d mounts: leave some "
+                       "out",
+                       BERTH_MOUNTS_MAX);
+    err_quote(entry, shown, sizeof(shown));
+    bool declines = !strncmp(entry, "umount:", 7);
+    int rc = declines ? decline(entry + 7, out, err)
+                      : parse_users(entry, cwd, &out->v[out->n], err);
+    if (rc < 0)
+        return err_prefix(err, "--container-mounts=%s", shown);
+    out->n += !declines;
+    return 0;
+}
+
 int mounts_parse(const char *text, const char *cwd, struct mounts *out,
                  struct berth_err *err)
 {
     char *copy = strdup(text), *rest = copy, *entry;
-    char shown[ERR_QUOTE_MAX];
+    int rc = 0;
 
     *out = (struct mounts){0};
-    if (!copy || !(out->v = calloc(BERTH_MOUNTS_MAX, sizeof(*out->v)))) {
-        free(copy);
-        return no_memory(err);
-    }
-    while ((entry = strsep(&rest, ","))) {
-        err_quote(entry, shown, sizeof(shown));
-        if (!*entry)
-            err_set(err, BERTH_EINVAL,
-                    "--container-mounts has an empty "
-                    "mount: " HOW ", with a comma between "
-                    "two");
-        else if (!strcmp(entry, "none") && (out->none = true))
-            continue;
-        else if (out->n == BERTH_MOUNTS_MAX)
-            err_set(err, BERTH_EINVAL,
-                    "--container-mounts has more than %d "
-                    "mounts: leave some out",
-                    BERTH_MOUNTS_MAX);
-        else if (parse_users(entry, cwd, &out->v[out->n], err) < 0)
-            err_prefix(err, "--container-mounts=%s", shown);
-        else if (++out->n)
-            continue;
+    out->v = calloc(BERTH_MOUNTS_MAX, sizeof(*out->v));
+    out->declined = calloc(BERTH_MOUNTS_MAX, sizeof(*out->declined));
+    if (!copy || !out->v || !out->declined)
+        rc = no_memory(err);
+    while (rc == 0 && (entry = strsep(&rest, ",")))
+        rc = parse_entry(entry, cwd, out, err);
+    if (rc < 0)
         mounts_clear(out);
-        free(copy);
-        return -1;
-    }
     free(copy);
-    return 0;
+    return rc;
 }
 
 // --- what the administrator writes -------------------------------------------
@@ -456,7 +528,7 @@ static char *replace(const char *text, const struct subject *subject, bool path,
             continue;
         }
         const char *value = value_of(*++p, subject, number);
-        if (!value || !*value || !is_text(value) ||
+        if (!value || !*value || !path_is_text(value) ||
             (path && !fits_path(*p, value))) {
             const char *what = "the value";
             for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

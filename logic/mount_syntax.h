@@ -29,15 +29,21 @@ struct mounts {
     size_t n;
     struct mount *v;
     bool none; // "none" is among them: nothing that is there by default
+    size_t ndeclined;
+    char **declined; // targets: "umount:DST", not this one
 };
+
+// The source of an empty file that cannot be written to.
+#define MOUNT_NULL "/dev/null"
 
 // Parses what a user wrote. Sources that are not absolute are taken from
 // CWD, which is absolute or NULL, and no target is the source's path;
-// "tmpfs:DST" is a tmpfs, and "none" declines the defaults. Paths come out
-// absolute and normalised. Returns 0; or -1 with ERR set (BERTH_EINVAL) and OUT
-// empty: an empty mount or path, an unknown flag, a target that is not
-// absolute, "..", more than BERTH_MOUNTS_MAX. Where a target can be is not
-// judged here.
+// "tmpfs:DST" is a tmpfs, "none" declines the defaults, and "umount:DST" one of
+// them. Paths come out absolute and normalised; ".." in a source goes up by
+// its name, as with a shell's cd. Returns 0; or -1 with ERR set (BERTH_EINVAL)
+// and OUT empty: an empty mount or path, an unknown flag, a target that is not
+// absolute or has "..", what a shell would have expanded, more than
+// BERTH_MOUNTS_MAX. Where a target can be is not judged here.
 int mounts_parse(const char *text, const char *cwd, struct mounts *out,
                  struct berth_err *err);
 
@@ -88,6 +94,16 @@ bool mount_target_is_free(const struct rule_list *targets, const char *target);
 // in a container as on the node: Slurm may make something for a job there, and
 // nobody else has a mount in /dev.
 bool mount_target_is_in_shm(const char *target);
+
+// Makes PATH, taken from BASE unless it is absolute, one of single slashes and
+// without "."; UP: ".." goes up by its name, and is refused otherwise, as it
+// leads elsewhere than it seems where there are symbolic links. A new string,
+// or NULL with ERR set.
+char *path_normalise(const char *base, const char *path, bool up,
+                     struct berth_err *err);
+
+// Says whether S is valid UTF-8 without control characters.
+bool path_is_text(const char *s);
 
 // Says whether PATH is DIR or below it; both are normalised.
 bool path_is_within(const char *path, const char *dir);

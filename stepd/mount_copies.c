@@ -6,6 +6,7 @@
 #include "stepd/mount_copies.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,11 @@ static int add_slurms(struct staging *s, const char *path, const char *target,
     return add(s, mount, flags, err);
 }
 
+static bool is_null(const struct decision_mount *mount)
+{
+    return mount->source && strcmp(mount->source, MOUNT_NULL) == 0;
+}
+
 // The entry of the user's directory DIR that is only compared with, or -1.
 static int find_own(const struct staging *s, const char *dir)
 {
@@ -94,7 +100,7 @@ static int find_own(const struct staging *s, const char *dir)
 static int add_decided(struct staging *s, const struct decision_mount *mount,
                        struct berth_err *err)
 {
-    if (!mount->source)
+    if (!mount->source || is_null(mount))
         return 0;
     if (mount->within && find_own(s, mount->within) < 0) {
         struct decision_mount *own = &s->dirs[s->ndirs++];
@@ -284,6 +290,36 @@ static int copy(const struct staging *s, struct mount_copies *out,
     return 0;
 }
 
+// Empty files, which are one of root's own in the directory DIR.
+static int add_nulls(const struct decision *d, int dir,
+                     struct mount_copies *out, struct berth_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < d->nmounts; i++) {
+        if (!is_null(&d->mounts[i]))
+            continue;
+        char *target =
+            out->n < BERTH_MOUNTS_MAX ? strdup(d->mounts[i].target) : NULL;
+        int fd = openat(dir, "null",
+                        O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
+        if (!target)
+            rc = err_set(err, BERTH_ENOMEM, "memory is out");
+        else if (fd < 0 || fchmod(fd, 0444) < 0)
+            rc = err_set(err, BERTH_ESYS, "making an empty file: %m");
+        else {
+            struct mount_copy *entry = insert(out, target);
+            entry->tree = mount_clone(fd, true, err);
+            rc = entry->tree < 0 ? -1 : 0;
+            target = NULL;
+        }
+        free(target);
+        if (fd >= 0)
+            close(fd);
+    }
+    return rc;
+}
+
 static int make_places(struct mount_copies *out, int dir, struct berth_err *err)
 {
     for (size_t i = 0; i < out->n; i++) {
@@ -335,6 +371,7 @@ int mount_copies_make(const struct decision *decision,
         if (mount_source_judge(s->sources, s->n, never, &i, err) < 0)
             explain(s, i < s->n ? s->mounts[i] : NULL, err);
         else if (check_real(s, err) == 0 && copy(s, out, err) == 0 &&
+                 add_nulls(decision, dir, out, err) == 0 &&
                  make_places(out, dir, err) == 0)
             rc = check_tmpfs(decision, out, err);
     }

@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mounts_parse(text, "/w/d", &mounts, &err) < 0) {
         MUST(err.code == BERTH_EINVAL && *err.text && mounts.n == 0);
     } else {
-        MUST(mounts.n > 0 && mounts.n <= BERTH_MOUNTS_MAX);
+        MUST(mounts.n + mounts.ndeclined + mounts.none > 0 &&
+             mounts.n <= BERTH_MOUNTS_MAX);
         for (size_t i = 0; i < mounts.n; i++) {
             MUST(is_normal(mounts.v[i].target));
             MUST(!mounts.v[i].source || is_normal(mounts.v[i].source));

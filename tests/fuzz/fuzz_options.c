@@ -64,7 +64,8 @@ static void check_mount(const struct decision_mount *mount,
             mount_target_is_free(targets, mount->target) &&
             (mount->readonly || !strncmp(mount->source, "/scratch/alice", 14)));
     else
-        MUST(!strcmp(mount->source, "/opt/site") ||
+        MUST((!strcmp(mount->source, MOUNT_NULL) && mount->readonly) ||
+             !strcmp(mount->source, "/opt/site") ||
              !strcmp(mount->source, "/opt/more") ||
              !strcmp(mount->source, alice.home) ||
              !strcmp(mount->source, alice.cwd));

@@ -107,7 +107,10 @@ END
     done <<END
 $DATA/b|name that place
 $DATA/b:/elsewhere|name that place
-$DATA/a/../b:/mnt|has ".." in it
+$DATA/a/../b:/mnt|name that place
+$DATA/a:/mnt/../x|has ".." in it
+~/x:/y|~ is not expanded here
+\$PWD:/y|variables are not expanded here
 $DATA/a:/mnt:rw|can only be had read-only
 /etc:/mnt|/etc cannot be mounted: $BERTH_CONF line 1 allows only
 /:/mnt|/ cannot be mounted: $BERTH_CONF line 1 allows only
@@ -120,7 +123,7 @@ $DATA/a:/run/berth|can put nothing at /run/berth
 $DATA/a:/mnt:exec|"exec" is no flag
 $DATA/a:mnt|is not absolute
 |--container-mounts is empty
-$DATA/a:/mnt,$DATA/a:/mnt|has two mounts at /mnt
+$DATA/a:/mnt,tmpfs:/mnt|has two mounts at /mnt
 link:/mnt|/link leads to $DATA/b, which mounts_allowed
 END
     in_container true
@@ -163,6 +166,32 @@ targets = {}
 END
     run --separate-stderr with "$DATA/a:/usr/local/x" true
     refused "can put nothing at /usr/local/x"
+    nothing_left
+}
+
+@test "mounts as people write them: .., flags, an empty file, one default that is declined" {
+    local m
+    conf <<END
+mounts_allowed = {"$DATA/**:rw"}
+mounts_default = {"$DATA/a:/default", "$DATA/b:/other"}
+END
+    as_user mkdir "$WORK/sub"
+    as_user tee "$WORK/file" <<<own >/dev/null
+    for m in ../file:/x "$WORK/sub/../file:/x:" ../file:/x:rprivate+rw+x-create=auto; do
+        equal "$(as_user srun --chdir="$WORK/sub" --container=debian --container-mounts="$m" cat /x)" own ||
+            fail "$m"
+    done
+    run with "$DATA/b:/x:nosuid+ro" touch /x/new
+    contains "$output" "Read-only file system"
+    equal "$(with "/dev/null:/opt/hidden,/dev/null:$WORK/file" sh -c "wc -c </opt/hidden; wc -c <file; stat -c %F:%a file; (echo x >file); true" 2>&1)" "0
+0
+regular empty file:444
+sh: 1: cannot create file: Read-only file system"
+    [[ $(<"$WORK/file") == own ]]
+    equal "$(with umount:/default sh -c 'ls -d /default /other' 2>/dev/null)" /other
+    run --separate-stderr with umount:/nothing true
+    refused "nothing is mounted there by default"
+    equal "$(with tmpfs:/fast:rw --container-workdir=/fast//./ pwd)" /fast
     nothing_left
 }
 
@@ -293,7 +322,7 @@ $HOME1"
 }
 
 @test "mounts within mounts, in any order: their places are the user's, or made as the user (threats 16, 23)" {
-    local m out
+    local m
     conf <<END
 mounts_allowed = {"$DATA/**:rw"}
 home = always
@@ -310,8 +339,8 @@ END
     equal "$(with "$DATA/a:$WORK/ref" cat ref/file)" of-a
     [[ $(stat -c %U "$WORK/ref") == berth1 ]]
     # What is mounted over the home holds the working directory.
-    equal "$(with "$DATA/b:$HOME1" sh -c "pwd; ls $HOME1")" "$WORK
-$(ls -A "$DATA/b" | sort -u - <(echo mounts))"
+    equal "$(with "$DATA/b:$HOME1" sh -c "pwd; cat $HOME1/inner/file")" "$WORK
+of-b"
     # He can make none there, or a link of his leads to where no mount may be.
     chmod 755 "$DATA/b"
     for m in "$DATA/b:/mnt,$DATA/a:/mnt/other" "$DATA/b:/mnt:ro,$DATA/a:/mnt/inner/other"; do

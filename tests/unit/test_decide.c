@@ -267,6 +267,21 @@ static const struct {
      {"container=debian", "container-mounts=/a:/x,/b:/x/"},
      BERTH_EINVAL,
      "--container-mounts has two mounts at /x: leave one out"},
+    {"allow=debian\nmounts_always=\"/s:/x\"",
+     {"container=debian", "container-mounts=umount:/x"},
+     BERTH_EINVAL,
+     "--container-mounts=umount:/x cannot be had, as it is mounted in every "
+     "container, by b.conf line 2: leave it out"},
+    {"allow=debian\nmounts_default=\"/s:/y\"",
+     {"container=debian", "container-mounts=umount:/x"},
+     BERTH_EINVAL,
+     "--container-mounts=umount:/x: nothing is mounted there by default: leave "
+     "it out"},
+    {"allow=debian",
+     {"container=debian", "container-mounts=/dev/null:/x:rw"},
+     BERTH_EINVAL,
+     "--container-mounts has /dev/null, which is an empty file there, with "
+     "rw: leave that out"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x\"",
      {"container=debian", "container-mounts=/a:/x"},
      BERTH_EINVAL,
@@ -302,20 +317,17 @@ static const struct {
      {"container=debian", "container-workdir=work"},
      BERTH_EINVAL,
      "--container-workdir=work: tasks can start in an absolute path without "
-     "empty components, \".\" and \"..\", and not in /proc, /sys, /dev or "
-     "/run/berth"},
+     "\"..\", and not in /proc, /sys, /dev or /run/berth"},
     {"allow=debian",
      {"container=debian", "container-workdir=/proc/self/fd/9"},
      BERTH_EINVAL,
-     "--container-workdir=/proc/self/fd/9: tasks can start in an absolute "
-     "path without empty components, \".\" and \"..\", and not in /proc, "
-     "/sys, /dev or /run/berth"},
+     "--container-workdir=/proc/self/fd/9: tasks can start in an absolute path "
+     "without \"..\", and not in /proc, /sys, /dev or /run/berth"},
     {"allow=debian",
      {"container=debian", "container-workdir=/a/../proc"},
      BERTH_EINVAL,
      "--container-workdir=/a/../proc: tasks can start in an absolute path "
-     "without empty components, \".\" and \"..\", and not in /proc, /sys, "
-     "/dev or /run/berth"},
+     "without \"..\", and not in /proc, /sys, /dev or /run/berth"},
     {"allow=debian\nworkdir=never\nhome=never\nmounts_allowed={}",
      {"container=debian", "container-mounts=."},
      BERTH_EDENIED,
@@ -607,6 +619,18 @@ static const struct {
      "/e:/data:ro ~ /e @3\n"
      "/home/alice/work:/home/alice/work:rw\n"
      "in /home/alice/work, HOME /tmp\n"},
+    {"mounts_default={\"/d:/data\", \"/e\"}\nhome=default",
+     {"container-mounts=umount:/data,umount:/home/alice"},
+     "/e:/e:ro? @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "in /home/alice/work, HOME /tmp\n"},
+    // An empty file, and one mount twice.
+    {"mounts_allowed=\"/a\"",
+     {"container-mounts=/dev/null:/x,/a,/a,/a:/a:ro"},
+     "/a:/a:ro ~ /a @2\n"
+     "/home/alice/work:/home/alice/work:rw\n"
+     "/dev/null:/x:ro\n"
+     "in /home/alice/work, HOME /tmp\n"},
     // A default that hides the working directory is passed over.
     {"mounts_default=\"/scratch/%u:/home:rw\"",
      {NULL},
@@ -670,6 +694,9 @@ static const struct {
     {"workdir=always",
      {"container-workdir=/"},
      "/home/alice/work:/home/alice/work:rw @2\nin /, HOME /tmp\n"},
+    {"workdir=never",
+     {"container-workdir=/tmp//./x/"},
+     "in /tmp/x, HOME /tmp\n"},
     {"workdir=default\nmounts_allowed=\"/a\"",
      {"container-mounts=/a:/home/alice/work"},
      "/a:/home/alice/work:ro ~ /a @3\nin /, HOME /tmp\n"},

@@ -38,13 +38,11 @@ static void refuses_mounts_that_users_cannot_mean(void **state)
                 "SRC[:DST][:ro|rw]"},
         {"/a::ro", "--container-mounts=/a::ro: a path in it is empty: write "
                    "SRC[:DST][:ro|rw]"},
-        {"/a:/b:", "--container-mounts=/a:/b:: \"\" is no flag that berth "
-                   "knows: write ro or rw"},
         {"/a:/b:rx", "--container-mounts=/a:/b:rx: \"rx\" is no flag that "
                      "berth knows: write ro or rw"},
         {"/a:/b:RO", "--container-mounts=/a:/b:RO: \"RO\" is no flag that "
                      "berth knows: write ro or rw"},
-        {"/a:/b:ro+rbind", "--container-mounts=/a:/b:ro+rbind: \"ro+rbind\" "
+        {"/a:/b:ro+rbind", "--container-mounts=/a:/b:ro+rbind: \"rbind\" "
                            "is no flag that berth knows: write ro or rw"},
         {"/a:/b:ro:rw", "--container-mounts=/a:/b:ro:rw: it has more than two "
                         "':', and a path with one cannot be written: write "
@@ -57,10 +55,20 @@ static void refuses_mounts_that_users_cannot_mean(void **state)
         {"/a:./b:ro", "--container-mounts=/a:./b:ro: the place in the "
                       "container, \"./b\", is not absolute: write "
                       "SRC[:DST][:ro|rw]"},
-        {"/a/../b", "--container-mounts=/a/../b: it has \"..\" in it: write "
-                    "the path without"},
-        {"..", "--container-mounts=..: it has \"..\" in it: write the path "
-               "without"},
+        {"/a:/b:ro+nodev+rw",
+         "--container-mounts=/a:/b:ro+nodev+rw: ro and rw exclude each other: "
+         "write one of them"},
+        {"~/x:/y", "--container-mounts=~/x:/y: ~ is not expanded here: write "
+                   "the path, or $HOME where a shell reads it"},
+        {"/a:~/y", "--container-mounts=/a:~/y: ~ is not expanded here: write "
+                   "the path, or $HOME where a shell reads it"},
+        {"$PWD:/y",
+         "--container-mounts=$PWD:/y: variables are not expanded here, nor in "
+         "#SBATCH lines: write the path, or \".\" for the working directory"},
+        {"umount:x", "--container-mounts=umount:x: what is declined is written "
+                     "umount:DST, and DST is absolute"},
+        {"umount:/x/..", "--container-mounts=umount:/x/..: it has \"..\" in "
+                         "it: write the path without"},
         {"/a:/b/..", "--container-mounts=/a:/b/..: it has \"..\" in it: write "
                      "the path without"},
         {"tmpfs", "--container-mounts=tmpfs: a tmpfs is written tmpfs:DST, "
@@ -123,6 +131,21 @@ static void refuses_too_many_and_too_long(void **state)
     mounts_clear(&mounts);
 }
 
+static void keeps_what_is_declined(void **state)
+{
+    struct mounts mounts;
+
+    (void)state;
+    assert_int_equal(
+        mounts_parse("umount:/x/,/a,umount:/y//z", "/w", &mounts, NULL), 0);
+    assert_int_equal(mounts.n, 1);
+    assert_int_equal(mounts.ndeclined, 2);
+    assert_string_equal(mounts.declined[0], "/x");
+    assert_string_equal(mounts.declined[1], "/y/z");
+    assert_false(mounts.none);
+    mounts_clear(&mounts);
+}
+
 static void takes_mounts_apart(void **state)
 {
     static const struct {
@@ -146,7 +169,19 @@ static void takes_mounts_apart(void **state)
         {"/tmpfs", "/tmpfs", "/tmpfs", MOUNT_UNSAID},
         {"tmpfs:/b/", NULL, "/b", MOUNT_UNSAID},
         {"/a b:/c d", "/a b", "/c d", MOUNT_UNSAID},
-        {"~:/b", "/w/d/~", "/b", MOUNT_UNSAID},
+        {"./~:/b", "/w/d/~", "/b", MOUNT_UNSAID},
+        {"./$x:/b", "/w/d/$x", "/b", MOUNT_UNSAID},
+        {"../x:/b", "/w/x", "/b", MOUNT_UNSAID},
+        {"..", "/w", "/w", MOUNT_UNSAID},
+        {"../../../../x/", "/x", "/x", MOUNT_UNSAID},
+        {"/a/../b/./../../..", "/", "/", MOUNT_UNSAID},
+        {"/a/b/../c:/d", "/a/c", "/d", MOUNT_UNSAID},
+        {"/a:/b:", "/a", "/b", MOUNT_UNSAID},
+        {"/a:/b:nodev+ro+nosuid", "/a", "/b", MOUNT_RO},
+        {"/a:/b:bind+x-create=auto", "/a", "/b", MOUNT_UNSAID},
+        {"/a:nosuid+rw", "/a", "/a", MOUNT_RW},
+        {"/a:rprivate", "/a", "/a", MOUNT_UNSAID},
+        {"tmpfs:/b:rw", NULL, "/b", MOUNT_RW},
         {"%h", "/w/d/%h", "/w/d/%h", MOUNT_UNSAID},
         {"/ro:/rw:ro", "/ro", "/rw", MOUNT_RO},
         {"ro", "/w/d/ro", "/w/d/ro", MOUNT_UNSAID},
@@ -541,6 +576,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_relative_to_nothing),
         cmocka_unit_test(refuses_too_many_and_too_long),
         cmocka_unit_test(takes_mounts_apart),
+        cmocka_unit_test(keeps_what_is_declined),
         cmocka_unit_test(refuses_rules_that_are_none),
         cmocka_unit_test(takes_rules_apart),
         cmocka_unit_test(variables_have_no_value_that_leads_elsewhere),
