@@ -324,8 +324,7 @@ static void translate(struct translation *t)
     move_namespace(t, "UTSMode", "utsns");
     move_namespace(t, "UsernsMode", "userns");
     move_namespace(t, "PidMode", "pidns");
-    // Its own where the node has version 2, as Podman does by itself.
-    expect(t, t->host, "CgroupnsMode", json_string("private"));
+    move_namespace(t, "CgroupnsMode", "cgroupns");
     expect(t, t->host, "LogConfig", json_pack("{s:s}", "Type", "none"));
     put(t, "log_configuration", json_pack("{s:s}", "driver", "none"));
     expect(t, t->host, "RestartPolicy", json_pack("{s:s}", "Name", "no"));

@@ -21,14 +21,22 @@ bool cgroup_line_parse(char *line, struct cgroup_line *out)
     return true;
 }
 
-size_t cgroup_step_length(const struct cgroup_line *task)
+// Where the name of the step begins in the path of TASK, or NULL.
+static const char *find_step(const struct cgroup_line *task)
 {
-    static const char word[] = "/step_", user[] = "/user";
     const char *step = NULL;
 
     // The site chooses what is above it.
-    for (const char *p = task->path; (p = strstr(p, word)); p++)
+    for (const char *p = task->path; (p = strstr(p, "/step_")); p++)
         step = p;
+    return step;
+}
+
+size_t cgroup_step_length(const struct cgroup_line *task)
+{
+    static const char user[] = "/user";
+    const char *step = find_step(task);
+
     if (!step)
         return 0;
     const char *end = step + 1 + strcspn(step + 1, "/");
@@ -39,6 +47,12 @@ size_t cgroup_step_length(const struct cgroup_line *task)
         end += n;
     }
     return (size_t)(end - task->path);
+}
+
+size_t cgroup_job_length(const struct cgroup_line *task)
+{
+    return cgroup_step_length(task) > 0 ? (size_t)(find_step(task) - task->path)
+                                        : 0;
 }
 
 bool cgroup_is_of(const char *path, const char *id)

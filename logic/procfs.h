@@ -24,6 +24,9 @@ bool cgroup_line_parse(char *line, struct cgroup_line *out);
 // "user" below the step's. 0: the path is none of a step's.
 size_t cgroup_step_length(const struct cgroup_line *task);
 
+// How many bytes of that path name the cgroup of the job. 0: as above.
+size_t cgroup_job_length(const struct cgroup_line *task);
+
 // Says whether PATH is, or is in, a cgroup of the engine's container ID (its
 // 64 hex digits): ".../ID" or ".../docker-ID.scope" by Docker, "libpod-ID" and
 // the like by Podman, but not where that has its own process for it.

@@ -283,7 +283,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "{s:b, s:s, s:o, s:[s], s:o, s:b, s:o, s:s, s:s, s:s, s:s, s:s, s:I,"
         " s:o, s:{s:s}, s:{s:s}, s:o, s:o, s:o}",
         "AutoRemove", 0,
-        "CgroupnsMode", "private",
+        "CgroupnsMode", "host",
         "GroupAdd", groups,
         "CapDrop", "ALL",
         "SecurityOpt", build_security(r),

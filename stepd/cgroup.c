@@ -145,9 +145,7 @@ static int no_cgroups(struct berth_err *err)
     return err_set(err, BERTH_ESYS, "reading the cgroups of a process: %m");
 }
 
-// PROCESS's line in that for CONTROLLERS, taken apart in OUT: to be freed.
-// NULL: there is none.
-static char *read_line(const struct process *process, const char *controllers,
+char *cgroup_read_line(const struct process *process, const char *controllers,
                        struct cgroup_line *out)
 {
     char *line = NULL;
@@ -172,7 +170,7 @@ static bool is_there(const struct process *process,
                      const struct cgroup_line *wanted)
 {
     struct cgroup_line c;
-    char *line = read_line(process, wanted->controllers, &c);
+    char *line = cgroup_read_line(process, wanted->controllers, &c);
     bool there = line && strcmp(c.path, wanted->path) == 0;
 
     free(line);
@@ -353,7 +351,7 @@ static bool find_cgroup(const struct cgroups *cgroups,
 {
     const char *dir = hierarchy_dir(cgroups, controllers);
     struct cgroup_line c;
-    char *line = dir ? read_line(process, controllers, &c) : NULL;
+    char *line = dir ? cgroup_read_line(process, controllers, &c) : NULL;
     size_t n = !line ? 0 : step ? cgroup_step_length(&c) : strlen(c.path);
     bool found = n > 0 && (size_t)snprintf(out, size, "%s%.*s", dir, (int)n,
                                            c.path) < size;

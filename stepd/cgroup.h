@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "logic/err.h"
+#include "logic/procfs.h"
 #include "stepd/process.h"
 
 // The cgroup hierarchies of this machine, found once.
@@ -30,6 +31,11 @@ void cgroup_clear(struct cgroups *cgroups);
 // removes at the step's end, into the root of each hierarchy. 0, or -1 with
 // ERR set.
 int cgroup_leave_step(const struct cgroups *cgroups, struct berth_err *err);
+
+// PROCESS's line in the hierarchy of CONTROLLERS, taken apart in OUT, which
+// borrows from what is returned: to be freed. NULL: there is none.
+char *cgroup_read_line(const struct process *process, const char *controllers,
+                       struct cgroup_line *out);
 
 // Writes the directories of those cgroups of PROCESS that have WORD in their
 // path to FD, one a line. Returns how many those are, or -1 with ERR set.

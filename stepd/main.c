@@ -37,6 +37,7 @@
 #include "protocol/plugin.h"
 #include "protocol/wire.h"
 #include "stepd/cgroup.h"
+#include "stepd/cgroup_view.h"
 #include "stepd/container.h"
 #include "stepd/listen.h"
 #include "stepd/mountns.h"
@@ -75,6 +76,7 @@ struct stepd {
     bool up;                 // the container is there
     bool advised;            // the first task has heard where its GPUs are
     bool attached;           // with what the job has of its own
+    bool viewed;             // the job's cgroups are to be seen
     struct berth_err reason; // why it is not: for the first task
     int changes;             // descriptor of it (protocol/wire.h)
     int theirs; // the mount namespace of the tasks, once one has told of it
@@ -316,6 +318,10 @@ static int fork_inside(struct stepd *d, const struct process *task,
     }
     rc = cgroup_join_like(&d->cgroups, &born, task, d->container.pids_limit,
                           err);
+    if (rc == 0 && !d->viewed)
+        rc = cgroup_view_lay(&d->cgroups, &d->container.mountns,
+                             &d->container.init, &born, err);
+    d->viewed |= rc == 0;
 out:
     wire_close(&in);
     process_close(&born);

@@ -220,9 +220,15 @@ static int hold_dirs(const struct process *init, struct mountns *out,
     int root = process_open(init, "root", flags);
     if (root >= 0) {
         out->dev = mountns_open(root, "/dev", flags);
+        out->sysfs = mountns_open(root, "/sys/fs", flags);
         for (int i = 0; i < MOUNTNS_DIRS; i++)
             out->dirs[i] = mountns_open(root, private_dirs[i], flags);
         close(root);
+    }
+    if (out->sysfs >= 0 &&
+        (fstatfs(out->sysfs, &fs) < 0 || fs.f_type != SYSFS_MAGIC)) {
+        close(out->sysfs);
+        out->sysfs = -1;
     }
     return out->dev >= 0 && fstatfs(out->dev, &fs) == 0 &&
                    fs.f_type == TMPFS_MAGIC
@@ -522,6 +528,8 @@ void mountns_clear(struct mountns *ns)
 {
     if (ns->ns >= 0)
         close(ns->ns);
+    if (ns->sysfs >= 0)
+        close(ns->sysfs);
     if (ns->dev >= 0)
         close(ns->dev);
     for (int i = 0; i < MOUNTNS_DIRS; i++)

@@ -29,11 +29,12 @@ enum { MOUNTNS_DIRS = 3 };
 // before anything of the user's was mounted in it.
 struct mountns {
     int ns;
+    int sysfs;              // /sys/fs; -1: there is none
     int dev;                // a file system of the engine's own making
     int dirs[MOUNTNS_DIRS]; // where a job's own can be; -1: there is none
 };
 
-#define MOUNTNS_NONE ((struct mountns){-1, -1, {-1, -1, -1}})
+#define MOUNTNS_NONE ((struct mountns){-1, -1, -1, {-1, -1, -1}})
 
 // In the container whose first process is INIT: gives its root nodev, and
 // each mount of REQUEST that none of MOUNTS is to cover nosuid and nodev (an

@@ -182,6 +182,10 @@ static void a_site_s_own_names_do_not_mislead(void **state)
         size_t n = cgroup_step_length(&c);
         if (n != strlen(rows[i].step) || strncmp(c.path, rows[i].step, n) != 0)
             fail_msg("%s: found %.*s", rows[i].line, (int)n, c.path);
+        const char *job = strstr(rows[i].step, "/step_2");
+        if (!job)
+            job = strstr(rows[i].step, "/step_batch");
+        assert_int_equal(cgroup_job_length(&c), job ? job - rows[i].step : 0);
     }
 }
 

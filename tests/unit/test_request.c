@@ -325,7 +325,7 @@ static void what_has_no_word_of_podmans_is_refused(void **state)
         {"PortBindings", "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":"
                          "\"80-90\"}]}"},
         {"SecurityOpt", "[\"seccomp={}\"]"},
-        {"CgroupnsMode", "\"host\""},
+        {"CgroupnsMode", "\"container:x\""},
         {"SecurityOpt", "[\"systempaths=unconfined\"]"},
         {"SecurityOpt", "[1]"},
         {"Mounts", "[{\"Type\":\"volume\"}]"},

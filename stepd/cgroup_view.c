@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Input: /proc, whose paths Slurm, the engine and the site choose; nothing of a
+// user's or an image's.
+
+#include "stepd/cgroup_view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "logic/procfs.h"
+#include "stepd/child.h"
+#include "stepd/mount_source.h"
+
+enum { CHILD_MS = 10000, VIEWS = 32 };
+
+// Of one hierarchy.
+struct view {
+    char name[64];        // of its directory
+    int top;              // a copy of it, whole
+    char place[PATH_MAX]; // what is to be seen in it: absolute, or ""
+    int tree;             // a copy of that, or -1
+};
+
+struct views {
+    struct view v[VIEWS];
+    size_t n;
+    bool one; // the node has version 2 alone
+};
+
+// Copies PATH of the hierarchy at DIR: a mount that is nowhere yet, or -1.
+static int copy_tree(const char *dir, const char *path)
+{
+    char name[2 * PATH_MAX];
+    struct berth_err why;
+
+    if ((size_t)snprintf(name, sizeof(name), "%s%s", dir, path) >= sizeof(name))
+        return -1;
+    int fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int tree = fd < 0 ? -1 : mount_clone(fd, true, &why);
+    if (fd >= 0)
+        close(fd);
+    return tree;
+}
+
+// What TASK, whose container's own is INIT, sees of the hierarchy at DIR: its
+// job's cgroup, or its container's, where it is in that; else the top only.
+static int choose(const char *dir, const struct cgroup_line *task,
+                  const struct cgroup_line *init, struct view *out)
+{
+    const char *name = task->controllers;
+    size_t n = cgroup_job_length(task);
+
+    if (strncmp(name, "name=", 5) == 0)
+        name += 5;
+    if (!*name)
+        name = "unified";
+    if (n == 0 && strcmp(task->path, init->path) == 0 && task->path[1])
+        n = strlen(task->path);
+    out->top = out->tree = -1;
+    if ((size_t)snprintf(out->name, sizeof(out->name), "%s", name) >=
+            sizeof(out->name) ||
+        (size_t)snprintf(out->place, sizeof(out->place), "%.*s", (int)n,
+                         task->path) >= sizeof(out->place))
+        return -1;
+    // Before the other: of several mounts of a controller programs take the
+    // one that the kernel lists first.
+    out->top = copy_tree(dir, "");
+    if (n > 0)
+        out->tree = copy_tree(dir, out->place);
+    return out->top < 0 || (n > 0 && out->tree < 0) ? -1 : 0;
+}
+
+static int collect(const struct cgroups *cgroups, const struct process *init,
+                   const struct process *task, struct views *out)
+{
+    int rc = 0;
+
+    out->one = cgroups->n == 1 && !cgroups->hierarchy[0].controllers[0];
+    for (size_t i = 0; rc == 0 && i < cgroups->n && i < VIEWS; i++) {
+        const char *controllers = cgroups->hierarchy[i].controllers;
+        struct cgroup_line its, inits;
+        char *a = cgroup_read_line(task, controllers, &its);
+        char *b = cgroup_read_line(init, controllers, &inits);
+        rc = a && b ? choose(cgroups->hierarchy[i].dir, &its, &inits,
+                             &out->v[out->n++])
+                    : -1;
+        free(a);
+        free(b);
+    }
+    return rc;
+}
+
+static int new_tmpfs(void)
+{
+    static const char *const options[][2] = {{"source", "tmpfs"},
+                                             {"mode", "0755"},
+                                             {"size", "64k"},
+                                             {"nr_inodes", "1k"}};
+    int rc = 0, tree = -1;
+
+    int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    for (size_t i = 0; rc == 0 && i < sizeof(options) / sizeof(*options); i++)
+        rc = (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0],
+                          options[i][1], 0);
+    if (rc == 0 &&
+        syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                MOUNT_ATTR_NOEXEC);
+    if (fs >= 0)
+        close(fs);
+    return tree;
+}
+
+// Mounts TREE at NAME in DIR. A descriptor of its directory, or -1.
+static int put(int tree, int dir, const char *name)
+{
+    return syscall(SYS_move_mount, tree, "", dir, name,
+                   MOVE_MOUNT_F_EMPTY_PATH) < 0
+               ? -1
+               : openat(dir, name,
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+// Mounts TREE at PATH below DIR, in a tmpfs of this file's, where it makes the
+// directories. PATH begins with a slash, or is empty.
+static int put_below(int tree, int dir, const char *path)
+{
+    char name[NAME_MAX + 1];
+    int at = dup(dir);
+
+    while (at >= 0 && *path) {
+        size_t n = strcspn(++path, "/");
+        if (n == 0 || n > NAME_MAX)
+            break;
+        memcpy(name, path, n);
+        name[n] = 0;
+        path += n;
+        int next = mkdirat(at, name, 0755) < 0 && errno != EEXIST
+                       ? -1
+                       : openat(at, name,
+                                O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        close(at);
+        at = next;
+    }
+    int rc =
+        at < 0 || *path
+            ? -1
+            : (int)syscall(SYS_move_mount, tree, "", at, "",
+                           MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    if (at >= 0)
+        close(at);
+    return rc;
+}
+
+static int make_readonly(int dir)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    return (int)syscall(SYS_mount_setattr, dir, "", AT_EMPTY_PATH, &attr,
+                        sizeof(attr));
+}
+
+// "cpu,cpuacct" goes by the names of both as well.
+static int make_links(int dir, const char *name)
+{
+    char one[64];
+
+    for (const char *p = name; strchr(name, ',') && *p;) {
+        size_t n = strcspn(p, ",");
+        snprintf(one, sizeof(one), "%.*s", (int)n, p);
+        if (symlinkat(name, dir, one) < 0)
+            return -1;
+        p += n + (p[n] == ',');
+    }
+    return 0;
+}
+
+// Mounts V at NAME in DIR. All that is below its top is covered, but the way
+// to what is to be seen.
+static int lay_one(const struct view *v, int dir, const char *name)
+{
+    const struct dirent *entry;
+    int rc = 0;
+
+    int top = put(v->top, dir, name);
+    DIR *d = top < 0 ? NULL : fdopendir(top);
+    if (!d)
+        return -1;
+    while (rc == 0 && (entry = readdir(d))) {
+        size_t n = strlen(entry->d_name);
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        int cover = put(new_tmpfs(), top, entry->d_name);
+        if (cover < 0) { // it may have gone
+            rc = faccessat(top, entry->d_name, F_OK, 0) == 0 ? -1 : 0;
+            continue;
+        }
+        if (v->tree >= 0 && strncmp(v->place + 1, entry->d_name, n) == 0 &&
+            (v->place[n + 1] == '/' || !v->place[n + 1]))
+            rc = put_below(v->tree, cover, v->place + n + 1);
+        if (rc == 0)
+            rc = make_readonly(cover);
+        close(cover);
+    }
+    closedir(d);
+    return rc;
+}
+
+static int lay_each(const struct views *views, int sysfs)
+{
+    int dir = put(new_tmpfs(), sysfs, "cgroup"), rc = dir < 0 ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < views->n; i++) {
+        const struct view *v = &views->v[i];
+        if (mkdirat(dir, v->name, 0755) < 0 || make_links(dir, v->name) < 0)
+            return -1;
+        rc = lay_one(v, dir, v->name);
+    }
+    return rc < 0 ? -1 : make_readonly(dir);
+}
+
+// The child, of which the same holds as of those of stepd/mountns.c.
+static int lay(const struct views *views, const struct mountns *ns)
+{
+    if (setns(ns->ns, CLONE_NEWNS) < 0 || fchdir(ns->sysfs) < 0)
+        return -1;
+    while (umount2("cgroup", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        ;
+    return views->one ? lay_one(&views->v[0], ns->sysfs, "cgroup")
+                      : lay_each(views, ns->sysfs);
+}
+
+int cgroup_view_lay(const struct cgroups *cgroups, const struct mountns *ns,
+                    const struct process *init, const struct process *task,
+                    struct berth_err *err)
+{
+    struct views *views = calloc(1, sizeof(*views));
+    int keep[2 * VIEWS + 2], rc = -1;
+    pid_t parent = getpid();
+    size_t n = 0;
+
+    if (!views)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    if (ns->sysfs < 0) { // nobody looks for them there
+        rc = 0;
+    } else if (collect(cgroups, init, task, views) == 0) {
+        for (size_t i = 0; i < views->n; i++) {
+            keep[n++] = views->v[i].top;
+            keep[n++] = views->v[i].tree;
+        }
+        keep[n++] = ns->ns;
+        keep[n++] = ns->sysfs;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(child_begin(parent, keep, n) < 0 || lay(views, ns) < 0);
+        rc = child >= 0 && child_wait(child, CHILD_MS) ? 0 : -1;
+    }
+    for (size_t i = 0; i < views->n; i++) {
+        if (views->v[i].top >= 0)
+            close(views->v[i].top);
+        if (views->v[i].tree >= 0)
+            close(views->v[i].tree);
+    }
+    free(views);
+    return rc == 0 ? 0
+                   : err_set(err, BERTH_ESYS,
+                             "the container cannot be shown the job's cgroups: "
+                             "tell your administrator");
+}
