@@ -60,6 +60,7 @@ struct engine_image {
     char **volumes;
     size_t nentry; // Config.Entrypoint
     char **entry;
+    char *workdir;       // Config.WorkingDir, as its author wrote it, or NULL
     size_t nannotations; // Podman's alone: the names of the annotations
     char **annotations;
 };

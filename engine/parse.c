@@ -131,6 +131,20 @@ fail:
     return -1;
 }
 
+// A string, copied; NULL or an empty one: none.
+static int copy_text(const json_t *item, const char *field, char **out,
+                     struct berth_err *err)
+{
+    const char *s = json_string_value(item);
+
+    if (item && !json_is_null(item) && !s)
+        return fail_field(err, field, "is no string");
+    if (!s || !*s)
+        return 0;
+    *out = strdup(s);
+    return *out ? 0 : fail_memory(err);
+}
+
 // The keys of an object, each copied.
 static int copy_keys(json_t *object, const char *field, char ***out,
                      size_t *nout, struct berth_err *err)
@@ -207,6 +221,9 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
         goto out;
     if (copy_strings(json_object_get(config, "Entrypoint"), "Config.Entrypoint",
                      &image.entry, &image.nentry, err) < 0)
+        goto out;
+    if (copy_text(json_object_get(config, "WorkingDir"), "Config.WorkingDir",
+                  &image.workdir, err) < 0)
         goto out;
     if (copy_keys(json_object_get(root, "Annotations"), "Annotations",
                   &image.annotations, &image.nannotations, err) < 0)
@@ -514,6 +531,7 @@ void engine_image_clear(struct engine_image *image)
     free_strings(image->env, image->nenv);
     free_strings(image->volumes, image->nvolumes);
     free_strings(image->entry, image->nentry);
+    free(image->workdir);
     free_strings(image->annotations, image->nannotations);
     memset(image, 0, sizeof(*image));
 }

@@ -146,6 +146,10 @@ bool change_apply(struct start *start, char *text, size_t count)
             start->argv[words++] = text + 1;
             start->argc++;
             break;
+        case WIRE_WORKDIR:
+            start->run->flags |= WIRE_RUN_ROOT;
+            start->cwd = text + 1;
+            break;
         case WIRE_CWD:
             start->cwd = text + 1;
             break;

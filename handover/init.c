@@ -255,7 +255,8 @@ static void become(const struct wire_run *run, char **vec, const char *cwd,
     static char why[WIRE_TEXT_MAX];
 
     umask((mode_t)run->mask);
-    if (chdir(cwd) < 0)
+    if (chdir(cwd) < 0 &&
+        (!(run->flags & WIRE_RUN_ROOT) || chdir(cwd = "/") < 0))
         give_up(WIRE_EXIT_BERTH,
                 "the working directory %s is not in the container: %s", cwd,
                 strerror(errno));
@@ -309,7 +310,7 @@ static void task_process(int link, int done)
     if (!data || !vec || wire_run_parse(run, data, ++vec, &cwd, &hint) < 0)
         give_up(WIRE_EXIT_BERTH, "the task's arguments and environment did "
                                  "not arrive in the container");
-    if (run->tty)
+    if (run->flags & WIRE_RUN_TTY)
         take_terminal();
     become(run, vec, cwd, hint);
 }

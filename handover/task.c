@@ -478,7 +478,8 @@ int main(int argc, char **argv)
 
     start = make_start(&run, argc, argv, fd);
     start.hint = make_hint(start.argv[0], start.hint);
-    run.tty = release_terminal();
+    if (release_terminal())
+        run.flags |= WIRE_RUN_TTY;
     hand_over(link, &run, &start);
     keep_only(link, signals);
     if (batch)

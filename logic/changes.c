@@ -184,7 +184,7 @@ static int add_places(const struct changes *o, struct strv *out)
     int rc = strv_addf(&values, "HOME=%s", o->home);
 
     if (rc == 0)
-        rc = strv_addf(&values, "PWD=%s", o->cwd);
+        rc = strv_addf(&values, "PWD=%s", o->in_workdir ? o->workdir : o->cwd);
     for (size_t i = 0; rc == 0 && i < values.n; i++)
         rc = add_value(o, values.v[i], out);
     strv_clear(&values);
@@ -223,13 +223,24 @@ static int add_nested(const struct changes *o, struct strv *out)
     return rc;
 }
 
+// The entry point, which its author has tried in the image's WORKDIR.
+static int add_entry(const struct changes *o, struct strv *out)
+{
+    const char *entry = o->entry[0];
+
+    if (entry[0] == '/' || !strchr(entry, '/') || !o->workdir)
+        return changes_change(out, WIRE_ENTRY, entry);
+    return strv_addf(out, "%c%s/%s", WIRE_ENTRY, o->workdir, entry);
+}
+
 int changes_build(const struct changes *o, struct strv *out,
                   struct berth_err *err)
 {
     int rc = o->argv0[0] ? changes_change(out, WIRE_ARGV0, o->argv0) : 0;
 
     for (size_t i = 0; rc == 0 && o->run_entry && i < o->nentry; i++)
-        rc = changes_change(out, WIRE_ENTRY, o->entry[i]);
+        rc = i == 0 ? add_entry(o, out)
+                    : changes_change(out, WIRE_ENTRY, o->entry[i]);
     if (rc == 0 && o->nentry > 0)
         rc = changes_change(out, WIRE_HINT,
                             o->run_entry
@@ -239,7 +250,8 @@ int changes_build(const struct changes *o, struct strv *out,
                                 : "the image has an ENTRYPOINT, which may "
                                   "bring it: --container-entrypoint runs that");
     if (rc == 0)
-        rc = changes_change(out, WIRE_CWD, o->cwd);
+        rc = o->in_workdir ? changes_change(out, WIRE_WORKDIR, o->workdir)
+                           : changes_change(out, WIRE_CWD, o->cwd);
     if (rc == 0)
         rc = add_globs(o, out);
     if (rc == 0)

@@ -27,6 +27,8 @@ struct changes {
     size_t nentry;
     bool run_entry; // in front of the program
     const char *cwd;
+    const char *workdir; // the image's, or NULL: of a relative entry point
+    bool in_workdir;     // tasks start there, and not in CWD
     const char *home;
     const char *slurm_conf; // where Slurm's commands are to work, else NULL
     const struct options *options; // the step's: there, the defaults of what

@@ -158,10 +158,12 @@ static int decide_workdir(struct decision *out, const struct options *options,
             "without \"..\", and not in /proc, /sys, /dev or /run/berth",
             shown);
     }
+    const char *start = NULL;
+    if (!out->workdir && subject->cwd && is_there(out, subject->cwd, false))
+        start = subject->cwd;
+    out->anywhere = !out->workdir && !start;
     if (!out->workdir)
-        out->workdir = strdup(subject->cwd && is_there(out, subject->cwd, false)
-                                  ? subject->cwd
-                                  : "/");
+        out->workdir = strdup(start ? start : "/");
     out->home =
         strdup(home && is_there(out, home, true) ? home : DECIDE_NO_HOME);
     return out->workdir && out->home ? 0 : deny_memory(out);

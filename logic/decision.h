@@ -69,6 +69,7 @@ struct decision {
     size_t nmounts;
     struct decision_mount *mounts;
     char *workdir; // where the tasks start: absolute
+    bool anywhere; // that is /, as nobody has said where: the image may
     char *home;    // HOME inside: the home if mounted, else DECIDE_NO_HOME
     size_t nenv;
     const char **env; // globs: names whose values are the job's

@@ -204,7 +204,7 @@ bool wire_run_valid(const struct wire_run *run, int nfds)
 
     if (run->argc < 1 || run->size > WIRE_START_MAX || strings > run->size)
         return false;
-    if (run->tty > 1 || run->mask > 07777)
+    if (run->flags > (WIRE_RUN_TTY | WIRE_RUN_ROOT) || run->mask > 07777)
         return false;
     if (run->nkeep > WIRE_KEEP_MAX || (int)run->nkeep + 4 != nfds)
         return false;

@@ -97,6 +97,11 @@ enum {
     WIRE_EXIT_NOENT = 127,
 };
 
+enum {
+    WIRE_RUN_TTY = 1,  // descriptor 0 is to be the controlling terminal
+    WIRE_RUN_ROOT = 2, // what cannot start in its directory starts in /
+};
+
 // Behind RUN's header. The start data is the reading end of a pipe from which
 // exactly `size` bytes come: argc + envc + 2 NUL-terminated strings, one
 // behind the other: the arguments (argv[0] is looked up in the
@@ -111,7 +116,7 @@ struct wire_run {
     uint32_t argc;    // at least 1
     uint32_t envc;
     uint32_t mask;      // umask
-    uint32_t tty;       // 1: descriptor 0 is to be the controlling terminal
+    uint32_t flags;     // WIRE_RUN_*
     uint32_t nkeep;     // descriptors beyond 0, 1, 2 that follow them in fds
     uint32_t mempolicy; // of set_mempolicy(2); 0: none
     // By RLIMIT_*: what Slurm gave the task. The kernel lets the process
@@ -136,7 +141,8 @@ enum wire_change {
                         // (Slurm's spank_prepend_task_argv)
     WIRE_ENTRY = '@',   // a word in front of the program, behind those that
                         // came before: the image's entry point
-    WIRE_CWD = '>',     // where the program starts: always there
+    WIRE_CWD = '>',     // where the program starts: this is always there,
+    WIRE_WORKDIR = ')', // or this, which may not be in the container: then in /
     WIRE_DROP = '-',    // globs ('*' is any run) with '=' between them:
                         // removes the variables whose names one of them
                         // matches, but none that one behind "==" matches

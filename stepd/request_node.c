@@ -16,6 +16,7 @@
 #include "logic/changes.h"
 #include "logic/gpu_rules.h"
 #include "logic/image.h"
+#include "logic/mount_syntax.h"
 #include "node/trusted.h"
 #include "stepd/devices.h"
 #include "stepd/gpus_env.h"
@@ -266,12 +267,16 @@ int request_node_changes(const struct request_node *o, struct strv *out,
                          struct berth_err *err)
 {
     const struct decision *d = &o->admission->decision;
+    const char *workdir = o->image->workdir;
+    bool has = workdir && mount_target_ok(workdir);
     struct changes changes = {
         .argv0 = o->step->argv0,
         .entry = o->image->entry,
         .nentry = o->image->nentry,
         .run_entry = d->entrypoint,
         .cwd = d->workdir,
+        .workdir = has ? workdir : NULL,
+        .in_workdir = has && d->anywhere,
         .home = o->mounts->copies.no_home ? DECIDE_NO_HOME : d->home,
         .slurm_conf = d->slurm ? o->step->slurm.conf : NULL,
         .options = &o->step->options,

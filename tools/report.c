@@ -102,7 +102,8 @@ static json_t *decision_parts(const struct decision *d,
     for (size_t i = 0; i < d->ngids; i++)
         add_part(parts, "group", json_sprintf("%u", d->gids[i]), NULL);
     add_mounts(parts, d);
-    add_text(parts, "starts in", d->workdir, NULL);
+    add_text(parts, "starts in",
+             d->anywhere ? "the image's WORKDIR, or /" : d->workdir, NULL);
     add_text(parts, "HOME", d->home, NULL);
     for (size_t i = 0; i < d->nenv; i++)
         add_text(parts, "the job's", d->env[i], NULL);

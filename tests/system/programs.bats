@@ -14,6 +14,11 @@ setup_file() {
     cp "$dir/probe" "$dir/tool/prog"
     image berth/small "$dir"
     image berth/wrapped "$dir" 'ENTRYPOINT ["/probe"]'
+    mkdir "$dir/app"
+    printf '#!/probe show\n' >"$dir/app/start"
+    chmod 755 "$dir/app/start"
+    image berth/relative "$dir" 'WORKDIR /app' 'ENTRYPOINT ["./start"]'
+    image berth/nowhere "$dir" 'WORKDIR /gone'
     image berth/broken "$dir" 'ENTRYPOINT ["/gone"]'
     cp -p "$PLUGSTACK_CONF" "$RESTORE"
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
@@ -72,5 +77,19 @@ ends() {
     ends 127 "/gone: there is no such program in the container: it is the image's ENTRYPOINT" \
         berth/broken --container-entrypoint hello
     ends 127 "there with --container-slurm" berth/small squeue
+    nothing_left
+}
+
+@test "a relative ENTRYPOINT is found from the image's WORKDIR" {
+    contains "$(as_user srun --container=berth/relative --container-entrypoint x)" '/probe show'
+    nothing_left
+}
+
+@test "where the job's directory is not inside, tasks start in the image's WORKDIR, or in /" {
+    conf <<<'workdir = allowed'
+    contains "$(as_user srun --container=berth/relative /probe show /proc/self/environ | tr '\0' '\n')" PWD=/app
+    equal "$(as_user srun --container=berth/relative ./start)" "$(cat "$BATS_FILE_TMPDIR/small/app/start")"
+    as_user srun --container=berth/nowhere ./probe hello
+    as_user srun --container=berth/relative --container-workdir=/ ./probe hello
     nothing_left
 }

@@ -234,6 +234,38 @@ static void the_program_comes_behind_the_entry_point(void **state)
     check(changes, with);
 }
 
+static void a_relative_entry_point_is_the_workdirs(void **state)
+{
+    char *entry[] = {(char *)"./start.sh", (char *)"./x"};
+    struct changes changes = {
+        .entry = entry, .nentry = 2, .run_entry = true, .workdir = "/app"};
+    const char *hint = "!it is the image's ENTRYPOINT: "
+                       "--no-container-entrypoint runs the command without";
+    const char *const want[] = {"@/app/./start.sh", "@./x", hint, FRONT, NULL};
+    const char *const there[] = {"@/app/./start.sh",
+                                 "@./x",
+                                 hint,
+                                 ")/app",
+                                 "-BERTH_*",
+                                 "=PATH=" CHANGES_PATH,
+                                 "=HOME=/home/x",
+                                 "=PWD=/app",
+                                 LAUNCHERS,
+                                 NULL};
+    struct strv out = {0};
+
+    (void)state;
+    changes.argv0 = "";
+    changes.cwd = "/work";
+    changes.home = "/home/x";
+    assert_int_equal(changes_build(&changes, &out, NULL), 0);
+    for (size_t i = 0; want[i]; i++)
+        assert_string_equal(out.v[i], want[i]);
+    strv_clear(&out);
+    changes.in_workdir = true;
+    check(changes, there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +277,7 @@ int main(void)
         cmocka_unit_test(slurms_commands_come_first_and_start_what_is_alike),
         cmocka_unit_test(the_administrator_is_first_and_last),
         cmocka_unit_test(the_program_comes_behind_the_entry_point),
+        cmocka_unit_test(a_relative_entry_point_is_the_workdirs),
     };
 
     return cmocka_run_group_tests_name("changes", tests, NULL, NULL);

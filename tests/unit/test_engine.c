@@ -863,6 +863,7 @@ static void image_answers_that_are_refused(void **state)
         "{\"Id\":\"" HEX64 "\",\"Annotations\":[\"run.oci.handler\"]}",
         "{\"Id\":\"" HEX64 "\",\"Annotations\":{\"a\":\"1\",\"a\":\"2\"}}",
         "{\"Id\":\"" HEX64 "\",\"Annotations\":{\"a\\u0000b\":\"1\"}}",
+        "{\"Id\":\"" HEX64 "\",\"Config\":{\"WorkingDir\":[]}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":\"/bin/sh\"}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":{}}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"/a\",1]}}",

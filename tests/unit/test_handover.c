@@ -1155,6 +1155,22 @@ static void a_missing_working_directory_is_125(void **state)
     box_stop(&box);
 }
 
+static void an_images_working_directory_need_not_be_there(void **state)
+{
+    static char out[65536];
+    struct box box = box_start(false);
+    struct job job = JOB("/bin/pwd");
+
+    (void)state;
+    job.changes = ")/tmp";
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_string_equal(out, "/tmp\n");
+    job.changes = ")/run/hidden/dir";
+    assert_int_equal(job_capture(&job, &box, 1, out), 0);
+    assert_string_equal(out, "/\n");
+    box_stop(&box);
+}
+
 static void an_empty_image_is_enough(void **state)
 {
     struct box box = box_start(true);
@@ -1867,6 +1883,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_program_that_is_not_there_has_a_hint),
         cmocka_unit_test(path_is_searched_as_execvp_does),
         cmocka_unit_test(a_missing_working_directory_is_125),
+        cmocka_unit_test(an_images_working_directory_need_not_be_there),
         cmocka_unit_test(an_empty_image_is_enough),
         cmocka_unit_test(the_death_of_berth_task_kills_all_that_came_of_it),
         cmocka_unit_test(the_end_of_the_control_link_ends_everything),

@@ -259,7 +259,7 @@ static void a_run_that_makes_no_sense_is_invalid(void **state)
     run.size = ~(uint64_t)0;
     assert_false(wire_run_valid(&run, 4));
     run = good;
-    run.tty = 2;
+    run.flags = 4;
     assert_false(wire_run_valid(&run, 4));
     run = good;
     run.mask = 010000;
