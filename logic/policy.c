@@ -8,6 +8,7 @@
 #include "logic/policy.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ struct layer {
 };
 
 struct policy {
+    char fingerprint[POLICY_FINGERPRINT];
     char words_file[FILE_MAX];
     int words_line;
     char conf_file[FILE_MAX]; // empty: there is none
@@ -467,6 +469,31 @@ static int no_conf(const struct policy *policy, struct berth_err *err)
                    where);
 }
 
+// FNV-1a, of the bytes and a NUL behind them.
+static uint64_t hash(uint64_t h, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i <= len; i++)
+        h = (h ^ (unsigned char)(i < len ? bytes[i] : 0)) * 0x100000001b3;
+    return h;
+}
+
+// Which engine it is, and where berth.conf lies, may differ between nodes.
+static void make_fingerprint(struct policy *policy, size_t argc,
+                             const char *const *argv, const char *conf_text,
+                             size_t conf_len)
+{
+    uint64_t h = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < argc; i++)
+        if (strncmp(argv[i], "engine=", 7) != 0 &&
+            strncmp(argv[i], "conf=", 5) != 0)
+            h = hash(h, argv[i], strlen(argv[i]));
+    if (conf_text)
+        h = hash(h, conf_text, conf_len);
+    snprintf(policy->fingerprint, sizeof(policy->fingerprint), "%016" PRIx64,
+             h);
+}
+
 struct policy *policy_parse(size_t argc, const char *const *argv,
                             const struct policy_source *source,
                             const char *conf_file, const char *conf_text,
@@ -487,7 +514,13 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
         policy_free(policy);
         return NULL;
     }
+    make_fingerprint(policy, argc, argv, conf_text, conf_len);
     return policy;
+}
+
+const char *policy_fingerprint(const struct policy *policy)
+{
+    return policy->fingerprint;
 }
 
 static void free_setting(struct setting *setting)

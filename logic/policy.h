@@ -49,6 +49,13 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
 
 void policy_free(struct policy *policy); // NULL is fine; keeps errno
 
+enum { POLICY_FINGERPRINT = 17 }; // hexadecimal digits, and a NUL
+
+// What tells policies apart that differ in a word of the plugin's (but
+// engine=, conf=) or in the text of berth.conf, borrowed. Not against anybody
+// who wants two to look the same.
+const char *policy_fingerprint(const struct policy *policy);
+
 // The path of the engine's Unix socket, borrowed; "/run/docker.sock" unless
 // engine= says otherwise.
 const char *policy_engine(const struct policy *policy);

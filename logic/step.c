@@ -168,6 +168,7 @@ static const struct fact {
     {"word", add_word, STEP(words), MANY},
     {"conf", set_path, STEP(conf), 0},
     {"line", set_number, STEP(conf_line), 0},
+    {"others", set_text, STEP(others), 0},
     {"cut", set_number, STEP(conf_cut), 0},
 };
 
@@ -246,6 +247,7 @@ void step_clear(struct step *step)
     free(step->slurm.munge);
     free(step->slurm.user);
     free(step->conf);
+    free(step->others);
     strv_clear(&step->words);
     *step = (struct step){0};
 }

@@ -64,6 +64,8 @@ struct step {
     struct strv words;  // behind the plugin in plugstack.conf
     char *conf;         // where these words stand, or NULL
     uint32_t conf_line; // or 0
+    char *others;       // of a step over several nodes: the fingerprint of
+                        // the policy of srun's host; or NULL. The user's word
     uint32_t conf_cut;  // 1: longer than Slurm reads (logic/plugstack.h)
 };
 

@@ -535,7 +535,8 @@ static int check_x11(const struct decision *decision, struct berth_err *err)
                          decision->network);
 }
 
-// Refuses what the policy of this host refuses wherever the job may run.
+// Refuses what the policy of this host refuses wherever the job may run, and
+// has the nodes compare it with theirs.
 static int decide_here(const struct options *options, int argc, char **argv,
                        struct berth_err *err)
 {
@@ -565,6 +566,9 @@ static int decide_here(const struct options *options, int argc, char **argv,
         if (rc == 0)
             break;
     }
+    if (rc == 0 && host->policy &&
+        option_env_send_policy(policy_fingerprint(host->policy)) < 0)
+        rc = err_set(err, BERTH_ENOMEM, "out of memory");
     host_clear(host);
     free(host);
     return rc;

@@ -29,6 +29,9 @@ static void variable(const char *name, char buf[VARIABLE_MAX])
     buf[n] = 0;
 }
 
+// No option, but it goes the same way.
+static const char policy[] = "policy";
+
 static const char *inner(const char *variable)
 {
     return variable + sizeof(JOB_PREFIX) - 1;
@@ -46,6 +49,8 @@ void option_env_forget(struct options *out)
         unsetenv(name);
         unsetenv(inner(name));
     }
+    variable(policy, name);
+    unsetenv(name);
 }
 
 static int send_one(void *sp, const char *option, const char *value)
@@ -66,6 +71,25 @@ static int send_one(void *sp, const char *option, const char *value)
 int option_env_send(spank_t sp, const struct options *options)
 {
     return options_each(options, send_one, sp);
+}
+
+// What sbatch and salloc start first is on one node.
+int option_env_send_policy(const char *fingerprint)
+{
+    char name[VARIABLE_MAX];
+
+    variable(policy, name);
+    return spank_context() == S_CTX_LOCAL ? setenv(name, fingerprint, 1) : 0;
+}
+
+bool option_env_receive_policy(spank_t sp, char out[POLICY_FINGERPRINT])
+{
+    char name[VARIABLE_MAX];
+
+    variable(policy, name);
+    spank_err_t got = spank_getenv(sp, name, out, POLICY_FINGERPRINT);
+    spank_unsetenv(sp, name);
+    return got == ESPANK_SUCCESS;
 }
 
 int option_env_receive(spank_t sp, struct options *options,

@@ -9,10 +9,13 @@
 #ifndef BERTH_OPTION_ENV_H
 #define BERTH_OPTION_ENV_H
 
+#include <stdbool.h>
+
 #include <slurm/spank.h>
 
 #include "logic/err.h"
 #include "logic/options.h"
+#include "logic/policy.h"
 
 // srun, sbatch, salloc: the user. Takes out of the environment what a
 // surrounding job was given, and notes it in OUT: it is not what this
@@ -22,6 +25,14 @@ void option_env_forget(struct options *out);
 // srun, sbatch, salloc: the user. Sends OPTIONS along. 0, or -1 when memory
 // is out.
 int option_env_send(spank_t sp, const struct options *options);
+
+// srun: the user. Sends along what tells this host's policy from others
+// (logic/policy.h). 0, or -1 when memory is out.
+int option_env_send_policy(const char *fingerprint);
+
+// slurmstepd: root. Takes that out of the step's environment. False: none has
+// come.
+bool option_env_receive_policy(spank_t sp, char out[POLICY_FINGERPRINT]);
 
 // slurmstepd: root. Adds to OPTIONS what has come with the step, and takes it
 // out of the step's environment. 0, or -1 with ERR set if any of it is

@@ -31,6 +31,7 @@
 #include "logic/multiprog.h"
 #include "logic/step.h"
 #include "node/plugstack_find.h"
+#include "spank/option_env.h"
 #include "protocol/plugin.h"
 #include "protocol/wire.h"
 #include "spank/slurm_paths.h"
@@ -292,6 +293,18 @@ static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
     return tell(remote->link, "pmixtmp", tmp);
 }
 
+// Of a step over several nodes, the policy of srun's host: each node has that
+// to compare its own with, and nothing of the others.
+static bool tell_others(int link, spank_t sp)
+{
+    char fingerprint[POLICY_FINGERPRINT];
+    uint32_t nnodes;
+
+    return !option_env_receive_policy(sp, fingerprint) ||
+           spank_get_item(sp, S_JOB_NNODES, &nnodes) != ESPANK_SUCCESS ||
+           nnodes < 2 || tell(link, "others", fingerprint);
+}
+
 static bool tell_where(int link)
 {
     struct slurm_paths where;
@@ -344,7 +357,7 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
            tell_gpus(link, sp, step) && tell_pmix(remote, sp, uid) &&
            tell_xauth(remote, sp) && tell_where(link) &&
-           tell_policy(link, argc, argv) &&
+           tell_others(link, sp) && tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
 }
 

@@ -124,6 +124,21 @@ static int check_partition(const struct step *step, struct admission *r,
     return 0;
 }
 
+// A step over several nodes is the same on all of them, or says so. The nodes
+// know nothing of each other, but each knows the policy of srun's host.
+static void compare_policy(const struct step *step, struct admission *r)
+{
+    if (step->others &&
+        strcmp(step->others, policy_fingerprint(r->policy)) != 0)
+        snprintf(r->advice, sizeof(r->advice),
+                 "the policy of node %s is not that of the host from which "
+                 "this step was started, so what it may do and what is "
+                 "mounted may differ from the other nodes: tell your "
+                 "administrator, who makes the spank_berth.so lines and "
+                 "berth.conf the same",
+                 step->node);
+}
+
 int admission_make(const struct step *step, struct audit_log *log,
                    struct admission *out, struct berth_err *err)
 {
@@ -144,6 +159,7 @@ int admission_make(const struct step *step, struct audit_log *log,
     note(&out->decision, log);
     if (check_partition(step, out, err) < 0)
         return -1;
+    compare_policy(step, out);
     if (out->decision.verdict != VERDICT_ALLOW)
         return err_set(err, out->decision.code, "%s", out->decision.reason);
     return out->decision.slurm

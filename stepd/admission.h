@@ -25,6 +25,7 @@ struct admission {
     struct rules rules;
     struct subject subject;
     struct decision decision; // allows, if there is one
+    char advice[512];         // for the user, whatever is decided, or empty
 };
 
 // Looks STEP's user up, reads berth.conf as root, and decides. JOURNAL learns

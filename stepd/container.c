@@ -345,6 +345,7 @@ int container_create(const struct step *step, const struct cgroups *cgroups,
     if (rules->mode == RULE_MODE_WARN)
         memcpy(out->warning, m.admission.decision.warning,
                sizeof(out->warning));
+    memcpy(out->advice, m.admission.advice, sizeof(out->advice));
     out->init = m.init;
     m.init = (struct process)PROCESS_NONE;
     out->control = control;

@@ -25,6 +25,7 @@ struct container {
     struct strv changes; // of the tasks' environment (protocol/wire.h)
     uint64_t pids_limit; // stepd/cgroup.h
     char warning[1024];  // for the user, or empty
+    char advice[512];    // likewise
     struct gpus gpus;    // that are in it
 };
 

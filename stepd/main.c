@@ -397,6 +397,9 @@ static void hand_over(struct stepd *d, int conn, const struct process *task)
     if (d->container.warning[0])
         warn(conn, d->container.warning);
     d->container.warning[0] = 0;
+    if (d->container.advice[0])
+        warn(conn, d->container.advice);
+    d->container.advice[0] = 0;
     setsockopt(link, SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
     int fds[] = {link, d->changes};
     wire_send(conn, WIRE_ACCEPT, d->step.step == STEP_BATCH, NULL, 0, fds, 2,

@@ -85,3 +85,41 @@ both() {
     rm -f "$HOME1"/*-inside*
     nothing_left
 }
+
+@test "a node whose policy differs says so in a step over several, and once" {
+    local words
+    # Where the engine is need not be the same.
+    sed -i "s,engine=unix://,&/," "$OTHER"
+    run --separate-stderr as_user srun -Q -N2 --container=debian true
+    equal "$status/$stderr" 0/
+    for words in "allow=debian allow=alpine $ENGINE" "allow=** $ENGINE"; do
+        echo "required $PLUGIN $words" >"$OTHER"
+        run --separate-stderr as_user srun -Q -N2 -n4 --container=debian true
+        equal "$status" 0
+        one_sentence "$stderr"
+        contains "$stderr" "warning: the policy of node n2 is not that of the host"
+    done
+    # One node is not at odds with others, and what it warns of is not refused.
+    run --separate-stderr as_user srun -Q -w n2 --container=debian true
+    equal "$status/$stderr" 0/
+    # Nothing of it reaches the task, nor the steps that a task starts.
+    run as_user srun -Q -w n1 --container=debian sh -c 'env | grep -i spank || true'
+    equal "$output" ''
+    nothing_left
+}
+
+@test "a node whose berth.conf differs says so as well" {
+    cp "$PLUGSTACK_CONF" "$OTHER"
+    sed -i "s,\$, conf=$ETC/other/berth.conf," "$OTHER"
+    conf <<<'pids_limit = 100'
+    echo 'pids_limit = 100' >"$ETC/other/berth.conf"
+    run --separate-stderr as_user srun -Q -N2 --container=debian true
+    equal "$status/$stderr" 0/
+    echo 'pids_limit = 99' >"$ETC/other/berth.conf"
+    run --separate-stderr as_user srun -Q -N2 --container=debian true
+    equal "$status" 0
+    one_sentence "$stderr"
+    contains "$stderr" "policy of node n2"
+    rm "$BERTH_CONF"
+    nothing_left
+}

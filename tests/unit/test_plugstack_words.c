@@ -287,6 +287,45 @@ static void the_engine_is_docker_s_unless_said_otherwise(void **state)
     assert_int_equal(errno, ENOTTY);
 }
 
+// What policies of other nodes are told apart by.
+static void the_fingerprint_is_of_what_decides(void **state)
+{
+    static const struct {
+        const char *words[3], *conf;
+        bool same;
+    } cases[] = {
+        {{"allow=debian", "allow=a", NULL}, "pids_limit = 1\n", true},
+        {{"allow=debian", "allow=a", "engine=unix:///x"},
+         "pids_limit = 1\n",
+         true},
+        {{"allow=debian", "allow=a", "conf=/x"}, "pids_limit = 1\n", true},
+        {{"allow=debian", "allow=b", NULL}, "pids_limit = 1\n", false},
+        {{"allow=debian", NULL, NULL}, "pids_limit = 1\n", false},
+        {{"allow=debian", "allow=a", "allow=a"}, "pids_limit = 1\n", false},
+        {{"allow=debian", "allow=a", NULL}, "pids_limit = 2\n", false},
+        {{"allow=debian", "allow=a", NULL}, "", false},
+        {{"allow=debian", "allow=a", NULL}, NULL, false},
+    };
+    char first[POLICY_FINGERPRINT] = "";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t argc = 0;
+        while (argc < COUNT(cases[i].words) && cases[i].words[argc])
+            argc++;
+        struct policy *policy =
+            policy_parse(argc, cases[i].words, NULL, "/x", cases[i].conf,
+                         cases[i].conf ? strlen(cases[i].conf) : 0, NULL);
+        assert_non_null(policy);
+        if (i == 0)
+            strcpy(first, policy_fingerprint(policy));
+        assert_int_equal(strlen(first), POLICY_FINGERPRINT - 1);
+        assert_int_equal(strcmp(policy_fingerprint(policy), first) == 0,
+                         cases[i].same);
+        policy_free(policy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_digest_behind_an_allowed_tag_is_explained),
         cmocka_unit_test(names_the_first_rule_that_allows),
         cmocka_unit_test(the_engine_is_docker_s_unless_said_otherwise),
+        cmocka_unit_test(the_fingerprint_is_of_what_decides),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
