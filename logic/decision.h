@@ -28,6 +28,8 @@ struct subject {
     const char *partition;     // from the prolog's record; NULL: unknown
     uint32_t job;
     const char *cwd; // absolute: the job's working directory, or NULL
+    const char *pwd; // what the user calls it, where he came by a symbolic
+                     // link; or NULL. Not known to be true
 };
 
 // HOME, where the user's home is not in the container. Not the working
@@ -41,6 +43,7 @@ struct decision_mount {
     char *target; // absolute, and mount_target_ok
     bool readonly;
     bool optional; // if there is no such source, it is passed over
+    bool alias;    // if it isn't the working directory, it is passed over
     // Patterns: what the source leads to must match one of them as well
     // (decide_source_ok). None: the administrator chose the source, or it is
     // the working directory or the home.

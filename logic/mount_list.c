@@ -156,12 +156,13 @@ static const char *own_dir(const struct mount_list *m, const char *source)
         const char *dir;
         enum rule_mount when;
     } own[] = {{m->subject->cwd, rules->workdir},
+               {m->subject->pwd, rules->workdir},
                {m->subject->home, rules->home}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
         if (own[i].dir && own[i].when != RULE_MOUNT_NEVER &&
             strcmp(own[i].dir, "/") != 0 && path_is_within(source, own[i].dir))
-            return own[i].dir;
+            return own[i].dir == m->subject->pwd ? m->subject->cwd : own[i].dir;
     return NULL;
 }
 
@@ -327,6 +328,32 @@ static int add_home(struct mount_list *m)
                           rules->home_rule.file ? &rules->home_rule : NULL);
 }
 
+// The working directory is there by the user's name for it as well, unless
+// something else is.
+static int add_pwd(struct mount_list *m)
+{
+    const char *cwd = m->subject->cwd, *pwd = m->subject->pwd;
+    const struct decision_mount *there = cwd ? mount_at(m, cwd) : NULL;
+
+    if (!pwd || !there || !there->source || strcmp(there->source, cwd) != 0 ||
+        !mount_target_is_free(NULL, pwd))
+        return 0;
+    for (size_t i = 0; i < m->out->nmounts; i++) {
+        const struct decision_mount *other = &m->out->mounts[i];
+        if (path_is_within(pwd, other->target) ||
+            (path_is_within(other->target, pwd) &&
+             (m->causes[i] != BY_USER || !other->source)))
+            return 0;
+    }
+    bool readonly = there->readonly;
+    if (add_path(m, BY_WORKDIR, pwd, false, there->rule) < 0)
+        return -1;
+    struct decision_mount *added = &m->out->mounts[m->out->nmounts - 1];
+    added->alias = true;
+    added->readonly = readonly;
+    return 0;
+}
+
 static int add_cwd(struct mount_list *m)
 {
     const struct rules *rules = m->out->rules;
@@ -334,7 +361,8 @@ static int add_cwd(struct mount_list *m)
 
     if (!cwd || !strcmp(cwd, "/") || rules->workdir < RULE_MOUNT_DEFAULT ||
         (rules->workdir == RULE_MOUNT_DEFAULT && start &&
-         !path_is_within(start, cwd)))
+         !path_is_within(start, cwd) &&
+         !(m->subject->pwd && path_is_within(start, m->subject->pwd))))
         return 0;
     if (!path_is_text(cwd)) {
         char shown[DENY_PATH_MAX];
@@ -433,7 +461,7 @@ static int collect(struct mount_list *m)
     for (size_t i = 0;
          !m->wanted.none && i < rules->mounts_default.n && rc == 0; i++)
         rc = add_rule(m, BY_DEFAULT, rules->mounts_default.v[i]);
-    return rc < 0 ? -1 : check_nesting(m);
+    return rc < 0 || check_nesting(m) < 0 ? -1 : add_pwd(m);
 }
 
 int mount_list_decide(struct decision *out, const struct options *options,

@@ -152,6 +152,7 @@ static const struct fact {
     {"option", add_option, 0, MANY},
     {"wrong", set_text, STEP(wrong), 0},
     {"cwd", set_path, STEP(cwd), NEEDED},
+    {"pwd", set_path, STEP(pwd), 0},
     {"argv0", set_text, STEP(argv0), NEEDED},
     {"script", set_path, STEP(script), 0},
     {"gpus", set_text, STEP(gpus), 0},
@@ -233,6 +234,7 @@ void step_clear(struct step *step)
     options_clear(&step->options);
     free(step->wrong);
     free(step->cwd);
+    free(step->pwd);
     free(step->argv0);
     free(step->script);
     free(step->gpus);

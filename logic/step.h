@@ -3,7 +3,7 @@
 //
 // The facts of a job step on one node, as the plugin gathers them in
 // slurmstepd and hands them to berth-stepd: one packet each, "key=value".
-// The sender is root, the values of option, cwd and argv0 are the user's.
+// The sender is root, the values of option, cwd, pwd and argv0 are the user's.
 // An option of his is "option=NAME=VALUE", or "option=NAME" where it takes no
 // value, in the words of logic/options.h. Where the plugin has found one that
 // cannot be meant, "wrong=SENTENCE" says so in their place.
@@ -48,6 +48,7 @@ struct step {
     char *wrong;  // why one of them cannot be meant, or NULL: then the
                   // step is to be refused
     char *cwd;    // absolute
+    char *pwd;    // what the environment calls it, or NULL: absolute
     char *argv0;  // of the program, or empty: see protocol/wire.h
     char *script; // absolute path of the batch script, or NULL
     char *gpus;   // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "logic/decide.h"
@@ -437,6 +438,19 @@ static void find_cwd(char cwd[PATH_MAX])
         strcpy(cwd, "/");
 }
 
+// By what other name the user came there, or NULL.
+static const char *find_pwd(const char *cwd)
+{
+    const char *pwd = getenv("PWD");
+    struct stat named, here;
+
+    return pwd && pwd[0] == '/' && strcmp(pwd, cwd) != 0 &&
+                   stat(pwd, &named) == 0 && stat(cwd, &here) == 0 &&
+                   named.st_dev == here.st_dev && named.st_ino == here.st_ino
+               ? pwd
+               : NULL;
+}
+
 // Which partitions the job may be in. Within an allocation, and without a
 // word about it, that may be any: of those, only the ones that have rules of
 // their own make a difference.
@@ -477,6 +491,7 @@ static int find_subject(struct host *host, struct berth_err *err)
     subject->job = job ? (uint32_t)strtoul(job, NULL, 10) : UINT32_MAX;
     find_cwd(host->cwd);
     subject->cwd = host->cwd;
+    subject->pwd = find_pwd(host->cwd);
     if (subject->user)
         getgrouplist(subject->user, subject->gid, NULL, &n);
     host->gids = calloc((size_t)n + 1, sizeof(*host->gids));

@@ -324,6 +324,16 @@ static bool tell_where(int link)
     return ok;
 }
 
+// By what name the user came to the working directory: whether that leads there
+// is for the user's rights to find out.
+static bool tell_pwd(int link, spank_t sp, const char *cwd)
+{
+    char pwd[PATH_MAX];
+
+    return spank_getenv(sp, "PWD", pwd, sizeof(pwd)) != ESPANK_SUCCESS ||
+           pwd[0] != '/' || strcmp(pwd, cwd) == 0 || tell(link, "pwd", pwd);
+}
+
 // Gathers and sends what berth-stepd needs to know.
 static bool tell_facts(const struct remote *remote, spank_t sp,
                        const struct options *options,
@@ -351,7 +361,7 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell(link, "node", remote->node) &&
            (bad->code ? tell(link, "wrong", bad->text)
                       : options_each(options, tell_option, &link) == 0) &&
-           tell(link, "cwd", cwd) &&
+           tell(link, "cwd", cwd) && tell_pwd(link, sp, cwd) &&
            tell(link, "argv0",
                 PREPEND || remote->prepared ? "" : remote->program) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&

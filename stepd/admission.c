@@ -41,6 +41,7 @@ static void know_subject(const struct step *step, struct admission *r)
             r->allocation.partition[0] ? r->allocation.partition : NULL,
         .job = step->job,
         .cwd = step->cwd,
+        .pwd = step->pwd,
     };
 }
 

@@ -199,6 +199,24 @@ static int check_slurms(const struct staging *s, struct berth_err *err)
     return 0;
 }
 
+// What is no other name of the working directory, if the environment says so
+// or not, is passed over (threat 6).
+static void drop_strangers(struct staging *s)
+{
+    const struct mount_source *cwd = NULL;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (is_workdir(s, s->mounts[i]) && !s->mounts[i]->alias)
+            cwd = &s->sources[i];
+    for (size_t i = 0; i < s->n; i++) {
+        struct mount_source *source = &s->sources[i];
+        if (s->mounts[i]->alias && source->fd >= 0 &&
+            !(cwd && cwd->fd >= 0 && source->dev == cwd->dev &&
+              source->ino == cwd->ino))
+            mount_source_close(source, 1);
+    }
+}
+
 // Those that could not be opened.
 static int check_opened(struct staging *s, struct mount_copies *out,
                         struct berth_err *err)
@@ -207,7 +225,7 @@ static int check_opened(struct staging *s, struct mount_copies *out,
         const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
         bool absent = source->error == ENOENT || source->error == ENOTDIR;
-        if (!source->error)
+        if (!source->error || m->alias)
             continue;
         if (!absent || !m->optional) {
             mount_source_explain(&s->user, source, err);
@@ -366,6 +384,7 @@ int mount_copies_make(const struct decision *decision,
         mount_source_open(&s->user, decision->rules->probe_seconds, s->sources,
                           s->n, err) < 0)
         goto out;
+    drop_strangers(s);
     if (check_opened(s, out, err) == 0 && check_slurms(s, err) == 0) {
         size_t i = s->n;
         if (mount_source_judge(s->sources, s->n, never, &i, err) < 0)

@@ -34,6 +34,8 @@ struct answer {
     int error; // errno; 0: the descriptor is with it
     mode_t type;
     uid_t owner;
+    dev_t dev;
+    ino_t ino;
 };
 
 static void send_answer(int sock, struct answer answer, int fd)
@@ -82,6 +84,8 @@ static void receive_answer(int sock, struct mount_source *source)
     source->error = answer.error;
     source->type = answer.type & S_IFMT;
     source->owner = answer.owner;
+    source->dev = answer.dev;
+    source->ino = answer.ino;
 }
 
 // The child, for good: nothing of root's is left to it, least of all the
@@ -110,6 +114,8 @@ static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
         } else {
             answer.type = st.st_mode & S_IFMT;
             answer.owner = st.st_uid;
+            answer.dev = st.st_dev;
+            answer.ino = st.st_ino;
         }
         send_answer(0, answer, answer.error ? -1 : fd);
         if (fd >= 0)

@@ -26,6 +26,8 @@ struct mount_source {
     int error;         // out: errno where it is not
     mode_t type;       // out: S_IFDIR, S_IFREG, ...
     uid_t owner;       // out
+    dev_t dev;         // out
+    ino_t ino;         // out
     char *real;        // out of mount_source_judge: the path that it led to
 };
 

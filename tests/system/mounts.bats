@@ -95,6 +95,40 @@ new"
     nothing_left
 }
 
+@test "the name by which the user came to his directory leads there inside as well (threat 6)" {
+    local link=/srv/berth-test/link
+    conf <<<'home = never'
+    ln -s "$WORK" "$link"
+    as_user mkdir "$WORK/sub"
+    as_user tee "$WORK/t" "$WORK/sub/t" <<<own >/dev/null
+    install -m755 -o berth1 /dev/stdin "$WORK/tool" <<<$'#!/bin/sh\necho ran'
+    came() { as_user sh -c "cd $link; $1"; }
+    equal "$(came 'srun --container=debian cat $PWD/t')" own
+    equal "$(came 'srun --container=debian $PWD/tool')" ran
+    equal "$(came 'srun --container=debian sh -c "pwd; cd '"$link"' && touch new && cat t"')" "$WORK
+own"
+    [[ -e $WORK/new ]]
+    equal "$(came 'srun --container=debian --container-workdir=$PWD/sub cat t')" own
+    equal "$(came 'srun --container=debian --container-mounts=$PWD/sub:/x cat /x/t')" own
+    equal "$(came 'srun --container=debian --container-mounts=$PWD:/x cat /x/t')" own
+    as_user tee "$WORK/job" <<END >/dev/null
+#!/bin/sh
+#SBATCH --container=debian
+cd $link && cat t
+END
+    came 'sbatch -W -o out job' >/dev/null
+    equal "$(<"$WORK/out")" own
+    # Made up, it counts for nothing.
+    for link in "$DATA/a" /etc /proc/self / "$WORK/none" a //srv; do
+        equal "$(as_user srun --chdir="$WORK" --export=ALL,PWD="$link" --container=debian sh -c 'cat t; ls '"$DATA/a" 2>/dev/null)" own ||
+            fail "$link"
+    done
+    run --separate-stderr as_user srun --chdir="$WORK" --export=ALL,PWD="$DATA" --container=debian \
+        --container-mounts="$DATA/a:/x" true
+    refused
+    nothing_left
+}
+
 @test "what no rule allows is not mounted, whatever it is called" {
     conf <<END
 mounts_allowed = {"$DATA/a", "$DATA/b:/only-here"}

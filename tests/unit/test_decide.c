@@ -87,8 +87,9 @@ static const char *told(void)
     assert_int_equal(d->code, BERTH_OK);
     for (size_t i = 0; i < d->nmounts; i++) {
         const struct decision_mount *m = &d->mounts[i];
-        fprintf(out, "%s:%s:%s%s", m->source ? m->source : "tmpfs", m->target,
-                m->readonly ? "ro" : "rw", m->optional ? "?" : "");
+        fprintf(out, "%s:%s:%s%s%s", m->source ? m->source : "tmpfs", m->target,
+                m->readonly ? "ro" : "rw", m->optional ? "?" : "",
+                m->alias ? "=" : "");
         for (size_t j = 0; j < m->npatterns; j++)
             fprintf(out, "%s%s", j ? "|" : " ~ ", m->patterns[j]);
         if (m->within)
@@ -743,6 +744,77 @@ static void the_root_directory_needs_no_mount(void **state)
     done();
 }
 
+static void the_users_name_of_the_working_directory_is_there_too(void **state)
+{
+    static const struct {
+        const char *conf, *pwd, *options[2], *told;
+    } cases[] = {
+        {"",
+         "/u/work",
+         {NULL},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "/u/work:/u/work:rw=\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"workdir=default",
+         "/u/work",
+         {"container-workdir=/u/work/x"},
+         "/home/alice/work:/home/alice/work:rw @2\n"
+         "/u/work:/u/work:rw= @2\n"
+         "in /u/work/x, HOME /tmp\n"},
+        {"",
+         "/u/work",
+         {"container-mounts=/u/work/sub:/x,.:ro,/u/work:/y"},
+         "/home/alice/work:/home/alice/work:ro\n"
+         "/u/work:/u/work:ro=\n"
+         "/u/work/sub:/x:rw in /home/alice/work\n"
+         "/u/work:/y:rw in /home/alice/work\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"mounts_allowed=\"/d\"",
+         "/u/work",
+         {"container-mounts=/d:/u/work/ref"},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "/u/work:/u/work:rw=\n"
+         "/d:/u/work/ref:ro ~ /d @2\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        // Not where something else is, or none may be, nor without the other.
+        {"mounts_default=\"/d:/u\"",
+         "/u/work",
+         {NULL},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "/d:/u:ro? @2\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"",
+         "/etc",
+         {NULL},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"",
+         "/home",
+         {NULL},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"",
+         "/u/../etc",
+         {NULL},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"workdir=never", "/u/work", {NULL}, "in /, HOME /tmp\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *words[MAX_OPTIONS] = {"container=debian",
+                                          cases[i].options[0]};
+        struct subject subject = alice;
+        char conf[256];
+        subject.pwd = cases[i].pwd;
+        snprintf(conf, sizeof(conf), "allow=debian\n%s", cases[i].conf);
+        judge(conf, &subject, words);
+        assert_string_equal(told(), cases[i].told);
+        done();
+    }
+}
+
 static void what_a_source_leads_to_must_match_as_well(void **state)
 {
     static const char *const words[MAX_OPTIONS] = {
@@ -1031,6 +1103,7 @@ int main(void)
         cmocka_unit_test(what_the_policy_cannot_name_is_refused),
         cmocka_unit_test(what_is_mounted_and_where_tasks_start),
         cmocka_unit_test(the_root_directory_needs_no_mount),
+        cmocka_unit_test(the_users_name_of_the_working_directory_is_there_too),
         cmocka_unit_test(what_a_source_leads_to_must_match_as_well),
         cmocka_unit_test(what_a_source_in_ones_own_directory_leads_to),
         cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
