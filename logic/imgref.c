@@ -161,21 +161,29 @@ static int check_text(const struct source *src, const char *s)
 // What people write who think of another plugin or tool.
 static int check_kind(const struct source *src, const char *s)
 {
-    static const char *const files[] = {".sqsh", ".squashfs", ".sif"};
+    static const char *const files[] = {".sqsh", ".squashfs", ".sif", ".tar",
+                                        ".tar.gz"};
+    // Names of images as well, unless a path follows: oci:latest.
+    static const char *const places[] = {
+        "docker-archive:", "oci-archive:",
+        "docker-daemon:",  "containers-storage:",
+        "oci:/",           "oci:.",
+        "dir:/",           "dir:."};
+    bool is_path = strchr("/~", *s) || starts_with(s, "./") ||
+                   starts_with(s, "../") || !strcmp(s, ".") || !strcmp(s, "..");
 
-    if (strchr("/~", *s) || starts_with(s, "./") || starts_with(s, "../") ||
-        !strcmp(s, ".") || !strcmp(s, ".."))
-        return refuse(src, "looks like the path of an OCI bundle, which is "
-                           "for Slurm's own --container: berth takes the name "
-                           "of an image, such as debian or "
-                           "registry.example.org/team/app:1.2");
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-        if (ends_with(s, files[i]))
+        if (ends_with(s, files[i]) && (is_path || i < 3))
             return refuse(src,
                           "looks like an image file (%s), which is for other "
                           "container tools: berth takes the name of an image "
                           "in a registry, such as debian",
                           files[i]);
+    if (is_path)
+        return refuse(src, "looks like the path of an OCI bundle, which is "
+                           "for Slurm's own --container: berth takes the name "
+                           "of an image, such as debian or "
+                           "registry.example.org/team/app:1.2");
     const char *scheme = strstr(s, "://");
     if (scheme) {
         char shown[17] = "";
@@ -186,6 +194,14 @@ static int check_kind(const struct source *src, const char *s)
                       "leave it out, or write docker://",
                       shown);
     }
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        if (starts_with(s, places[i]))
+            return refuse(src,
+                          "starts with \"%.*s\", which says where other tools "
+                          "find an image: berth runs what the nodes' engine "
+                          "has, by its name, such as debian, and an "
+                          "administrator loads it there",
+                          (int)strcspn(places[i], ":") + 1, places[i]);
     if (strchr(s, ',') || strchr(s, ';'))
         return refuse(src, "has a '%c': %s", strchr(s, ',') ? ',' : ';',
                       src->glob ? "give each image a word of its own"
@@ -245,6 +261,10 @@ static int check_digest(const struct source *src, const char *s)
                           strlen(hex), known[i].prefix, known[i].digits);
         return 0;
     }
+    if (strchr(s, '#') || strchr(s, '/'))
+        return refuse(src, "names a user in front of its '@', and berth logs "
+                           "in nowhere, as it runs what the nodes have: leave "
+                           "him out");
     return refuse(src, "has no digest that berth knows after its '@': write "
                        "NAME@sha256: and 64 digits (sha384 and sha512 are "
                        "known as well)");
@@ -371,15 +391,20 @@ static int check_domain(const struct source *src, const char *domain)
 static int refuse_upper(const struct source *src, const char *domain,
                         const char *path, const struct imgref *ref)
 {
-    char small[NAME_MAX_BYTES + 1];
+    char host[NAME_MAX_BYTES + 1], small[NAME_MAX_BYTES + 1];
     char advice[sizeof(struct imgref) + sizeof(small)];
     char quoted[200];
 
     snprintf(small, sizeof(small), "%s", path);
     lower(small);
-    snprintf(advice, sizeof(advice), "%s%s%s%s%s%s%s", domain,
-             *domain ? "/" : "", small, *ref->tag ? ":" : "", ref->tag,
-             *ref->digest ? "@" : "", ref->digest);
+    // Without a dot it is a name like the others, that is taken for a host for
+    // its uppercase letters only.
+    snprintf(host, sizeof(host), "%s", domain);
+    if (!strpbrk(host, ".:["))
+        lower(host);
+    snprintf(advice, sizeof(advice), "%s%s%s%s%s%s%s", host, *host ? "/" : "",
+             small, *ref->tag ? ":" : "", ref->tag, *ref->digest ? "@" : "",
+             ref->digest);
     err_quote(advice, quoted, sizeof(quoted));
     return refuse(src, "has uppercase letters: write \"%s\"", quoted);
 }

@@ -92,9 +92,8 @@ static int deny_mount(struct decision *out, const struct mount *wanted,
     if (allowed->n == 0)
         return deny_unless_permissive(
             out,
-            "%s cannot be mounted: %s allows no mounts "
-            "(mounts_allowed): leave it out or ask your "
-            "administrator",
+            "%s cannot be mounted: %s allows no mounts (mounts_allowed of "
+            "berth.conf): leave it out or ask your administrator",
             source, out->rules->file);
     return deny_unless_permissive(
         out,

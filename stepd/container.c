@@ -75,6 +75,32 @@ static int check_annotations(const struct making *m, const char *name,
     return 0;
 }
 
+// Podman calls what was loaded or built without a registry localhost/NAME. Says
+// whether it has the image so; then ERR says that.
+static bool find_local(struct making *m, struct berth_err *err)
+{
+    static const char hub[] = "docker.io/", library[] = "library/";
+    struct engine_image local = {0};
+    struct berth_err ignored;
+    char name[IMGREF_TEXT_MAX], other[IMGREF_TEXT_MAX + sizeof("localhost/")];
+
+    imgref_format(&m->admission.decision.image, name);
+    if (!engine_is_podman(m->engine) || strncmp(name, hub, strlen(hub)) != 0)
+        return false;
+    const char *rest = name + strlen(hub);
+    if (strncmp(rest, library, strlen(library)) == 0)
+        rest += strlen(library);
+    snprintf(other, sizeof(other), "localhost/%s", rest);
+    if (engine_image_inspect(m->engine, other, &local, &ignored) < 0)
+        return false;
+    engine_image_clear(&local);
+    err_set(err, BERTH_ENOTFOUND,
+            "the image %s is allowed, and the container engine of node %s has "
+            "it as %s: write that",
+            name, m->step->node, other);
+    return true;
+}
+
 static int find_image(struct making *m, struct berth_err *err)
 {
     char name[IMGREF_TEXT_MAX];
@@ -88,6 +114,8 @@ static int find_image(struct making *m, struct berth_err *err)
         audit_log_note(m->log, "digest", m->image.digest);
         return check_annotations(m, name, err);
     }
+    if (err->code == BERTH_ENOTFOUND && find_local(m, err))
+        return -1;
     if (err->code == BERTH_ENOTFOUND)
         err_set(err, BERTH_ENOTFOUND,
                 "the image %s is allowed, but the container engine of node "

@@ -336,8 +336,12 @@ out:
 
 static void refuse(struct stepd *d, int conn, struct berth_err *why)
 {
-    char line[sizeof(why->text) + 64];
+    char line[sizeof(why->text) + 64], here[128];
 
+    // Which node says so is half of what is to be done about it.
+    snprintf(here, sizeof(here), "node %s", d->step.node);
+    if (why->text[0] && !strstr(why->text, here))
+        err_prefix(why, "%s", here);
     err_scrub(why->text);
     wire_send(conn, WIRE_REFUSE, WIRE_EXIT_BERTH, why->text, strlen(why->text),
               NULL, 0, MSG_DONTWAIT);

@@ -77,6 +77,24 @@ node_refuses() {
     nothing_left
 }
 
+@test "a refusal by a node names the node" {
+    run --separate-stderr bypassing srun -w n1 --container=fedora true
+    refused "berth: node n1: "
+    run --separate-stderr as_user srun -w n1 --container=debian:absent true
+    refused "of node n1 does not have it"
+    lacks "$stderr" "node n1: "
+    nothing_left
+}
+
+@test "an image that Podman has without a registry is named as it has it" {
+    [[ $BERTH_ENGINE == podman ]] || skip "Docker has no such names"
+    image localhost/team/only "$BATS_FILE_TMPDIR"
+    policy 'allow=team/**' "$ENGINE"
+    run --separate-stderr as_user srun --container=team/only true
+    refused "has it as localhost/team/only:latest: write that"
+    nothing_left
+}
+
 @test "an image that is allowed and not on the node is refused" {
     IMAGE=debian:absent node_refuses docker.io/library/debian:absent "does not have it"
     run --separate-stderr as_user srun --container=debian:absent true

@@ -218,7 +218,8 @@ static const struct {
     {"allow=debian",
      {"container=debian", "container-mounts=/data"},
      BERTH_EDENIED,
-     "/data cannot be mounted: b.conf allows no mounts (mounts_allowed): "
+     "/data cannot be mounted: b.conf allows no mounts (mounts_allowed of "
+     "berth.conf): "
      "leave it out or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/data/*\", \"/x/%u:rw\"}",
      {"container=debian", "container-mounts=/data"},
@@ -333,7 +334,7 @@ static const struct {
      {"container=debian", "container-mounts=."},
      BERTH_EDENIED,
      "/home/alice/work cannot be mounted: b.conf allows no mounts "
-     "(mounts_allowed): leave it out or ask your administrator"},
+     "(mounts_allowed of berth.conf): leave it out or ask your administrator"},
     // Environment.
     {"allow=debian",
      {"container=debian", "container-env=A,,B"},
@@ -887,7 +888,8 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
          "(debian): choose another or ask your administrator"},
         {"allow=debian",
          {"container=debian", "container-mounts=/a:rw"},
-         "/a cannot be mounted: b.conf allows no mounts (mounts_allowed): "
+         "/a cannot be mounted: b.conf allows no mounts (mounts_allowed of "
+         "berth.conf): "
          "leave it out or ask your administrator"},
         {"allow=debian\noptions={image}",
          {"container=debian", "container-workdir=/x"},

@@ -51,7 +51,11 @@ static const struct refusal refused[] = {
     {"images/debian.sqsh", "looks like an image file (.sqsh)"},
     {"debian.squashfs", "looks like an image file (.squashfs)"},
     {"debian.sif", "looks like an image file (.sif)"},
-    {"/srv/debian.sqsh", "looks like the path"},
+    {"/srv/debian.sqsh", "looks like an image file (.sqsh)"},
+    {"./img.sif", "looks like an image file (.sif)"},
+    {"./img.tar", "looks like an image file (.tar)"},
+    {"docker-archive:img.tar", "starts with \"docker-archive:\", which says"},
+    {"oci:/srv/img", "starts with \"oci:\", which says where other tools"},
     // Other tools' ways of writing.
     {"https://docker.io/debian", "starts with \"https://\""},
     // Cut within a character.
@@ -65,7 +69,7 @@ static const struct refusal refused[] = {
     {"team#app", "has a '#' that does not stand behind a registry"},
     {"nvcr.io/nvidia#pytorch", "has a '#' that does not stand behind"},
     {"nvcr.io#nvidia#pytorch", "has a '#' that does not stand behind"},
-    {"me@nvcr.io#nvidia/pytorch", "has no digest that berth knows"},
+    {"me@nvcr.io#nvidia/pytorch", "names a user in front of its '@'"},
     {"nvcr.io#/pytorch", "has two slashes in a row"},
     {"nvcr.io#", "has no name after its last '/'"},
     {"debian,alpine", "has a ','"},
@@ -100,6 +104,8 @@ static const struct refusal refused[] = {
     {"debian+x", "has '+' in its name"},
     // Uppercase letters, with what to write.
     {"Debian", "has uppercase letters: write \"debian\""},
+    {"docker://Team/Conda", "has uppercase letters: write \"team/conda\""},
+    {"Reg.io/Conda", "has uppercase letters: write \"Reg.io/conda\""},
     {"Debian:Stable", "write \"debian:Stable\""},
     {"docker.io/Library/debian", "write \"docker.io/library/debian\""},
     {"REG.io/App:V1@sha256:" X64, "write \"REG.io/app:V1@sha256:0123"},
@@ -148,7 +154,7 @@ static const struct refusal refused[] = {
     {"reg-.io/app", "has a '-' at an end of a part"},
     {"reg.io-/app", "has a '-' at an end of a part"},
     {"my_reg.io/app", "has '_' in its registry's name"},
-    {"user:pw@reg.io/app", "has no digest that berth knows"},
+    {"user:pw@reg.io/app", "names a user in front of its '@'"},
     // Tags.
     {"debian:", "no tag after its ':'"},
     {"reg.io:5000/app:", "no tag after its ':'"},
