@@ -56,7 +56,8 @@ END
 
 @test "what names a place of the node's that the container lacks stays outside" {
     local names='echo "${TMPDIR-none} $SHELL ${LD_PRELOAD-none} ${LANG-none}"'
-    mkdir -pm 1777 /tmp/berth-job
+    mkdir -p /tmp/berth-job
+    chmod 1777 /tmp/berth-job
     cp /bin/sh /tmp/berth-job/shell
     cc -shared -x c -o /tmp/berth-job/x.so /dev/null
     run as_user env TMPDIR=/tmp/berth-job SHELL=/tmp/berth-job/shell LD_PRELOAD=/tmp/berth-job/x.so \
