@@ -150,7 +150,10 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
 }
 
 @test "what an image tells the loader reaches its tasks, and no vendor's hook (threat 43)" {
-    image berth/preload "$BATS_SUITE_TMPDIR/probe" 'ENV LD_PRELOAD=/evil.so' \
+    # Where it has no such file, its tasks are spared the message.
+    cp -a "$BATS_SUITE_TMPDIR/probe" "$BATS_TEST_TMPDIR/preload"
+    touch "$BATS_TEST_TMPDIR/preload/evil.so"
+    image berth/preload "$BATS_TEST_TMPDIR/preload" 'ENV LD_PRELOAD=/evil.so' \
         'ENV LD_LIBRARY_PATH=/of/image'
     run as_user srun -Q --gres=gpu:1 --container=berth/preload /probe env
     contains "$output" LD_PRELOAD=/evil.so
