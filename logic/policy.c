@@ -569,15 +569,20 @@ const char *policy_audit_log(const struct policy *policy)
 
 // --- the rules for one subject -----------------------------------------------
 
-const char *policy_partition(const struct policy *policy, size_t i)
+const char *policy_section(const struct policy *policy, const char *kind,
+                           size_t i)
 {
     for (size_t k = 0; k < policy->nlayers; k++) {
         const struct layer *layer = &policy->layers[k];
-        if (layer->place->kind && !strcmp(layer->place->kind, "partition") &&
-            i-- == 0)
+        if (layer->place->kind && !strcmp(layer->place->kind, kind) && i-- == 0)
             return layer->title;
     }
     return NULL;
+}
+
+const char *policy_partition(const struct policy *policy, size_t i)
+{
+    return policy_section(policy, "partition", i);
 }
 
 static bool same_number(const char *text, uint32_t number)

@@ -68,8 +68,12 @@ const char *policy_cdi(const struct policy *policy);
 // "none", or the absolute path of a file.
 const char *policy_audit_log(const struct policy *policy);
 
-// The title of the I-th section for a partition, borrowed; NULL if there are
-// no more than I.
+// The title of the I-th section of KIND ("partition"), borrowed; NULL if there
+// are no more than I.
+const char *policy_section(const struct policy *policy, const char *kind,
+                           size_t i);
+
+// The same of those for a partition.
 const char *policy_partition(const struct policy *policy, size_t i);
 
 // Makes the rules that hold for SUBJECT: the sections that are about him

@@ -64,8 +64,10 @@ static bool is_wanted(const struct plugstack_line *line, int argc, char **argv)
            plugstack_same_words(line, (size_t)argc, (const char *const *)argv);
 }
 
+// FILES, if it is not NULL, gets the name of each file that is read.
 static bool search(const char *file, int argc, char **argv, int depth,
-                   struct plugstack_origin *out, struct strv *words)
+                   struct plugstack_origin *out, struct strv *words,
+                   struct strv *files)
 {
     size_t len;
     char *text = depth < INCLUDE_DEPTH ? plugstack_read(file, &len) : NULL;
@@ -74,6 +76,8 @@ static bool search(const char *file, int argc, char **argv, int depth,
     char pattern[4096];
     bool found = false;
 
+    if (text && files)
+        strv_add(files, file);
     while (line && !found && plugstack_next(&stack, "spank_berth.so", line)) {
         if (line->kind == PLUGSTACK_PLUGIN) {
             found = is_wanted(line, argc, argv);
@@ -91,7 +95,8 @@ static bool search(const char *file, int argc, char **argv, int depth,
         if (glob(pattern, 0, NULL, &g) != 0)
             continue;
         for (size_t i = 0; i < g.gl_pathc && !found; i++)
-            found = search(g.gl_pathv[i], argc, argv, depth + 1, out, words);
+            found =
+                search(g.gl_pathv[i], argc, argv, depth + 1, out, words, files);
         globfree(&g);
     }
     free(line);
@@ -101,7 +106,7 @@ static bool search(const char *file, int argc, char **argv, int depth,
 
 // Of the usual places the first that has the plugin's line.
 static void search_usual(int argc, char **argv, struct plugstack_origin *out,
-                         struct strv *words)
+                         struct strv *words, struct strv *files)
 {
     const char *usual[] = {getenv("SLURM_CONF"), "/etc/slurm/slurm.conf",
                            "/run/slurm/conf/slurm.conf"};
@@ -115,8 +120,10 @@ static void search_usual(int argc, char **argv, struct plugstack_origin *out,
         if (!plugstack_from_slurm_conf(text, len, name, sizeof(name)))
             snprintf(name, sizeof(name), "plugstack.conf");
         free(text);
+        if (files)
+            strv_add(files, usual[i]);
         beside(usual[i], name, path, sizeof(path));
-        if (search(path, argc, argv, 0, out, words))
+        if (search(path, argc, argv, 0, out, words, files))
             break;
     }
 }
@@ -126,7 +133,7 @@ void plugstack_find(int argc, char **argv, struct plugstack_origin *out)
     int saved = errno;
 
     *out = (struct plugstack_origin){0};
-    search_usual(argc, argv, out, NULL);
+    search_usual(argc, argv, out, NULL, NULL);
     errno = saved;
 }
 
@@ -135,8 +142,18 @@ bool plugstack_load(const char *plugstack, struct plugstack_origin *out,
 {
     *out = (struct plugstack_origin){0};
     if (plugstack)
-        search(plugstack, 0, NULL, 0, out, words);
+        search(plugstack, 0, NULL, 0, out, words, NULL);
     else
-        search_usual(0, NULL, out, words);
+        search_usual(0, NULL, out, words, NULL);
     return out->file[0] != 0;
+}
+
+void plugstack_files(const char *plugstack, struct strv *files)
+{
+    struct plugstack_origin origin;
+
+    if (plugstack)
+        search(plugstack, 0, NULL, 0, &origin, NULL, files);
+    else
+        search_usual(0, NULL, &origin, NULL, files);
 }

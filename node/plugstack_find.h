@@ -30,6 +30,10 @@ void plugstack_find(int argc, char **argv, struct plugstack_origin *out);
 bool plugstack_load(const char *plugstack, struct plugstack_origin *out,
                     struct strv *words);
 
+// Appends the files to FILES in which that line is looked for, up to it:
+// slurm.conf, unless PLUGSTACK is given, and then what it leads to.
+void plugstack_files(const char *plugstack, struct strv *files);
+
 // Reads PATH whole, with the caller's rights. Returns a new string and LEN,
 // or NULL with errno set. A file that is too long for berth loses its end,
 // and is still too long.

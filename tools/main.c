@@ -2,8 +2,9 @@
 // Copyright (c) 2026 The berth developers
 //
 // berth-policy: says what the policy would do, and why, by the code that runs
-// on a node, and what the audit log has of a job. Nothing is asked of an
-// engine, and nothing is done. Runs with the rights of whoever runs it.
+// on a node, and what the audit log has of a job. Of an engine nothing is
+// asked but by lint whether it is there, and nothing is done. Runs with the
+// rights of whoever runs it.
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +22,7 @@
 #include "node/plugstack_find.h"
 #include "node/trusted.h"
 #include "tools/explain.h"
+#include "tools/installed.h"
 #include "tools/report.h"
 #include "tools/who.h"
 
@@ -316,18 +318,62 @@ static int with_rules(const struct words *words, struct policy *policy)
     return rc;
 }
 
-// WHY is NULL: the policy is valid.
-static int lint(const struct words *words, const char *why)
+static json_t *make_array(const struct strv *list)
 {
-    int rc = why ? EXIT_REFUSED : EXIT_ALLOWED;
+    json_t *array = json_array();
 
-    if (words->json)
-        return say(words,
-                   why ? json_pack("{s:b, s:s}", "valid", 0, "reason", why)
-                       : json_pack("{s:b}", "valid", 1),
-                   rc);
-    puts(why ? why : "valid");
+    for (size_t i = 0; i < list->n; i++)
+        json_array_append_new(array, json_string(list->v[i]));
+    return array;
+}
+
+// WHY is NULL: the policy is valid.
+static int say_lint(const struct words *words, const char *why,
+                    const struct installed *here)
+{
+    bool valid = !why && here->problems.n == 0;
+    int rc = valid ? EXIT_ALLOWED : EXIT_REFUSED;
+
+    if (words->json) {
+        json_t *report = json_pack("{s:b, s:o, s:o, s:o}", "valid", valid,
+                                   "files", make_array(&here->files),
+                                   "problems", make_array(&here->problems),
+                                   "notes", make_array(&here->notes));
+        if (why)
+            json_object_set_new(report, "reason", json_string(why));
+        return say(words, report, rc);
+    }
+    if (valid || why)
+        puts(why ? why : "valid");
+    for (size_t i = 0; i < here->problems.n; i++)
+        puts(here->problems.v[i]);
+    for (size_t i = 0; i < here->files.n; i++)
+        printf("read            %s\n", here->files.v[i]);
+    for (size_t i = 0; i < here->notes.n; i++)
+        printf("note            %s\n", here->notes.v[i]);
     return fflush(stdout) == 0 ? rc : trouble("cannot write");
+}
+
+// A file on its own is not looked for on this host.
+static int lint(const struct words *words, const struct policy *policy,
+                const char *why)
+{
+    struct plugstack_origin origin;
+    struct installed here = {0};
+    struct strv plugin = {0};
+    bool given;
+    int rc = 0;
+
+    if (!words->conf) {
+        plugstack_load(words->plugstack, &origin, &plugin);
+        const char *conf =
+            policy_conf_path(plugin.n, (const char *const *)plugin.v, &given);
+        rc = installed_look(words->plugstack, &origin, conf, policy, &here);
+    }
+    rc = rc < 0 ? trouble("memory is out") : say_lint(words, why, &here);
+    installed_clear(&here);
+    strv_clear(&plugin);
+    return rc;
 }
 
 static int run(struct words *words)
@@ -339,7 +385,7 @@ static int run(struct words *words)
     if (rc == EXIT_TROUBLE)
         return trouble(err.text);
     if (strcmp(words->command, "lint") == 0)
-        rc = lint(words, rc ? err.text : NULL);
+        rc = lint(words, policy, rc ? err.text : NULL);
     else if (rc == EXIT_REFUSED)
         rc = say(words, report_error(&err), rc);
     else

@@ -197,11 +197,11 @@ debian --container-workdir=/proc/self"
 @test "lint names file and line, and the node refuses containers with the same sentence" {
     local sentence
     run as_user "$TOOL" lint
-    equal "$status/$output" 0/valid
+    equal "$status/${lines[0]}" 0/valid
     conf 0600 <<<$'allow = {"debian"}\n\nmounts_alowed = {"/data"}'
     run "$TOOL" lint
     equal "$status" 1
-    sentence=$output
+    sentence=${lines[0]}
     contains "$sentence" "$CONF line 3: \"mounts_alowed\""
     run --separate-stderr as_user srun --container=debian sh -c 'echo ran'
     refused "berth: $sentence"
@@ -215,12 +215,77 @@ debian --container-workdir=/proc/self"
     nothing_left
 }
 
+@test "lint says which files it read, and what keeps the policy from holding here" {
+    local line text user=alcie
+    run "$TOOL" lint
+    equal "$status/${lines[0]}" 0/valid
+    for line in "read            $SLURM_CONF" "read            $PLUGSTACK_CONF" "read            $CONF" \
+        "$PLUGSTACK_CONF line 1 loads spank_berth.so" "the engine at ${DOCKER_HOST#unix://} answers"; do
+        contains "$output" "$line"
+    done
+    run as_user "$TOOL" lint
+    contains "$output" "takes root"
+    # Where the plugin is not loaded at all.
+    text=$(cat "$PLUGSTACK_CONF")
+    while IFS='|' read -r line words; do
+        echo "${line//PLUGIN/$PLUGIN}" >"$PLUGSTACK_CONF"
+        run "$TOOL" lint
+        echo "$text" >"$PLUGSTACK_CONF"
+        equal "$status" 1
+        contains "${lines[0]}" "loads spank_berth.so"
+        contains "${lines[0]}" "on the host"
+        contains "${lines[0]}" "$words"
+    done <<'END'
+|no line of
+# nothing here|no line of
+#required PLUGIN allow=debian|line 1 is a comment
+require PLUGIN allow=debian|line 1 does not start with "required"
+required spank_bert.so allow=debian|line 1 loads another file
+optional /usr/lib/spank_berth.o|line 1 loads another file
+END
+    # Whom it names.
+    usual_conf
+    printf '%s\n' 'user "alcie" { home = never }' 'group "nosuch" { home = never }' 'partition "gpuu" { home = never }' \
+        'user "berth1" { home = never }' 'group "berthgrp1" { home = never }' 'group "0" { home = never }' >>"$CONF"
+    run "$TOOL" lint
+    equal "$status" 1
+    equal "$(grep -c '^there is a section' <<<"$output")" 3
+    contains "$output" "the user alcie, and no such user on this host"
+    contains "$output" "the group nosuch"
+    contains "$output" "the partition gpuu, and no such partition on this cluster"
+    usual_conf
+    # A berth.conf where nobody reads it.
+    policy allow=debian "$ENGINE"
+    touch "${SLURM_CONF%/*}/berth.conf"
+    run "$TOOL" lint
+    rm "${SLURM_CONF%/*}/berth.conf"
+    equal "$status" 1
+    contains "${lines[0]}" "${SLURM_CONF%/*}/berth.conf is not read, but "
+    # The engine.
+    policy "conf=$CONF" engine=unix:///run/berth-nobody.sock
+    run "$TOOL" lint
+    equal "$status" 1
+    contains "$output" "/run/berth-nobody.sock: No such file or directory"
+    perl -MIO::Socket::UNIX -e 'umask 0; my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1);
+        while (my $c = $s->accept) { my $ask = <$c>; print $c "nonsense" }' /run/berth-nobody.sock &
+    poll 5 test -S /run/berth-nobody.sock
+    run "$TOOL" lint
+    kill $!
+    rm -f /run/berth-nobody.sock
+    equal "$status" 1
+    contains "$output" "is not root's alone"
+    contains "$output" "does not answer as one does"
+    run "$TOOL" lint --json
+    contains "$output" '"problems"'
+    nothing_left
+}
+
 @test "a policy file that others could write is refused, and lint says why (threat 66)" {
     local sentence
     chmod 0666 "$CONF"
     run "$TOOL" lint
     equal "$status" 1
-    sentence=$output
+    sentence=${lines[0]}
     contains "$sentence" "$CONF"
     run --separate-stderr bypassing srun --container=debian sh -c 'echo ran'
     refused "berth: $sentence"
@@ -231,7 +296,7 @@ debian --container-workdir=/proc/self"
     rm "$CONF"
     run "$TOOL" lint
     equal "$status" 1
-    sentence=$output
+    sentence=${lines[0]}
     run --separate-stderr bypassing srun --container=debian sh -c 'echo ran'
     refused "berth: $sentence"
     nothing_left
