@@ -13,7 +13,7 @@ setup_file() {
     local dir=$BATS_FILE_TMPDIR/small
     mkdir -p "$dir"
     cc -static -O1 -o "$dir/probe" "$BATS_TEST_DIRNAME/probe.c"
-    image berth/threads "$dir" 'ENV OMP_NUM_THREADS=1 NCCL_DEBUG=WARN HF_HOME=/hf'
+    image berth/threads "$dir" 'ENV OMP_NUM_THREADS=1' 'ENV NCCL_DEBUG=WARN' 'ENV HF_HOME=/hf'
     cp -p "$PLUGSTACK_CONF" "$RESTORE"
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
