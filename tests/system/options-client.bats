@@ -452,7 +452,7 @@ twin() {
 }
 
 @test "a directory that the job will start in counts, and not that of the client (--chdir)" {
-    conf <<<'allow = {"debian"} mounts_allowed = {"/srv/*"}'
+    conf <<<'allow = {"debian"} workdir = never mounts_allowed = {"/srv/*"}'
     turned_away /var/lib/data --container=debian --container-mounts=./data --chdir=/var/lib
     run by srun --container=debian --container-mounts=./data:/data --chdir=/srv
     lacks "$output" "not allowed"
