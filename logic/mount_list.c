@@ -152,17 +152,19 @@ static int add_rule(struct mount_list *m, enum cause cause,
 static const char *own_dir(const struct mount_list *m, const char *source)
 {
     const struct rules *rules = m->out->rules;
+    const char *cwd = m->subject->cwd, *home = m->subject->home;
     const struct {
-        const char *dir;
+        const char *name, *dir;
         enum rule_mount when;
-    } own[] = {{m->subject->cwd, rules->workdir},
-               {m->subject->pwd, rules->workdir},
-               {m->subject->home, rules->home}};
+    } own[] = {{cwd, cwd, rules->workdir},
+               {home, home, rules->home},
+               {m->subject->pwd, cwd, rules->workdir}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (own[i].dir && own[i].when != RULE_MOUNT_NEVER &&
-            strcmp(own[i].dir, "/") != 0 && path_is_within(source, own[i].dir))
-            return own[i].dir == m->subject->pwd ? m->subject->cwd : own[i].dir;
+        if (own[i].name && own[i].dir && own[i].when != RULE_MOUNT_NEVER &&
+            strcmp(own[i].name, "/") != 0 && strcmp(own[i].dir, "/") != 0 &&
+            path_is_within(source, own[i].name))
+            return own[i].dir;
     return NULL;
 }
 

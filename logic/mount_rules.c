@@ -116,12 +116,13 @@ int mount_rules_judge(struct decision *out, const struct subject *subject,
         rc = deny_malformed(out, "%s", err.text);
         goto out;
     }
-    bool writes = v.write || mount->within;
+    // In a directory of his own a rule only says what he gets unasked.
+    bool writes = v.write || (mount->within && !v.read);
     mount->rule = wanted->flag != MOUNT_RO && writes ? v.write : v.read;
     mount->readonly =
         wanted->flag == MOUNT_RO || (wanted->flag == MOUNT_UNSAID && !writes);
-    if ((!mount->rule && !mount->within) ||
-        (wanted->flag == MOUNT_RW && !writes))
+    if (!mount->within &&
+        (!mount->rule || (wanted->flag == MOUNT_RW && !writes)))
         rc = deny_mount(out, wanted, &v);
     else if (take_patterns(&v, mount) < 0)
         rc = deny_memory(out);

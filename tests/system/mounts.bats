@@ -123,6 +123,10 @@ END
         equal "$(as_user srun --chdir="$WORK" --export=ALL,PWD="$link" --container=debian sh -c 'cat t; ls '"$DATA/a" 2>/dev/null)" own ||
             fail "$link"
     done
+    conf <<<"mounts_allowed = {\"$DATA/a\"}"
+    equal "$(as_user srun --chdir="$WORK" --export=ALL,PWD="$DATA" --container=debian \
+        --container-mounts="$DATA/a:/x" cat /x/file)" of-a
+    conf </dev/null
     run --separate-stderr as_user srun --chdir="$WORK" --export=ALL,PWD="$DATA" --container=debian \
         --container-mounts="$DATA/a:/x" true
     refused
@@ -263,7 +267,7 @@ END
     for place in etc usr lib proc sys dev run run/berth data; do
         ln -s "/$place" "$dir/to-${place##*/}"
     done
-    mkdir -p "$dir/usr/local" "$dir/usr/share"
+    mkdir -p "$dir/usr/local" "$dir/usr/share" "$dir/bin"
     ln -s /etc "$dir/usr/local/to-etc"
     ln -s ../../bin "$dir/usr/share/to-bin"
     ln -s ../to-usr "$dir/deep/chain"
@@ -323,19 +327,19 @@ ls: cannot access '/absent': No such file or directory
     run_in() { as_user srun --chdir="$WORK" --container=debian "$@" sh -c "$say"; }
     conf <<<'home = never'
     equal "$(run_in)" "0
-$WORK"
+/tmp"
     run --separate-stderr run_in --container-mount-home
     refused
     conf <<<'home = allowed'
     equal "$(run_in)" "0
-$WORK"
+/tmp"
     equal "$(run_in --container-mount-home)" "1
 $HOME1"
     conf <<<'home = default'
     equal "$(run_in)" "1
 $HOME1"
     equal "$(run_in --no-container-mount-home)" "0
-$WORK"
+/tmp"
     conf <<<'home = always'
     equal "$(run_in --no-container-mount-home)" "1
 $HOME1"

@@ -777,6 +777,21 @@ static void the_users_name_of_the_working_directory_is_there_too(void **state)
          "/u/work:/u/work:rw=\n"
          "/d:/u/work/ref:ro ~ /d @2\n"
          "in /home/alice/work, HOME /tmp\n"},
+        // It may not be true: a rule counts as ever, and so does the home.
+        {"mounts_allowed=\"/data/*\"",
+         "/data",
+         {"container-mounts=/data/x"},
+         "/data:/data:rw=\n"
+         "/data/x:/data/x:ro ~ /data/* in /home/alice/work @2\n"
+         "/home/alice/work:/home/alice/work:rw\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"",
+         "/home/alice",
+         {"container-mounts=/home/alice:/h,/home/alice/x:/x"},
+         "/home/alice:/h:rw\n"
+         "/home/alice/work:/home/alice/work:rw\n"
+         "/home/alice/x:/x:rw in /home/alice\n"
+         "in /home/alice/work, HOME /tmp\n"},
         // Not where something else is, or none may be, nor without the other.
         {"mounts_default=\"/d:/u\"",
          "/u/work",
