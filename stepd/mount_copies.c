@@ -340,13 +340,20 @@ static int add_nulls(const struct decision *d, int dir,
 
 static int make_places(struct mount_copies *out, int dir, struct berth_err *err)
 {
+    struct stat st;
+
     for (size_t i = 0; i < out->n; i++) {
         struct mount_copy *entry = &out->v[i];
         entry->nested = mount_copies_holds(out, entry->target);
         snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
-        if (!entry->nested &&
-            mount_point_make(dir, entry->name, entry->is_dir, err) < 0)
+        if (entry->nested)
+            continue;
+        if (mount_point_make(dir, entry->name, entry->is_dir, err) < 0)
             return -1;
+        if (fstatat(dir, entry->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return err_set(err, BERTH_ESYS, "%s: %m", entry->name);
+        entry->dev = st.st_dev;
+        entry->ino = st.st_ino;
     }
     return 0;
 }

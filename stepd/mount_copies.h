@@ -24,6 +24,8 @@ struct mount_copy {
     bool nested;   // its target is in another one's: its place is there, or
                    // made there as the user
     char name[16]; // of the empty directory or file, unless it is nested
+    dev_t dev;     // of that
+    ino_t ino;
 };
 
 struct mount_copies {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -340,6 +341,28 @@ static int lay_over(const struct mount_copy *entry, int self,
                                  : "tell your administrator");
 }
 
+// Takes away what the engine has mounted at ENTRY's place, berth's own empty
+// directory or file, so that there is one mount at the place in the end. While
+// only the engine's are there, root looks at nobody else's file system. What
+// is something else, or cannot be taken away, is laid over. Returns the place,
+// open, or -1.
+static int clear_place(const struct mount_copy *entry, int self)
+{
+    char name[16];
+    struct stat st;
+
+    int place = open_inside(entry->target);
+    if (place < 0 || fstat(place, &st) < 0 || st.st_dev != entry->dev ||
+        st.st_ino != entry->ino || fchdir(self) < 0)
+        return place;
+    snprintf(name, sizeof(name), "%d", place);
+    bool cleared = umount2(name, MNT_DETACH) == 0;
+    if (chdir("/") < 0 || !cleared)
+        return place;
+    close(place);
+    return open_inside(entry->target);
+}
+
 // The child, of which the same holds as of prepare.
 static int lay(int ns, const struct mount_copies *mounts,
                const struct child_user *user, unsigned seconds,
@@ -352,7 +375,7 @@ static int lay(int ns, const struct mount_copies *mounts,
     if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
         return -1;
     for (size_t i = 0; i < mounts->n; i++)
-        early[i] = mounts->v[i].nested ? -1 : open_inside(mounts->v[i].target);
+        early[i] = mounts->v[i].nested ? -1 : clear_place(&mounts->v[i], self);
     int rc = stage_opener_start(user, open_as_user, &opener, err);
     for (size_t i = 0; rc == 0 && i < mounts->n; i++)
         rc = lay_over(&mounts->v[i], self, mounts->targets, &opener, seconds,

@@ -133,6 +133,20 @@ END
     nothing_left
 }
 
+@test "a mount is one line of mountinfo" {
+    conf <<END
+mounts_allowed = {"$DATA/**:rw"}
+mounts_default = {"$DATA/b:/default"}
+home = always
+END
+    run with "$DATA/a:/mnt,$DATA/a/file:/opt/one,$DATA/b:/tmp,tmpfs:/x,$DATA/a:/x/y,/dev/null:/opt/two" \
+        cat /proc/self/mountinfo
+    for place in "$HOME1" /mnt /opt/one /tmp /x /x/y /opt/two /default; do
+        equal "$(grep -c " $place " <<<"$output")" 1 || fail "$place"
+    done
+    nothing_left
+}
+
 @test "what no rule allows is not mounted, whatever it is called" {
     conf <<END
 mounts_allowed = {"$DATA/a", "$DATA/b:/only-here"}
