@@ -47,6 +47,24 @@ const struct option_info option_table[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+const struct option_other option_others[] = {
+    {"container-name", "NAME",
+     "a container ends with its step, and none is kept for a name: leave it "
+     "out, and give each step its --container=IMAGE"},
+    {"container-save", "PATH",
+     "a container's changes go with its step: leave it out, and have your "
+     "administrator add an image that has what you need"},
+    {"container-remap-root", NULL,
+     "you are in a container who you are outside: leave it out, and take an "
+     "image that has the packages, or install below your home"},
+    {"no-container-remap-root", NULL, NULL},
+    {"container-unshare", "NAMESPACES",
+     "PIDs, IPC and mounts are each container's own: leave it out, and for a "
+     "network of its own give --container-network=none"},
+    {"container-entrypoint-log", NULL, NULL},
+    {NULL, NULL, NULL},
+};
+
 // Where each option's value is kept, in the table's order.
 static const struct slot {
     size_t at;

@@ -39,6 +39,15 @@ struct option_info {
 // The options, in the order of `srun --help`; the last has no name.
 extern const struct option_info option_table[];
 
+// Options of pyxis's that berth has no use for: there to say what to do
+// instead, where srun would say "unrecognized option". The last has no name.
+struct option_other {
+    const char *name;
+    const char *arg;    // as in option_info
+    const char *advice; // NULL: it asks for what there is without
+};
+extern const struct option_other option_others[];
+
 // Notes the option NAME, with VALUE if it takes one (else NULL is fine).
 // "container" is another name of "container-image". Given again, mounts and
 // names of variables add up, and of all else the last one holds, as with

@@ -70,6 +70,36 @@ static int take_option(int val, const char *value, int remote)
     return 0;
 }
 
+// srun, sbatch, salloc: the user. For options of pyxis's.
+static int take_other(int val, const char *value, int remote)
+{
+    const struct option_other *o = &option_others[val];
+
+    (void)value;
+    (void)remote;
+    if (o->advice && plugin.err.code == BERTH_OK)
+        err_set(&plugin.err, BERTH_EINVAL,
+                "--%s is pyxis's, and not berth's: %s", o->name, o->advice);
+    return 0;
+}
+
+static void register_others(spank_t sp)
+{
+    for (int i = 0; option_others[i].name; i++) {
+        const struct option_other *o = &option_others[i];
+        struct spank_option option = {
+            (char *)o->name,
+            (char *)o->arg,
+            (char *)(o->advice ? "not berth's: says what to do instead"
+                               : "as it is anyway"),
+            o->arg != NULL,
+            i,
+            take_other};
+        if (spank_option_register(sp, &option) != ESPANK_SUCCESS)
+            slurm_error("berth: the option --%s cannot be registered", o->name);
+    }
+}
+
 static void register_options(spank_t sp)
 {
     for (int i = 0; option_table[i].name; i++) {
@@ -92,6 +122,8 @@ EXPORT int slurm_spank_init(spank_t sp, int argc, char **argv)
     }
     if (is_client() || spank_context() == S_CTX_REMOTE)
         register_options(sp);
+    if (is_client())
+        register_others(sp);
     return ESPANK_SUCCESS;
 }
 

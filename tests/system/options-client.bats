@@ -210,6 +210,17 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
     nothing_left
 }
 
+@test "pyxis's options that berth lacks say what to do instead" {
+    local option
+    for option in name=x save=/x remap-root unshare=net; do
+        turned_away "--container-${option%=*} is pyxis's, and not berth's: " --container=debian "--container-$option"
+        # Nor does it run on the host.
+        turned_away "--container-${option%=*} is pyxis's" "--container-$option"
+    done
+    equal "$(as_user srun --no-container-remap-root --container-entrypoint-log --container=debian echo x)" x
+    nothing_left
+}
+
 # --- what is refused at submission -------------------------------------------
 
 @test "of an option that is given again the last holds, and mounts and variables add up, the command line over the script" {
