@@ -20,6 +20,7 @@
 #include "node/trusted.h"
 #include "stepd/devices.h"
 #include "stepd/gpus_env.h"
+#include "stepd/timezone.h"
 
 static bool is_taken(const struct request_node *o, const char *target)
 {
@@ -268,6 +269,7 @@ int request_node_changes(const struct request_node *o, struct strv *out,
 {
     const struct decision *d = &o->admission->decision;
     const char *workdir = o->image->workdir;
+    char zone[TIMEZONE_MAX];
     bool has = workdir && mount_target_ok(workdir);
     struct changes changes = {
         .argv0 = o->step->argv0,
@@ -293,9 +295,12 @@ int request_node_changes(const struct request_node *o, struct strv *out,
         .nenv_set = d->nenv_set,
     };
 
-    return changes_build(&changes, out, err) < 0
-               ? -1
-               : gpus_changes(&o->gpus, out, err);
+    if (changes_build(&changes, out, err) < 0)
+        return -1;
+    if (timezone_read("/etc/localtime", zone) &&
+        strv_addf(out, "%cTZ=%s", WIRE_DEFAULT, zone) < 0)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    return gpus_changes(&o->gpus, out, err);
 }
 
 void request_node_clear(struct request_node *o)

@@ -84,3 +84,16 @@ END
     rmdir "$HOME1/project"
     nothing_left
 }
+
+@test "a task's clock is in the node's time zone, unless the job or the image says otherwise" {
+    local zone=$BATS_FILE_TMPDIR/zone
+    # So that the machine's own does not matter.
+    printf 'TZif2\0\0\0\0\nAAA-7BBB,M3.5.0,M10.5.0\n' >"$zone"
+    [[ -e /etc/localtime ]] || skip_without /etc/localtime
+    mount --bind "$zone" /etc/localtime
+    run as_user srun --container=debian date -d 2026-07-01T12:00Z +%H%Z
+    umount /etc/localtime
+    equal "$output" 20BBB
+    equal "$(as_user env TZ=XXX+3 srun --container=debian date -d 2026-07-01T12:00Z +%H%Z)" 09XXX
+    nothing_left
+}
