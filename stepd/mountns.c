@@ -84,6 +84,11 @@ static int append_file(int tree, const char *path, int fd)
     return 0;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 static int seal_mount(const struct request_mount *m)
 {
     struct mount_attr attr = {
@@ -344,16 +349,22 @@ static int lay_over(const struct mount_copy *entry, int self,
 // Takes away what the engine has mounted at ENTRY's place, berth's own empty
 // directory or file, so that there is one mount at the place in the end. While
 // only the engine's are there, root looks at nobody else's file system. What
-// is something else, or cannot be taken away, is laid over. Returns the place,
-// open, or -1.
-static int clear_place(const struct mount_copy *entry, int self)
+// is something else, or held for what a task brings, or cannot be taken away,
+// is laid over. Returns the place, open, or -1.
+static int clear_place(const struct mount_copy *entry, int self,
+                       const struct stat held[MOUNTNS_DIRS])
 {
     char name[16];
     struct stat st;
 
     int place = open_inside(entry->target);
     if (place < 0 || fstat(place, &st) < 0 || st.st_dev != entry->dev ||
-        st.st_ino != entry->ino || fchdir(self) < 0)
+        st.st_ino != entry->ino)
+        return place;
+    for (int i = 0; i < MOUNTNS_DIRS; i++)
+        if (same_file(&st, &held[i]))
+            return place;
+    if (fchdir(self) < 0)
         return place;
     snprintf(name, sizeof(name), "%d", place);
     bool cleared = umount2(name, MNT_DETACH) == 0;
@@ -365,6 +376,7 @@ static int clear_place(const struct mount_copy *entry, int self)
 
 // The child, of which the same holds as of prepare.
 static int lay(int ns, const struct mount_copies *mounts,
+               const struct stat held[MOUNTNS_DIRS],
                const struct child_user *user, unsigned seconds,
                struct berth_err *err)
 {
@@ -375,7 +387,8 @@ static int lay(int ns, const struct mount_copies *mounts,
     if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
         return -1;
     for (size_t i = 0; i < mounts->n; i++)
-        early[i] = mounts->v[i].nested ? -1 : clear_place(&mounts->v[i], self);
+        early[i] =
+            mounts->v[i].nested ? -1 : clear_place(&mounts->v[i], self, held);
     int rc = stage_opener_start(user, open_as_user, &opener, err);
     for (size_t i = 0; rc == 0 && i < mounts->n; i++)
         rc = lay_over(&mounts->v[i], self, mounts->targets, &opener, seconds,
@@ -388,6 +401,7 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
                 const struct child_user *user, unsigned seconds,
                 struct berth_err *err)
 {
+    struct stat held[MOUNTNS_DIRS] = {0};
     int keep[BERTH_MOUNTS_MAX + 1], rc = -1;
     pid_t parent = getpid();
 
@@ -396,24 +410,22 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
     struct berth_err *why = share_err(err);
     if (!why)
         return -1;
+    for (int i = 0; i < MOUNTNS_DIRS; i++)
+        if (ns->dirs[i] >= 0 && fstat(ns->dirs[i], &held[i]) < 0)
+            held[i] = (struct stat){0};
     keep[mounts->n] = ns->ns;
     for (size_t i = 0; i < mounts->n; i++)
         keep[i] = mounts->v[i].tree;
     pid_t child = fork();
     if (child == 0)
         _exit(child_begin(parent, keep, mounts->n + 1) < 0 ||
-              lay(ns->ns, mounts, user, seconds, why) < 0);
+              lay(ns->ns, mounts, held, user, seconds, why) < 0);
     rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
     munmap(why, sizeof(*why));
     return rc;
 }
 
 // ---- what a task has of its own -----------------------------------------
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
 
 // Says whether TASK's descriptor 0 may be the terminal of a pty, by what the
 // kernel calls it: no file system is asked.

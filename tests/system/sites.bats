@@ -82,6 +82,10 @@ restart_slurm() {
         contains "${lines[-1]}" nosuid
         contains "${lines[-1]}" nodev
     done
+    # Also over what the user has mounted there.
+    for dir in /tmp /var/tmp; do
+        as_user srun -Q --container=debian --container-mounts="$HOME1:$dir" true
+    done
     nothing_left
 }
 
