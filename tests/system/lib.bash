@@ -137,13 +137,16 @@ traces() {
     programs | sed 's/^/process /'
 }
 
-# Prints "PID PROGRAM" for each running program of berth's.
+# Prints "PID PROGRAM" for each running program of berth's. In a container
+# berth-init's path is another, or none where that was mounted anew.
 programs() {
-    # In a container berth-init's path is another.
-    find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' \
-        \( -lname "$LIBEXEC/*" -o -lname /run/berth/init \) \
-        -printf '%P %l\n' 2>/dev/null |
-        sed 's,/exe /run/berth/init, berth-init,; s,/exe [^ ]*/, ,'
+    local file name
+    find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$LIBEXEC/*" \
+        -printf '%P %l\n' 2>/dev/null | sed 's,/exe [^ ]*/, ,'
+    grep -lsx init /proc/[0-9]*/comm | while read -r file; do
+        IFS= read -rd '' name 2>/dev/null <"${file%comm}cmdline" || continue
+        [[ $name != /run/berth/init ]] || echo "$(basename "${file%/comm}") berth-init"
+    done
 }
 
 # pids PROGRAM

@@ -256,7 +256,8 @@ refused_name() {
     run --separate-stderr as_user srun --container-image="$long" sh -c 'echo ran'
     refused "has 5000 bytes"
     run --separate-stderr as_user srun --container-image=a --container-image=b sh -c 'echo ran'
-    refused "more than one image"
+    # The last one holds.
+    refused "docker.io/library/b:latest is not allowed"
     IMAGE=$long node_refuses
     nothing_left
 }

@@ -35,6 +35,7 @@ END
     cat >"$ETC/task-prolog" <<'END'
 #!/bin/sh
 echo "export TASK_PROLOG=$SLURM_PROCID"
+mkdir -p "/tmp/of-$SLURM_PROCID"
 echo "export TMPDIR=/tmp/of-$SLURM_PROCID"
 echo "unset TO_UNSET"
 [ -z "$TO_PRINT" ] || echo "print $TO_PRINT $SLURM_PROCID"
