@@ -16,6 +16,8 @@
 #include "logic/glob.h"
 #include "logic/mount_list.h"
 #include "logic/mount_syntax.h"
+#include "logic/path.h"
+#include "logic/variables.h"
 
 #define NAME_CHARACTERS                                                        \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"

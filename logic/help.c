@@ -12,6 +12,7 @@
 #include "logic/err.h"
 #include "logic/mount_syntax.h"
 #include "logic/options.h"
+#include "logic/variables.h"
 
 enum { WIDTH = 79 };
 

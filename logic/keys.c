@@ -20,6 +20,7 @@
 #include "logic/options.h"
 #include "logic/rlimits.h"
 #include "logic/selinux.h"
+#include "logic/variables.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

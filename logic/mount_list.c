@@ -13,6 +13,8 @@
 #include "logic/limits.h"
 #include "logic/mount_rules.h"
 #include "logic/mount_syntax.h"
+#include "logic/path.h"
+#include "logic/variables.h"
 
 // Why a mount is there. The lower one wins a place that two want, but for
 // what the user asks where the administrator decides.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "logic/deny.h"
+#include "logic/variables.h"
 
 enum { PATTERNS_MAX = 1024 }; // of mounts_allowed, for one mount
 

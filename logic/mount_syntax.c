@@ -2,8 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // The user's text is hostile: it is only split and normalised here, and what
-// is not plain is refused. The values of variables come from the node's user
-// database and are not trusted to be plain either.
+// is not plain is refused.
 
 #include "logic/mount_syntax.h"
 
@@ -15,7 +14,9 @@
 #include "logic/decision.h"
 #include "logic/glob.h"
 #include "logic/limits.h"
+#include "logic/path.h"
 #include "logic/utf8.h"
+#include "logic/variables.h"
 
 #define HOW "write SRC[:DST][:ro|rw]"
 
@@ -24,49 +25,14 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-// --- paths -------------------------------------------------------------------
-
-bool path_is_within(const char *path, const char *dir)
-{
-    size_t n = strlen(dir);
-
-    if (n == 1)
-        return true; // "/"
-    return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
-}
-
-static bool is_dots(const char *component, size_t len)
-{
-    return (len == 1 && component[0] == '.') ||
-           (len == 2 && component[0] == '.' && component[1] == '.');
-}
-
-static bool is_normal(const char *path)
-{
-    if (path[0] != '/')
-        return false;
-    for (const char *p = path; path[1] && *p; p++) {
-        size_t n = *p == '/' ? strcspn(p + 1, "/") : 1;
-        if (n == 0 || (*p == '/' && is_dots(p + 1, n)))
-            return false;
-    }
-    return true;
-}
-
-bool path_is_text(const char *s)
-{
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return false;
-    return utf8_valid(s);
-}
+// --- places ------------------------------------------------------------------
 
 bool mount_target_ok(const char *target)
 {
     static const char *const never[] = {"/proc", "/sys", "/dev", "/run/berth"};
 
-    if (!is_normal(target) || !target[1] || strlen(target) >= BERTH_PATH_MAX ||
-        !path_is_text(target))
+    if (!path_is_normal(target) || !target[1] ||
+        strlen(target) >= BERTH_PATH_MAX || !path_is_text(target))
         return false;
     for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
         if (path_is_within(target, never[i]))
@@ -107,8 +73,8 @@ bool mount_target_is_in_shm(const char *target)
     const char *name = target + sizeof(shm) - 1;
 
     return !strncmp(target, shm, sizeof(shm) - 1) && !strchr(name, '/') &&
-           is_normal(target) && name[0] && strlen(target) < BERTH_PATH_MAX &&
-           path_is_text(target);
+           path_is_normal(target) && name[0] &&
+           strlen(target) < BERTH_PATH_MAX && path_is_text(target);
 }
 
 bool mount_source_matches(const char *pattern, const char *path)
@@ -125,51 +91,6 @@ bool mount_source_matches(const char *pattern, const char *path)
         return false;
     snprintf(below, sizeof(below), "%s/-", len > 1 ? path : "");
     return glob_match(pattern, below, "/");
-}
-
-char *path_normalise(const char *base, const char *path, bool up,
-                     struct berth_err *err)
-{
-    char *joined = NULL;
-
-    if (*path != '/' && !base) {
-        err_set(err, BERTH_EINVAL,
-                "it is not absolute, and the working "
-                "directory is unknown");
-        return NULL;
-    }
-    if (asprintf(&joined, "%s/%s", *path == '/' ? "" : base, path) < 0) {
-        no_memory(err);
-        return NULL;
-    }
-    char *out = joined;
-    for (const char *p = joined; *p;) {
-        p += strspn(p, "/");
-        size_t n = strcspn(p, "/");
-        if (n == 2 && is_dots(p, n) && up) {
-            while (out > joined && *--out != '/')
-                ;
-        } else if (n == 2 && is_dots(p, n)) {
-            err_set(err, BERTH_EINVAL,
-                    "it has \"..\" in it: write the path "
-                    "without");
-            free(joined);
-            return NULL;
-        } else if (n > 0 && !is_dots(p, n)) {
-            *out++ = '/';
-            memmove(out, p, n);
-            out += n;
-        }
-        p += n;
-    }
-    if (out == joined)
-        *out++ = '/';
-    *out = 0;
-    if (strlen(joined) < BERTH_PATH_MAX)
-        return joined;
-    err_set(err, BERTH_EINVAL, "it is longer than a path can be");
-    free(joined);
-    return NULL;
 }
 
 // --- what users write --------------------------------------------------------
@@ -383,20 +304,6 @@ int mounts_parse(const char *text, const char *cwd, struct mounts *out,
 
 // --- what the administrator writes -------------------------------------------
 
-int variables_check(const char *text, struct berth_err *err)
-{
-    for (const char *p = text; (p = strchr(p, '%')); p += 2)
-        if (!p[1] || !strchr("uUghj%", p[1]))
-            return err_set(err, BERTH_EINVAL,
-                           "%%%.*s is no variable that "
-                           "berth knows: %%u is the "
-                           "user, %%U his number, %%g his "
-                           "group, %%h his home, %%j the "
-                           "job, and %%%% the sign itself",
-                           p[1] ? (int)utf8_char(p + 1) : 0, p + 1);
-    return 0;
-}
-
 // A path may start with a home, and have it nowhere else.
 static int check_path(const char *path, bool globs, struct berth_err *err)
 {
@@ -407,7 +314,7 @@ static int check_path(const char *path, bool globs, struct berth_err *err)
                        "a path in it has more than %d "
                        "bytes",
                        GLOB_MAX - 1);
-    if (!(p != path && !*p) && (!is_normal(p) || !p[1]))
+    if (!(p != path && !*p) && (!path_is_normal(p) || !p[1]))
         return err_set(err, BERTH_EINVAL,
                        "%s is no absolute path without empty components, "
                        "\".\" and \"..\", and below /: write "
@@ -471,95 +378,4 @@ struct mount *mount_rule_parse(const char *text, bool globs,
         return mount;
     free(mount);
     return NULL;
-}
-
-// The value of %LETTER, or NULL. NUMBER is room for one.
-static const char *value_of(char letter, const struct subject *subject,
-                            char number[16])
-{
-    switch (letter) {
-    case 'u':
-        return subject->user;
-    case 'U':
-        snprintf(number, 16, "%u", subject->uid);
-        return number;
-    case 'g':
-        return subject->group;
-    case 'h':
-        return subject->home;
-    case 'j':
-        snprintf(number, 16, "%u", subject->job);
-        return subject->job ? number : NULL;
-    case '%':
-        return "%";
-    default:
-        return NULL;
-    }
-}
-
-static bool fits_path(char letter, const char *value)
-{
-    if (letter == '%')
-        return true;
-    if (strpbrk(value, ":*?["))
-        return false;
-    if (letter == 'h')
-        return is_normal(value) && value[1];
-    return !strchr(value, '/') && !is_dots(value, strlen(value));
-}
-
-static char *replace(const char *text, const struct subject *subject, bool path,
-                     struct berth_err *err)
-{
-    static const char *const names[] = {
-        "uthe user's name", "Uthe uid", "gthe group's name",
-        "hthe home directory", "jthe job's number"};
-    char *buf = NULL, number[16];
-    size_t size;
-    FILE *out = open_memstream(&buf, &size);
-
-    if (!out) {
-        no_memory(err);
-        return NULL;
-    }
-    for (const char *p = text; *p; p++) {
-        if (*p != '%') {
-            fputc(*p, out);
-            continue;
-        }
-        const char *value = value_of(*++p, subject, number);
-        if (!value || !*value || !path_is_text(value) ||
-            (path && !fits_path(*p, value))) {
-            const char *what = "the value";
-            for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-                if (names[i][0] == *p)
-                    what = names[i] + 1;
-            err_set(err, BERTH_ENOTFOUND,
-                    "%s (%%%c) is unknown here, or "
-                    "cannot be part of it",
-                    what, *p);
-            fclose(out);
-            free(buf);
-            return NULL;
-        }
-        fputs(value, out);
-    }
-    if (fclose(out) != 0) {
-        no_memory(err);
-        free(buf);
-        return NULL;
-    }
-    return buf;
-}
-
-char *variables_to_path(const char *text, const struct subject *subject,
-                        struct berth_err *err)
-{
-    return replace(text, subject, true, err);
-}
-
-char *variables_to_text(const char *text, const struct subject *subject,
-                        struct berth_err *err)
-{
-    return replace(text, subject, false, err);
 }

@@ -14,7 +14,6 @@
 #include "logic/err.h"
 
 struct rule_list; // logic/rules.h
-struct subject;   // logic/decide.h
 
 enum mount_flag { MOUNT_UNSAID = 0, MOUNT_RO = 1, MOUNT_RW = 2 };
 
@@ -56,23 +55,6 @@ void mounts_clear(struct mounts *mounts); // keeps errno
 struct mount *mount_rule_parse(const char *text, bool globs,
                                struct berth_err *err);
 
-// Says whether all "%" in TEXT are the start of a variable: %u user, %U his
-// number, %g group, %h home, %j job, and %% for the sign itself. 0, or -1
-// with ERR set (BERTH_EINVAL).
-int variables_check(const char *text, struct berth_err *err);
-
-// Puts the variables' values in, as part of a path: none that is unknown,
-// has a ':', a glob character or a control character, or a component ".."
-// or "." in it; of %u and %g none with a '/'. Returns a new string, or NULL
-// with ERR set: BERTH_ENOTFOUND where a value cannot be had.
-char *variables_to_path(const char *text, const struct subject *subject,
-                        struct berth_err *err);
-
-// The same as part of any text: none that is unknown or has a control
-// character.
-char *variables_to_text(const char *text, const struct subject *subject,
-                        struct berth_err *err);
-
 // Says whether PATH as a whole matches PATTERN, both absolute: "*" stands
 // for anything within a component, "**" for one or more components, and at
 // the end of the pattern also for none.
@@ -94,18 +76,5 @@ bool mount_target_is_free(const struct rule_list *targets, const char *target);
 // in a container as on the node: Slurm may make something for a job there, and
 // nobody else has a mount in /dev.
 bool mount_target_is_in_shm(const char *target);
-
-// Makes PATH, taken from BASE unless it is absolute, one of single slashes and
-// without "."; UP: ".." goes up by its name, and is refused otherwise, as it
-// leads elsewhere than it seems where there are symbolic links. A new string,
-// or NULL with ERR set.
-char *path_normalise(const char *base, const char *path, bool up,
-                     struct berth_err *err);
-
-// Says whether S is valid UTF-8 without control characters.
-bool path_is_text(const char *s);
-
-// Says whether PATH is DIR or below it; both are normalised.
-bool path_is_within(const char *path, const char *dir);
 
 #endif

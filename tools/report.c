@@ -8,6 +8,7 @@
 
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
+#include "logic/path.h"
 #include "logic/request_decided.h"
 #include "protocol/wire.h"
 

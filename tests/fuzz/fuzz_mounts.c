@@ -12,6 +12,7 @@
 #include "logic/decide.h"
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
+#include "logic/variables.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

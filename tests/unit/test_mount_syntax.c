@@ -14,6 +14,8 @@
 #include "logic/decide.h"
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
+#include "logic/path.h"
+#include "logic/variables.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
