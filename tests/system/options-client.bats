@@ -312,7 +312,7 @@ END
     turned_away $'docker.io/library/fedora\n'"$PLUGSTACK_CONF" --container=fedora
     turned_away $'docker.io/library/fedora\n'"$PLUGSTACK_CONF" --container-image=fedora
     run --separate-stderr by srun --container=fedora
-    said=${stderr#*error: }
+    said=${stderr#*error: berth: }
     run --separate-stderr bypassing srun --container=fedora echo ran
     contains "$stderr" "$said"
     run --separate-stderr as_user env BERTH_CONTAINER_IMAGE=fedora srun echo ran
