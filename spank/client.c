@@ -177,6 +177,9 @@ static int add_variable(struct options *options, const struct option_info *info,
         return err_set(err, BERTH_EINVAL, "%s=%s: write yes or no", name,
                        quoted);
     }
+    // It is off already, and nothing turns it on.
+    if (!said)
+        return 0;
     if (other && options_each(options, same_name, (void *)other->name))
         return err_set(err, BERTH_EINVAL,
                        "%s=%s: another variable asks for --%s: unset one of "

@@ -122,7 +122,7 @@ await_lines() {
     lines=$(await_lines 1)
     equal "$(entries event verdict image name id <<<"$lines")" \
         "deny|deny|fedora|docker.io/library/fedora:latest|-"
-    contains "$stderr" "berth: $(entries reason <<<"$lines")"
+    contains "$stderr" "berth: node n1: $(entries reason <<<"$lines")"
     # Nor is a malformed name, or a policy in error, passed over.
     run --separate-stderr bypassing srun --container=/tmp/image true
     refused /tmp/image

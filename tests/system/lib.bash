@@ -331,8 +331,9 @@ refused() {
     ((status != 0)) || fail "this was not refused"
     [[ -z $output ]] || fail "this ran"
     one_sentence "$stderr"
+    # Where a node says it, with its name before what others would say.
     for word in "$@"; do
-        contains "$stderr" "$word"
+        contains "$stderr${stderr//berth: node n[12]: /berth: }" "$word"
     done
 }
 

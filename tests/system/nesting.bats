@@ -19,7 +19,7 @@ host_only() { echo "test -d '$PREFIX' && echo host || echo container"; }
     run as_user salloc -Q env SLURM_CONTAINER=berth/probe \
         srun --container=debian sed -n 's/^ID=//p' /etc/os-release
     equal "$output" debian
-    run as_user salloc -Q --container-image=debian srun --container=berth/probe /probe hello
+    run as_user salloc -Q srun --container-image=debian --container=berth/probe /probe hello
     equal "$output" hello
 }
 
@@ -28,8 +28,6 @@ host_only() { echo "test -d '$PREFIX' && echo host || echo container"; }
     equal "$output" host
     run as_user salloc -Q env SLURM_CONTAINER=debian srun --container=debian sh -c "$(host_only)"
     equal "$output" container
-    run as_user salloc -Q --container-image=debian srun sh -c "$(host_only)"
-    equal "$output" host
 }
 
 @test "two steps at a time have containers of their own" {
@@ -68,8 +66,11 @@ END
     equal "$output" container
     run as_user srun --container-image=debian --container=debian sh -c "$(host_only)"
     equal "$output" container
-    run --separate-stderr as_user srun --container-image=debian --container=berth/probe true
-    refused "more than one image"
+    # The last one holds.
+    run as_user srun --container-image=berth/probe --container=debian sh -c "$(host_only)"
+    equal "$output" container
+    run as_user srun --container=debian --container-image=berth/probe /probe hello
+    equal "$output" hello
     run as_user srun --help
     contains "$output" --container-image=IMAGE
 }

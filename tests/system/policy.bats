@@ -58,7 +58,7 @@ UPPER
 /tmp/image
 berth/passwd
 debain
-debian --container-mounts=$HOME1/other
+debian --container-mounts=/srv/other
 debian --container-mounts=/opt/a:/opt/a:rw
 debian --container-mounts=$HOME1/data:/etc
 debian --container-mounts=$HOME1/data:/proc/x
