@@ -371,7 +371,7 @@ rules() {
         umask; cat /proc/self/limits; hostname; pwd; id; ls /run /run/berth /sys/class/net
         ls /dev | grep -v berth-quickstart
         mkdir /tmp/d; chmod 0755 /tmp/d && echo may chmod
-        sed "s/^[^ ]* //; s/\(lowerdir\|upperdir\|workdir\)=[^ ,]*,*//g; s/job_[0-9]*/job/" /proc/self/mounts |
+        sed "s/^[^ ]* //; s/\(lowerdir\|upperdir\|workdir\)=[^ ,]*,*//g; s/job_[0-9]*/job/; s/[0-9a-f]\{64\}/ID/" /proc/self/mounts |
             grep -v "/of-cdi " | sort
         env | grep -v -e ^SLURM -e ^OF_CDI -e VISIBLE -e ^GPU_ -e ^ZE_ | sort'
     cdi 0=$GPUS/gpu0 1=$GPUS/gpu1

@@ -29,8 +29,8 @@ sandbox() {
     lacks $'\n'"$output"$'\n' $'\n'"$zombie"$'\n'
     kill "$PARENT"
 }
-# Leaves the shell a child that it will not wait for.
-as_zombie() { setpriv --reuid=berth1 --regid=berth1 --clear-groups true & }
+# Leaves the shell a child that ends when that is a shell no more.
+as_zombie() { setpriv --reuid=berth1 --regid=berth1 --clear-groups sleep 1 & }
 zombie_of() { ps --ppid "$1" -o pid=,stat=,user= | awk '$2 ~ /^Z/ && $3 == "berth1" { print $1; f = 1 } END { exit !f }'; }
 
 @test "a machine with no interface but the loopback has a controller that answers" {
