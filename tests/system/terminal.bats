@@ -98,8 +98,9 @@ at_the_keys() {
 
 @test "job control, resizing and a terminal with a name are as bare, and it is sane afterwards" {
     local bare
-    bare=$(at_the_keys)
-    equal "$(at_the_keys --container=debian)" "$bare"
+    # A program may be told of one new size twice, bare as well.
+    bare=$(at_the_keys | uniq)
+    equal "$(at_the_keys --container=debian | uniq)" "$bare"
     contains "$bare" '  named'
     nothing_left
 }
