@@ -87,7 +87,7 @@ node_refuses() {
 }
 
 @test "an image that Podman has without a registry is named as it has it" {
-    [[ $BERTH_ENGINE == podman ]] || skip "Docker has no such names"
+    [[ $BERTH_ENGINE == podman ]] || skip_without "an engine that has such names"
     image localhost/team/only "$BATS_FILE_TMPDIR"
     policy 'allow=team/**' "$ENGINE"
     run --separate-stderr as_user srun --container=team/only true
