@@ -92,7 +92,7 @@ static void receive_answer(int sock, struct mount_source *source)
 // connection to the engine. What a source is, only the user may be able to
 // ask.
 static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
-                                stage_opener_fn *open, int sock)
+                                mount_opener_fn *open, int sock)
 {
     static struct question question;
     int keep[] = {0};
@@ -124,13 +124,13 @@ static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
     _exit(0);
 }
 
-int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
-                       struct stage_opener *out, struct berth_err *err)
+int mount_opener_start(const struct child_user *user, mount_opener_fn *open,
+                       struct mount_opener *out, struct berth_err *err)
 {
     pid_t parent = getpid();
     int pair[2];
 
-    *out = (struct stage_opener){-1, -1};
+    *out = (struct mount_opener){-1, -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_set(err, BERTH_ESYS, "socketpair: %m");
     out->sock = pair[0];
@@ -141,7 +141,7 @@ int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
     return out->pid < 0 ? err_set(err, BERTH_ESYS, "fork: %m") : 0;
 }
 
-int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
+int mount_opener_ask(const struct mount_opener *opener, unsigned seconds,
                      struct mount_source *source, struct berth_err *err)
 {
     struct pollfd p = {.fd = opener->sock, .events = POLLIN};
@@ -163,13 +163,13 @@ int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
     return 0;
 }
 
-void stage_opener_end(struct stage_opener *opener)
+void mount_opener_end(struct mount_opener *opener)
 {
     if (opener->sock >= 0)
         close(opener->sock);
     if (opener->pid > 0)
         child_end(opener->pid);
-    *opener = (struct stage_opener){-1, -1};
+    *opener = (struct mount_opener){-1, -1};
 }
 
 static int open_source(const struct mount_source *source)
@@ -182,16 +182,16 @@ int mount_source_open(const struct child_user *user, unsigned seconds,
                       struct mount_source *sources, size_t n,
                       struct berth_err *err)
 {
-    struct stage_opener opener;
+    struct mount_opener opener;
 
     for (size_t i = 0; i < n; i++)
         sources[i].fd = -1;
     if (n == 0)
         return 0;
-    int rc = stage_opener_start(user, open_source, &opener, err);
+    int rc = mount_opener_start(user, open_source, &opener, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = stage_opener_ask(&opener, seconds, &sources[i], err);
-    stage_opener_end(&opener);
+        rc = mount_opener_ask(&opener, seconds, &sources[i], err);
+    mount_opener_end(&opener);
     if (rc < 0)
         mount_source_close(sources, n);
     return rc;

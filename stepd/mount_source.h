@@ -33,25 +33,25 @@ struct mount_source {
 
 // Opens (O_PATH) what SOURCE's path, itself and make say. A descriptor, or -1
 // with errno set.
-typedef int stage_opener_fn(const struct mount_source *source);
+typedef int mount_opener_fn(const struct mount_source *source);
 
 // A child process that opens what it is told to, as a user.
-struct stage_opener {
+struct mount_opener {
     pid_t pid;
     int sock;
 };
 
 // Starts one, by which OPEN is called with the rights of USER and no others.
-// stage_opener_end in either case. 0, or -1 with ERR set.
-int stage_opener_start(const struct child_user *user, stage_opener_fn *open,
-                       struct stage_opener *out, struct berth_err *err);
+// mount_opener_end in either case. 0, or -1 with ERR set.
+int mount_opener_start(const struct child_user *user, mount_opener_fn *open,
+                       struct mount_opener *out, struct berth_err *err);
 
 // Has it open SOURCE: 0, and that has its fd or its error; or -1 with ERR set
 // (BERTH_ETIMEOUT: there was no answer within SECONDS).
-int stage_opener_ask(const struct stage_opener *opener, unsigned seconds,
+int mount_opener_ask(const struct mount_opener *opener, unsigned seconds,
                      struct mount_source *source, struct berth_err *err);
 
-void stage_opener_end(struct stage_opener *opener);
+void mount_opener_end(struct mount_opener *opener);
 
 // Opens the N SOURCES with the rights of USER and no others, in one child
 // process. A file server that does not answer costs SECONDS and an error,

@@ -319,14 +319,14 @@ static int open_as_user(const struct mount_source *place)
 // while only the engine's mounts were there.
 static int lay_over(const struct mount_copy *entry, int self,
                     const struct rule_list *targets,
-                    const struct stage_opener *opener, unsigned seconds,
+                    const struct mount_opener *opener, unsigned seconds,
                     int early, struct berth_err *err)
 {
     mode_t type = entry->is_dir ? S_IFDIR : S_IFREG;
     struct mount_source source = {.path = entry->target,
                                   .make = entry->nested ? type : 0};
 
-    if (stage_opener_ask(opener, seconds, &source, err) < 0)
+    if (mount_opener_ask(opener, seconds, &source, err) < 0)
         return -1;
     int place = source.error == EACCES ? early : source.fd;
     if (place >= 0 && judge_place(self, place, targets, entry->target, err) < 0)
@@ -382,18 +382,18 @@ static int lay(int ns, const struct mount_copies *mounts,
 {
     int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int early[BERTH_MOUNTS_MAX];
-    struct stage_opener opener;
+    struct mount_opener opener;
 
     if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
         return -1;
     for (size_t i = 0; i < mounts->n; i++)
         early[i] =
             mounts->v[i].nested ? -1 : clear_place(&mounts->v[i], self, held);
-    int rc = stage_opener_start(user, open_as_user, &opener, err);
+    int rc = mount_opener_start(user, open_as_user, &opener, err);
     for (size_t i = 0; rc == 0 && i < mounts->n; i++)
         rc = lay_over(&mounts->v[i], self, mounts->targets, &opener, seconds,
                       early[i], err);
-    stage_opener_end(&opener);
+    mount_opener_end(&opener);
     return rc;
 }
 

@@ -19,7 +19,7 @@
 
 #include "node/audit_log.h"
 
-static char dir[] = "/tmp/test_journal.XXXXXX";
+static char dir[] = "/tmp/test_audit_log.XXXXXX";
 static char path[64];
 
 static int make_dir(void **state)
