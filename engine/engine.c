@@ -205,11 +205,6 @@ bool engine_is_podman(const struct engine *engine)
     return engine->podman;
 }
 
-void engine_set_deadline(struct engine *engine, long ms)
-{
-    http_set_deadline(engine->http, ms);
-}
-
 int engine_has_cdi(struct engine *engine, const char *const *names, size_t n,
                    bool *out, struct berth_err *err)
 {

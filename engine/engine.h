@@ -40,10 +40,6 @@ void engine_close(struct engine *engine); // NULL is fine; keeps errno
 const char *engine_name(const struct engine *engine);
 bool engine_is_podman(const struct engine *engine);
 
-// From now on all calls together end within MS milliseconds (BERTH_ETIMEOUT
-// then), each within its own limit as well.
-void engine_set_deadline(struct engine *engine, long ms);
-
 // Asks Docker whether it can give a container the N CDI devices NAMES: CDI is
 // on and, where it says which devices it has (28.2), these are among them.
 // Docker before 25 has no CDI, and is not asked. Podman has no answer to

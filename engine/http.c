@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@ struct http {
     struct curl_slist *headers_plain;
     struct curl_slist *headers_json;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    long long deadline; // on the monotonic clock, in ms
     struct watch watch;
     // The call in progress:
     struct http_reply *reply;
@@ -191,7 +189,6 @@ struct http *http_create(const char *path, const struct watch *watch,
         goto fail;
     }
     strcpy(http->path, path);
-    http->deadline = LLONG_MAX;
     http->watch = watch ? *watch : (struct watch){.fd = -1};
     http->size = 16 * 1024; // most answers fit at once
     http->body = malloc(http->size);
@@ -225,11 +222,6 @@ void http_destroy(struct http *http)
     free(http);
     curl_global_cleanup();
     errno = saved;
-}
-
-void http_set_deadline(struct http *http, long ms)
-{
-    http->deadline = clock_ms() + ms;
 }
 
 static int fail_late(const struct http *http, struct berth_err *err)
@@ -370,9 +362,6 @@ static int exchange(struct http *http, const struct http_request *request,
     CURL *curl = http->curl;
     CURLcode code;
 
-    long long left = http->deadline - clock_ms();
-    if (left <= 0)
-        return fail_late(http, err);
     int n = snprintf(url, sizeof(url), "http://localhost%s", request->target);
     if (n < 0 || (size_t)n >= sizeof(url))
         return err_set(err, BERTH_EINVAL, "a name is too long");
@@ -400,9 +389,7 @@ static int exchange(struct http *http, const struct http_request *request,
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = perform(
-            http, left < request->limit_ms ? (long)left : request->limit_ms,
-            request->whole);
+        code = perform(http, request->limit_ms, request->whole);
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;

@@ -24,10 +24,6 @@ struct http *http_create(const char *path, const struct watch *watch,
                          struct berth_err *err);
 void http_destroy(struct http *http); // NULL is fine; keeps errno
 
-// From now on all calls together end within MS milliseconds, each within
-// its own limit as well.
-void http_set_deadline(struct http *http, long ms);
-
 enum http_method {
     HTTP_GET = 0,
     HTTP_POST = 1,

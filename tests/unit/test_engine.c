@@ -315,28 +315,6 @@ static void an_engine_that_accepts_nobody_is_given_up(void **state)
     rmdir(dir);
 }
 
-static void a_deadline_bounds_all_calls_together(void **state)
-{
-    const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
-    struct berth_err err = {0};
-    struct fake_engine *fake = fake_start(answers, COUNT(answers));
-    struct engine *engine = open_fake(fake);
-    struct timespec start;
-
-    (void)state;
-    engine_set_deadline(engine, 200);
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
-    assert_int_equal(err.code, BERTH_ETIMEOUT);
-    assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
-    assert_int_equal(err.code, BERTH_ETIMEOUT);
-    assert_int_equal(engine_container_remove(engine, HEX64, &err), -1);
-    assert_int_equal(err.code, BERTH_ETIMEOUT);
-    assert_true(elapsed_ms(&start) < 2000);
-    engine_close(engine);
-    fake_stop(fake);
-}
-
 // A watch that says no from the COUNT-th time on that it is asked.
 struct patience {
     int count, asked;
@@ -1278,7 +1256,6 @@ int main(void)
         cmocka_unit_test(an_engine_that_hangs_is_given_up),
         cmocka_unit_test(an_engine_that_trickles_is_given_up),
         cmocka_unit_test(an_engine_that_accepts_nobody_is_given_up),
-        cmocka_unit_test(a_deadline_bounds_all_calls_together),
         cmocka_unit_test(a_call_is_given_up_when_its_watch_says_so),
         cmocka_unit_test(
             what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once),
