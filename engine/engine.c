@@ -16,7 +16,9 @@
 #include "logic/limits.h"
 
 // The API's minor versions that we know. 1.40 (Docker 19.03) is the first
-// with DeviceRequests.
+// with DeviceRequests. An engine that has given up all of these is spoken to in
+// the oldest that it has: what berth asks for has been there since 1.40, and
+// what comes of it is compared after each start.
 enum { API_MIN = 40, API_MAX = 47 };
 
 // Podman's own interface, as its version 4 has it, and later ones still do.
@@ -122,7 +124,31 @@ static int call(struct engine *e, enum http_method method, const char *target,
     return http_call(e->http, &request, reply, err);
 }
 
-// The one call of engine_open: who is there, and what does it speak?
+// Says in which version to speak to an engine that knows newer ones than we do.
+static int find_version(struct engine *e, struct berth_err *err)
+{
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = "/version",
+        .limit_ms = BERTH_INSPECT_MS,
+    };
+    struct berth_err why = {0};
+    struct http_reply reply;
+    int floor = 0;
+
+    if (http_call(e->http, &request, &reply, err) < 0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(e, &reply, "say its version", err);
+    if (!is_json(&reply))
+        return fail_type(e, &reply, err);
+    if (parse_floor(reply.body, reply.length, &floor, &why) < 0)
+        return fail_answer(e, &why, err);
+    e->minor = floor > API_MAX ? floor : API_MAX;
+    return 0;
+}
+
+// The first call of engine_open: who is there, and what does it speak?
 static int greet(struct engine *e, struct berth_err *err)
 {
     const struct http_request request = {
@@ -153,8 +179,8 @@ static int greet(struct engine *e, struct berth_err *err)
                     "API: berth needs 1.%d or newer",
                     e->podman ? "Podman" : "Docker", version, e->path, e->minor,
                     API_MIN);
-    if (e->minor > API_MAX)
-        e->minor = API_MAX;
+    if (e->minor > API_MAX && find_version(e, err) < 0)
+        return -1;
     snprintf(e->name, sizeof(e->name), "%s %.*s (API 1.%d)",
              e->podman ? "Podman" : "Docker", (int)strcspn(version, " "),
              version, e->minor);
@@ -306,6 +332,209 @@ int engine_image_inspect(struct engine *engine, const char *reference,
     if (parse_image(reply.body, reply.length, out, &why) < 0)
         return fail_answer(engine, &why, err);
     return 0;
+}
+
+int engine_image_remove(struct engine *engine, const char *reference,
+                        struct berth_err *err)
+{
+    struct http_reply reply;
+    char name[3 * BERTH_IMAGE_MAX + 1];
+    char target[sizeof(name) + 64];
+
+    if (encode_reference(reference, name, sizeof(name), err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/images/%s?force=false&noprune=false",
+             name);
+    if (call(engine, HTTP_DELETE, target, NULL, BERTH_CREATE_MS, &reply, err) <
+        0)
+        return -1;
+    if (reply.status == 200)
+        return 0;
+    struct berth_err why = {0};
+    fail_status(engine, &reply, "remove the image", &why);
+    return err_set(err, reply.status == 409 ? BERTH_EBUSY : why.code, "%s",
+                   why.text);
+}
+
+int engine_image_find(struct engine *engine, const char *repository,
+                      struct engine_found **found, size_t *n,
+                      struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char target[512];
+
+    // {"reference":["REPOSITORY"]}
+    snprintf(target, sizeof(target),
+             "/images/json?filters=%%7B%%22reference%%22%%3A%%5B%%22%s%%22%%5D"
+             "%%7D",
+             repository);
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) < 0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "list its images", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_found(reply.body, reply.length, found, n, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+int engine_root(struct engine *engine, char *out, size_t size,
+                struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+
+    if (call(engine, HTTP_GET, "/info", NULL, BERTH_INSPECT_MS, &reply, err) <
+        0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "say where its images are", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_root(reply.body, reply.length, out, size, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+// A list that TARGET leads to; WHAT the engine cannot do, if it cannot.
+static int get_list(struct engine *engine, const char *target, const char *what,
+                    struct http_reply *reply, struct berth_err *err)
+{
+    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, reply, err) < 0)
+        return -1;
+    if (reply->status != 200)
+        return fail_status(engine, reply, what, err);
+    return is_json(reply) ? 0 : fail_type(engine, reply, err);
+}
+
+int engine_image_names(struct engine *engine, struct engine_named **list,
+                       size_t *n, struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+
+    if (get_list(engine, "/images/json", "list its images", &reply, err) < 0)
+        return -1;
+    if (parse_named(reply.body, reply.length, list, n, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+int engine_image_sizes(struct engine *engine, const char *reference,
+                       uint64_t **sizes, size_t *n, struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char name[3 * BERTH_IMAGE_MAX + 1], target[sizeof(name) + 32];
+
+    if (encode_reference(reference, name, sizeof(name), err) < 0)
+        return -1;
+    snprintf(target, sizeof(target), "/images/%s/history", name);
+    if (get_list(engine, target, "say what the image is made of", &reply, err) <
+        0)
+        return -1;
+    if (parse_sizes(reply.body, reply.length, sizes, n, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+int engine_image_load(struct engine *engine, const struct http_upload *upload,
+                      long limit_ms, struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char target[64], message[sizeof(err->text)];
+    const struct http_request request = {
+        .method = HTTP_POST,
+        .target = target,
+        .upload = upload,
+        .limit_ms = limit_ms,
+    };
+
+    snprintf(target, sizeof(target), "/v1.%d/images/load?quiet=1",
+             engine->minor);
+    if (http_call(engine->http, &request, &reply, err) < 0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "load the image", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    // What fails later than the answer's beginning is said in its middle.
+    if (parse_progress(reply.body, reply.length, message, sizeof(message),
+                       &why) < 0)
+        return fail_answer(engine, &why, err);
+    return *message ? fail(err, BERTH_EENGINE, "%s cannot load the image: %s",
+                           engine->name, message)
+                    : 0;
+}
+
+int engine_image_save(struct engine *engine, const char *id,
+                      const struct http_download *download, long limit_ms,
+                      struct berth_err *err)
+{
+    struct http_reply reply;
+    char target[128];
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = target,
+        .download = download,
+        .limit_ms = limit_ms,
+    };
+
+    snprintf(target, sizeof(target), "/v1.%d/images/%.71s/get", engine->minor,
+             id);
+    if (http_call(engine->http, &request, &reply, err) < 0)
+        return -1;
+    return reply.status == 200
+               ? 0
+               : fail_status(engine, &reply, "write the image's layers", err);
+}
+
+int engine_image_config(struct engine *engine, const char *id, json_t **out,
+                        struct berth_err *err)
+{
+    struct http_reply reply;
+    struct berth_err why = {0};
+    char target[128], version[16];
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = target,
+        .limit_ms = BERTH_INSPECT_MS,
+        .max = BERTH_IMAGE_RESPONSE_MAX,
+    };
+
+    snprintf(version, sizeof(version), "v1.%d", engine->minor);
+    snprintf(target, sizeof(target), "/%s/images/%.71s/json",
+             engine->podman ? LIBPOD : version, id);
+    if (http_call(engine->http, &request, &reply, err) < 0)
+        return -1;
+    if (reply.status != 200)
+        return fail_status(engine, &reply, "look up the image", err);
+    if (!is_json(&reply))
+        return fail_type(engine, &reply, err);
+    if (parse_config(reply.body, reply.length, out, &why) < 0)
+        return fail_answer(engine, &why, err);
+    return 0;
+}
+
+int engine_image_tag(struct engine *engine, const char *id,
+                     const char *repository, const char *tag,
+                     struct berth_err *err)
+{
+    struct http_reply reply;
+    char target[512];
+
+    if ((size_t)snprintf(target, sizeof(target),
+                         "/images/%s/tag?repo=%s&tag=%s", id, repository,
+                         tag) >= sizeof(target))
+        return err_set(err, BERTH_EINVAL, "a name is too long");
+    if (call(engine, HTTP_POST, target, NULL, BERTH_CREATE_MS, &reply, err) < 0)
+        return -1;
+    return reply.status == 201
+               ? 0
+               : fail_status(engine, &reply, "name the image", err);
 }
 
 // A container's name or ID, which goes into a path as it is.

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/http.h"
 #include "engine/watch.h"
 #include "logic/err.h"
 
@@ -26,8 +27,9 @@ struct engine;
 
 // Connects to the engine at the Unix socket PATH, learns whether it is
 // Docker or Podman, and settles on the newest API version that both sides
-// know (1.40 to 1.47; older engines are refused by name). Returns a handle
-// for engine_close, or NULL. Not to be used after fork().
+// know (1.40 to 1.47, or the oldest that an engine has which is newer than all of
+// these; older engines are refused by name). Returns a handle for engine_close,
+// or NULL. Not to be used after fork().
 //
 // This call and all others are given up when WATCH (NULL: there is none;
 // copied) says so, but for those that create a container, which only ask it:
@@ -56,9 +58,13 @@ struct engine_image {
     char **volumes;
     size_t nentry; // Config.Entrypoint
     char **entry;
+    size_t ncmd; // Config.Cmd
+    char **cmd;
     char *workdir;       // Config.WorkingDir, as its author wrote it, or NULL
     size_t nannotations; // Podman's alone: the names of the annotations
     char **annotations;
+    size_t nlayers; // RootFS.Layers: digests, the lowest first
+    char **layers;
 };
 
 // Looks REFERENCE (a whole name as imgref_format writes it) up on the node.
@@ -68,6 +74,70 @@ struct engine_image {
 int engine_image_inspect(struct engine *engine, const char *reference,
                          struct engine_image *out, struct berth_err *err);
 void engine_image_clear(struct engine_image *image);
+
+// Takes the name REFERENCE from its image, which goes with the last name that
+// it has. Nothing is forced: BERTH_EBUSY, a container has it; BERTH_ENOTFOUND,
+// there is no such name.
+int engine_image_remove(struct engine *engine, const char *reference,
+                        struct berth_err *err);
+
+struct engine_found {
+    char id[72];
+    uint64_t size; // unpacked, of all its layers
+};
+
+// The images that have a name in REPOSITORY, a word of berth's own. The caller
+// frees the array.
+int engine_image_find(struct engine *engine, const char *repository,
+                      struct engine_found **found, size_t *n,
+                      struct berth_err *err);
+
+// Writes the directory to OUT below which the engine keeps its images, as the
+// engine sees it.
+int engine_root(struct engine *engine, char *out, size_t size,
+                struct berth_err *err);
+
+struct engine_named {
+    char id[72];
+    uint64_t size; // unpacked, of all its layers
+    size_t nnames; // RepoTags
+    char **names;
+    size_t ndigests; // RepoDigests
+    char **digests;
+};
+
+// The images that it has, with their names. For engine_named_free.
+int engine_image_names(struct engine *engine, struct engine_named **list,
+                       size_t *n, struct berth_err *err);
+void engine_named_free(struct engine_named *list, size_t n); // NULL is fine
+
+// The sizes of what the steps have added that REFERENCE was built by, the first
+// step's first: those that added nothing are left out. The caller frees them.
+int engine_image_sizes(struct engine *engine, const char *reference,
+                       uint64_t **sizes, size_t *n, struct berth_err *err);
+
+// Hands the engine the archive that UPLOAD makes, as "docker save" writes them,
+// and waits until it has unpacked it, LIMIT_MS at most. BERTH_EENDED: UPLOAD
+// was given up, or WATCH says so. An engine that is cut off keeps nothing.
+int engine_image_load(struct engine *engine, const struct http_upload *upload,
+                      long limit_ms, struct berth_err *err);
+
+// Has the engine write the image ID as an archive, as "docker save" does, which
+// DOWNLOAD takes, LIMIT_MS at most. Docker makes a copy of it first.
+int engine_image_save(struct engine *engine, const char *id,
+                      const struct http_download *download, long limit_ms,
+                      struct berth_err *err);
+
+// Writes the configuration of the image ID to OUT, a new object, in the words
+// of OCI's image specification: what its author has said, and its layers.
+int engine_image_config(struct engine *engine, const char *id, json_t **out,
+                        struct berth_err *err);
+
+// Gives the image ID the name REPOSITORY:TAG as well; both are berth's own
+// words.
+int engine_image_tag(struct engine *engine, const char *id,
+                     const char *repository, const char *tag,
+                     struct berth_err *err);
 
 // Creates the container NAME (a letter or digit, then one or more of
 // [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex
@@ -115,6 +185,8 @@ struct engine_container {
     size_t nmounts; // Mounts, as the engine lists them
     struct engine_mount *mounts;
     json_t *labels; // an object of strings, owned here
+    char upper[4096]; // where what is written in it is kept apart; empty: the
+                      // engine does not say
 };
 
 // Looks up one container by ID or by name. BERTH_ENOTFOUND: there is none.

@@ -26,10 +26,14 @@ struct http {
     CURLM *multi;
     struct curl_slist *headers_plain;
     struct curl_slist *headers_json;
+    struct curl_slist *headers_tar;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     struct watch watch;
     // The call in progress:
     struct http_reply *reply;
+    const struct http_upload *upload;
+    const struct http_download *download;
+    bool paused, uploading; // it waits for more; some of it was read
     char *body;
     size_t length, size, max;
     size_t header_bytes;
@@ -101,6 +105,15 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
     struct http *http = arg;
 
     n *= one;
+    if (http->download) {
+        long status = 0;
+        curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status == 200) {
+            http->ended =
+                http->download->take(http->download->arg, data, n) < 0;
+            return http->ended ? 0 : n;
+        }
+    }
     if (n > http->max - http->length) {
         http->too_much = true;
         return 0;
@@ -120,6 +133,21 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
     memcpy(http->body + http->length, data, n);
     http->length += n;
     return n;
+}
+
+static size_t on_upload(char *buf, size_t one, size_t n, void *arg)
+{
+    struct http *http = arg;
+    ssize_t length = http->upload->read(http->upload->arg, buf, one * n);
+
+    http->uploading = true;
+    http->paused = length == HTTP_LATER;
+    if (http->paused)
+        return CURL_READFUNC_PAUSE;
+    if (length >= 0)
+        return (size_t)length;
+    http->ended = true;
+    return CURL_READFUNC_ABORT;
 }
 
 // The options that hold for every call.
@@ -155,6 +183,11 @@ static CURLcode set_options(struct http *http)
     SET(CURLOPT_HEADERDATA, http);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, http);
+    SET(CURLOPT_READFUNCTION, on_upload);
+    SET(CURLOPT_READDATA, http);
+#if LIBCURL_VERSION_NUM >= 0x073e00
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+#endif
 #undef SET
     return rc;
 }
@@ -196,10 +229,13 @@ struct http *http_create(const char *path, const struct watch *watch,
     http->headers_plain = header_list("Expect:", "Content-Type:");
     http->headers_json =
         header_list("Expect:", "Content-Type: application/json");
+    http->headers_tar =
+        header_list("Expect:", "Content-Type: application/x-tar");
     http->curl = curl_easy_init();
     http->multi = curl_multi_init();
     if (!http->body || !http->headers_plain || !http->headers_json ||
-        !http->curl || !http->multi || set_options(http) != CURLE_OK)
+        !http->headers_tar || !http->curl || !http->multi ||
+        set_options(http) != CURLE_OK)
         goto fail;
     return http;
 fail:
@@ -218,6 +254,7 @@ void http_destroy(struct http *http)
     curl_multi_cleanup(http->multi);
     curl_slist_free_all(http->headers_plain);
     curl_slist_free_all(http->headers_json);
+    curl_slist_free_all(http->headers_tar);
     free(http->body);
     free(http);
     curl_global_cleanup();
@@ -275,7 +312,8 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
     case CURLE_RECV_ERROR:
         return err_set(err, BERTH_EENGINE,
                        "the container engine at %s closed the connection "
-                       "without an answer",
+                       "without an answer: it may just have been stopped, or "
+                       "engine= in plugstack.conf names another's socket",
                        http->path);
     case CURLE_PARTIAL_FILE:
         return err_set(err, BERTH_EENGINE,
@@ -305,8 +343,10 @@ static bool backlog_is_full(const struct http *http, CURLcode code)
 // As curl_easy_perform, but heeds the watch.
 static CURLcode transfer(struct http *http, bool whole)
 {
-    struct curl_waitfd extra = {.fd = http->watch.fd,
-                                .events = CURL_WAIT_POLLIN};
+    struct curl_waitfd extra[] = {
+        {.fd = http->watch.fd, .events = CURL_WAIT_POLLIN},
+        {.events = CURL_WAIT_POLLIN},
+    };
     CURLcode code = CURLE_FAILED_INIT;
     int running = 1, n;
     CURLMsg *msg;
@@ -316,15 +356,21 @@ static CURLcode transfer(struct http *http, bool whole)
     while (curl_multi_perform(http->multi, &running) == CURLM_OK && running) {
         // With a descriptor, if only -1, older curls sleep where they have
         // none of their own.
-        if (curl_multi_wait(http->multi, &extra, 1, WATCH_MS, &n) != CURLM_OK)
+        extra[1].fd = http->paused ? http->upload->fd : -1;
+        extra[1].revents = 0;
+        if (curl_multi_wait(http->multi, extra, 2, WATCH_MS, &n) != CURLM_OK)
             break;
-        if ((n == 0 || extra.revents) && http->watch.go_on &&
+        if (http->paused && (n == 0 || extra[1].revents)) {
+            http->paused = false;
+            curl_easy_pause(http->curl, CURLPAUSE_CONT);
+        }
+        if ((n == 0 || extra[0].revents) && http->watch.go_on &&
             !http->watch.go_on(http->watch.arg)) {
             if (!whole) {
                 http->ended = true;
                 break;
             }
-            extra.fd = -1; // it would be ready for ever
+            extra[0].fd = -1; // it would be ready for ever
         }
     }
     while ((msg = curl_multi_info_read(http->multi, &n)))
@@ -348,7 +394,7 @@ static CURLcode perform(struct http *http, long limit_ms, bool whole)
         curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
         http->socket_errno = 0;
         code = transfer(http, whole);
-        if (!backlog_is_full(http, code))
+        if (http->uploading || !backlog_is_full(http, code))
             return code;
         clock_sleep(10);
     }
@@ -371,10 +417,20 @@ static int exchange(struct http *http, const struct http_request *request,
     http->max = request->max ? request->max : (size_t)BERTH_RESPONSE_MAX;
     http->length = http->header_bytes = 0;
     http->too_much = http->no_memory = http->ended = false;
+    http->upload = request->upload;
+    http->download = request->download;
+    http->paused = http->uploading = false;
 
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
-                     request->json ? http->headers_json : http->headers_plain);
-    if (request->method == HTTP_POST) {
+                     request->upload ? http->headers_tar
+                     : request->json ? http->headers_json
+                                     : http->headers_plain);
+    if (request->upload) {
+        // Without a size it goes in chunks.
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, -1L);
+    } else if (request->method == HTTP_POST) {
         const char *body = request->json ? request->json : "";
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
@@ -393,6 +449,8 @@ static int exchange(struct http *http, const struct http_request *request,
     // The body is the caller's: leave no pointer to it behind.
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;
+    http->upload = NULL;
+    http->download = NULL;
     if (code != CURLE_OK)
         return fail_call(http, code, err);
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "engine/watch.h"
 #include "logic/err.h"
@@ -30,13 +31,37 @@ enum http_method {
     HTTP_DELETE = 2,
 };
 
+// A body that is made while it is sent: a tar archive.
+struct http_upload {
+    // When there may be more of it, where READ had nothing; -1: it always has.
+    int fd;
+    // Writes the next part, of SIZE bytes at most, to BUF. Returns its length;
+    // 0: that was all; HTTP_LATER; or HTTP_GIVEN_UP: the call fails
+    // (BERTH_EENDED), with its connection, so that the other end sees that it
+    // does not have it all.
+    ssize_t (*read)(void *arg, char *buf, size_t size);
+    void *arg;
+};
+
+enum { HTTP_GIVEN_UP = -1, HTTP_LATER = -2 };
+
+// The body of an answer that is too large to be kept: a tar archive.
+struct http_download {
+    // Takes what has come. 0; or HTTP_GIVEN_UP: the call fails (BERTH_EENDED).
+    int (*take)(void *arg, const char *data, size_t len);
+    void *arg;
+};
+
 struct http_request {
     enum http_method method;
-    const char *target; // "/_ping", already percent-encoded
-    const char *json;   // the body of a POST, or NULL
-    long limit_ms;      // for the whole call
-    size_t max;         // of the answer's body; 0: BERTH_RESPONSE_MAX
-    bool whole;         // not given up for the watch, though that is asked
+    const char *target;                   // "/_ping", already percent-encoded
+    const char *json;                     // the body of a POST, or NULL
+    const struct http_upload *upload;     // likewise
+    const struct http_download *download; // gets the body of status 200; NULL:
+                                          // it is in the reply
+    long limit_ms;                        // for the whole call
+    size_t max; // of the answer's body; 0: BERTH_RESPONSE_MAX
+    bool whole; // not given up for the watch, though that is asked
 };
 
 // Strings are never NULL; a header that is missing or too long is empty.

@@ -222,11 +222,17 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
     if (copy_strings(json_object_get(config, "Entrypoint"), "Config.Entrypoint",
                      &image.entry, &image.nentry, err) < 0)
         goto out;
+    if (copy_strings(json_object_get(config, "Cmd"), "Config.Cmd", &image.cmd,
+                     &image.ncmd, err) < 0)
+        goto out;
     if (copy_text(json_object_get(config, "WorkingDir"), "Config.WorkingDir",
                   &image.workdir, err) < 0)
         goto out;
     if (copy_keys(json_object_get(root, "Annotations"), "Annotations",
                   &image.annotations, &image.nannotations, err) < 0)
+        goto out;
+    if (copy_strings(json_object_get(json_object_get(root, "RootFS"), "Layers"),
+                     "RootFS.Layers", &image.layers, &image.nlayers, err) < 0)
         goto out;
     *out = image;
     memset(&image, 0, sizeof(image));
@@ -235,6 +241,104 @@ out:
     engine_image_clear(&image);
     json_decref(root);
     return rc;
+}
+
+// Copies KEY of FROM to TO, where it says anything.
+static int take_over(json_t *to, const json_t *from, const char *key)
+{
+    json_t *value = json_object_get(from, key);
+
+    return !value || json_is_null(value) ? 0 : json_object_set(to, key, value);
+}
+
+// What an image's author can say of how it is run, in OCI's words and in those
+// that Docker has besides. All else that engines show is their own.
+static json_t *make_config(const json_t *from)
+{
+    static const char *const keys[] = {
+        "User",       "ExposedPorts", "Env",        "Entrypoint",
+        "Cmd",        "Volumes",      "WorkingDir", "Labels",
+        "StopSignal", "Shell",        "Healthcheck"};
+    json_t *config = json_object();
+    int rc = config ? 0 : -1;
+
+    for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(*keys); i++)
+        rc = take_over(config, from, keys[i]);
+    if (rc == 0)
+        return config;
+    json_decref(config);
+    return NULL;
+}
+
+int parse_config(const char *body, size_t length, json_t **out,
+                 struct berth_err *err)
+{
+    json_t *layers, *config = NULL, *made = NULL;
+    const char *arch, *os;
+    json_error_t e;
+    int rc = -1;
+
+    json_t *root = load(body, length, err);
+    if (!root)
+        return -1;
+    // clang-format off
+    if (json_unpack_ex(root, &e, 0, "{s:s, s:s, s:{s:o}, s?o}",
+                       "Architecture", &arch,
+                       "Os", &os,
+                       "RootFS", "Layers", &layers,
+                       "Config", &config) < 0) {
+        // clang-format on
+        fail_json(err, &e);
+        goto out;
+    }
+    if (!json_is_array(layers)) {
+        fail_field(err, "RootFS.Layers", "is not a list");
+        goto out;
+    }
+    // clang-format off
+    made = json_pack("{s:s, s:s, s:o, s:{s:s, s:O}}",
+                     "architecture", arch,
+                     "os", os,
+                     "config", make_config(config),
+                     "rootfs", "type", "layers", "diff_ids", layers);
+    // clang-format on
+    if (!made) {
+        err_set(err, BERTH_ENOMEM, "out of memory");
+        goto out;
+    }
+    *out = made;
+    rc = 0;
+out:
+    json_decref(root);
+    return rc;
+}
+
+// One JSON object behind the other, each about something that was done.
+int parse_progress(const char *body, size_t length, char *out, size_t size,
+                   struct berth_err *err)
+{
+    json_error_t e;
+    size_t done = 0;
+
+    *out = 0;
+    while (done < length && isspace((unsigned char)body[done]))
+        done++;
+    while (done < length) {
+        json_t *line =
+            json_loadb(body + done, length - done, JSON_DISABLE_EOF_CHECK, &e);
+        if (!line)
+            return fail_json(err, &e);
+        const char *error = json_string_value(json_object_get(line, "error"));
+        if (error && !*out) {
+            snprintf(out, size, "%s", *error ? error : "without a reason");
+            err_scrub(out);
+        }
+        json_decref(line);
+        done += (size_t)e.position;
+        while (done < length && isspace((unsigned char)body[done]))
+            done++;
+    }
+    return 0;
 }
 
 static bool has_device(const json_t *devices, const char *name)
@@ -271,6 +375,161 @@ int parse_cdi(const char *body, size_t length, const char *const *names,
         *on = ndirs > 0;
         *all = found;
     }
+    json_decref(root);
+    return rc;
+}
+
+static int parse_one_found(const json_t *item, struct engine_found *out,
+                           struct berth_err *err)
+{
+    const char *id = json_string_value(json_object_get(item, "Id"));
+    json_int_t size = json_integer_value(json_object_get(item, "Size"));
+
+    if (!id || size < 0)
+        return fail_field(err, "an image", "has no Id, or no Size");
+    out->size = (uint64_t)size;
+    return copy_image_id(out->id, id, "Id", err);
+}
+
+int parse_found(const char *body, size_t length, struct engine_found **found,
+                size_t *n, struct berth_err *err)
+{
+    json_error_t e;
+    json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, &e);
+    struct engine_found *list = NULL;
+    size_t len = json_array_size(root);
+    int rc = -1;
+
+    if (!root)
+        return fail_json(err, &e);
+    if (!json_is_array(root) || len > BERTH_LIST_MAX) {
+        fail_field(err, "the answer", "is no list, or too long");
+        goto out;
+    }
+    list = calloc(len + 1, sizeof(*list));
+    if (!list) {
+        fail_memory(err);
+        goto out;
+    }
+    for (size_t i = 0; i < len; i++)
+        if (parse_one_found(json_array_get(root, i), &list[i], err) < 0)
+            goto out;
+    *found = list;
+    *n = len;
+    list = NULL;
+    rc = 0;
+out:
+    free(list);
+    json_decref(root);
+    return rc;
+}
+
+void engine_named_free(struct engine_named *list, size_t n)
+{
+    for (size_t i = 0; list && i < n; i++) {
+        free_strings(list[i].names, list[i].nnames);
+        free_strings(list[i].digests, list[i].ndigests);
+    }
+    free(list);
+}
+
+static int parse_one_named(const json_t *item, struct engine_named *out,
+                           struct berth_err *err)
+{
+    struct engine_found found;
+
+    if (parse_one_found(item, &found, err) < 0 ||
+        copy_strings(json_object_get(item, "RepoTags"), "RepoTags", &out->names,
+                     &out->nnames, err) < 0 ||
+        copy_strings(json_object_get(item, "RepoDigests"), "RepoDigests",
+                     &out->digests, &out->ndigests, err) < 0)
+        return -1;
+    memcpy(out->id, found.id, sizeof(out->id));
+    out->size = found.size;
+    return 0;
+}
+
+// A list, a new reference with its length in N, or NULL.
+static json_t *load_list(const char *body, size_t length, size_t *n,
+                         struct berth_err *err)
+{
+    json_error_t e;
+    json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, &e);
+
+    if (!root) {
+        fail_json(err, &e);
+        return NULL;
+    }
+    *n = json_array_size(root);
+    if (json_is_array(root) && *n <= BERTH_LIST_MAX)
+        return root;
+    fail_field(err, "the answer", "is no list, or too long");
+    json_decref(root);
+    return NULL;
+}
+
+int parse_named(const char *body, size_t length, struct engine_named **list,
+                size_t *n, struct berth_err *err)
+{
+    size_t len, done = 0;
+    json_t *root = load_list(body, length, &len, err);
+
+    if (!root)
+        return -1;
+    struct engine_named *all = calloc(len + 1, sizeof(*all));
+    int rc = all ? 0 : fail_memory(err);
+    for (; rc == 0 && done < len; done++)
+        rc = parse_one_named(json_array_get(root, done), &all[done], err);
+    json_decref(root);
+    if (rc < 0) {
+        engine_named_free(all, done);
+        return -1;
+    }
+    *list = all;
+    *n = len;
+    return 0;
+}
+
+int parse_sizes(const char *body, size_t length, uint64_t **sizes, size_t *n,
+                struct berth_err *err)
+{
+    size_t len, found = 0;
+    json_t *root = load_list(body, length, &len, err);
+
+    if (!root)
+        return -1;
+    uint64_t *all = calloc(len + 1, sizeof(*all));
+    int rc = all ? 0 : fail_memory(err);
+    // The newest comes first.
+    for (size_t i = len; rc == 0 && i-- > 0;) {
+        json_int_t size = json_integer_value(
+            json_object_get(json_array_get(root, i), "Size"));
+        if (size < 0)
+            rc = fail_field(err, "Size", "is below 0");
+        else if (size > 0)
+            all[found++] = (uint64_t)size;
+    }
+    json_decref(root);
+    if (rc < 0) {
+        free(all);
+        return -1;
+    }
+    *sizes = all;
+    *n = found;
+    return 0;
+}
+
+int parse_root(const char *body, size_t length, char *out, size_t size,
+               struct berth_err *err)
+{
+    json_t *root = load(body, length, err);
+
+    if (!root)
+        return -1;
+    const char *s = json_string_value(json_object_get(root, "DockerRootDir"));
+    int rc = s && s[0] == '/'
+                 ? copy(out, size, s, "DockerRootDir", err)
+                 : fail_field(err, "DockerRootDir", "is no absolute path");
     json_decref(root);
     return rc;
 }
@@ -428,13 +687,23 @@ static int parse_labels(json_t *labels, struct engine_container *c,
     return 0;
 }
 
+// Which of these there are is each storage driver's own.
+static void parse_driver(const json_t *driver, struct engine_container *c)
+{
+    const json_t *data = json_object_get(driver, "Data");
+    const char *upper = json_string_value(json_object_get(data, "UpperDir"));
+
+    if (upper && strlen(upper) < sizeof(c->upper))
+        strcpy(c->upper, upper);
+}
+
 int parse_container(const char *body, size_t length,
                     struct engine_container *out, struct berth_err *err)
 {
     struct engine_container c = {0};
     const char *id, *name, *image;
     json_t *state, *host, *config, *mounts = NULL, *labels = NULL;
-    json_t *network = NULL;
+    json_t *network = NULL, *driver = NULL;
     json_error_t e;
     int rc = -1;
 
@@ -443,7 +712,7 @@ int parse_container(const char *body, size_t length,
         return -1;
     // clang-format off
     if (json_unpack_ex(root, &e, 0,
-                       "{s:s, s:s, s:s, s:o, s:o, s:o, s?o, s?o}",
+                       "{s:s, s:s, s:s, s:o, s:o, s:o, s?o, s?o, s?o}",
                        "Id", &id,
                        "Name", &name,
                        "Image", &image,
@@ -451,7 +720,8 @@ int parse_container(const char *body, size_t length,
                        "HostConfig", &host,
                        "Config", &config,
                        "Mounts", &mounts,
-                       "NetworkSettings", &network) < 0 ||
+                       "NetworkSettings", &network,
+                       "GraphDriver", &driver) < 0 ||
         json_unpack_ex(config, &e, 0, "{s?o}", "Labels", &labels) < 0) {
         // clang-format on
         fail_json(err, &e);
@@ -472,6 +742,7 @@ int parse_container(const char *body, size_t length,
                   err) < 0 ||
         parse_mounts(mounts, &c, err) < 0 || parse_labels(labels, &c, err) < 0)
         goto out;
+    parse_driver(driver, &c);
     *out = c;
     memset(&c, 0, sizeof(c));
     rc = 0;
@@ -524,6 +795,24 @@ int parse_version(const char *text, int *out, struct berth_err *err)
     return 0;
 }
 
+int parse_floor(const char *body, size_t length, int *out,
+                struct berth_err *err)
+{
+    json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *floor = json_object_get(root, "MinAPIVersion");
+    int minor = 0, rc = 0;
+
+    if (!json_is_object(root))
+        rc = fail_field(err, "the engine's version", "is none");
+    else if (floor && (!json_is_string(floor) ||
+                       parse_version(json_string_value(floor), &minor, NULL)))
+        rc = fail_field(err, "MinAPIVersion", "is none that berth knows");
+    else
+        *out = minor;
+    json_decref(root);
+    return rc;
+}
+
 void engine_image_clear(struct engine_image *image)
 {
     if (!image)
@@ -531,8 +820,10 @@ void engine_image_clear(struct engine_image *image)
     free_strings(image->env, image->nenv);
     free_strings(image->volumes, image->nvolumes);
     free_strings(image->entry, image->nentry);
+    free_strings(image->cmd, image->ncmd);
     free(image->workdir);
     free_strings(image->annotations, image->nannotations);
+    free_strings(image->layers, image->nlayers);
     memset(image, 0, sizeof(*image));
 }
 

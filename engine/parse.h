@@ -21,10 +21,31 @@
 int parse_image(const char *body, size_t length, struct engine_image *out,
                 struct berth_err *err);
 
+// The same: the image's configuration, as engine_image_config has it.
+int parse_config(const char *body, size_t length, json_t **out,
+                 struct berth_err *err);
+
 // GET /info: whether CDI is on (CDISpecDirs is not empty), and whether all of
 // the N in NAMES are CDI devices that it lists.
 int parse_cdi(const char *body, size_t length, const char *const *names,
               size_t n, bool *on, bool *all, struct berth_err *err);
+
+// GET /images/json; *FOUND is the caller's to free.
+int parse_found(const char *body, size_t length, struct engine_found **found,
+                size_t *n, struct berth_err *err);
+
+// The same, for engine_named_free.
+int parse_named(const char *body, size_t length, struct engine_named **list,
+                size_t *n, struct berth_err *err);
+
+// GET /images/NAME/history: the sizes that are not 0, the lowest layer's first.
+// *SIZES is the caller's to free.
+int parse_sizes(const char *body, size_t length, uint64_t **sizes, size_t *n,
+                struct berth_err *err);
+
+// GET /info: the directory in which the engine's data is.
+int parse_root(const char *body, size_t length, char *out, size_t size,
+               struct berth_err *err);
 
 // POST /containers/create
 int parse_created(const char *body, size_t length, char id[65],
@@ -41,5 +62,15 @@ int parse_message(const char *body, size_t length, char *out, size_t size,
 // The header Api-Version, "1.41": OUT is 41. Major versions other than 1 do
 // not exist, and are errors.
 int parse_version(const char *text, int *out, struct berth_err *err);
+
+// GET /version: the oldest version of its API that the engine still speaks,
+// as parse_version has it; 0: it does not say.
+int parse_floor(const char *body, size_t length, int *out,
+                struct berth_err *err);
+
+// What the engine said while it loaded an image: OUT is the first error among
+// that, scrubbed, or empty.
+int parse_progress(const char *body, size_t length, char *out, size_t size,
+                   struct berth_err *err);
 
 #endif

@@ -104,6 +104,56 @@ static bool set(struct start *start, char *assignment, bool is_default)
     return true;
 }
 
+// The value of the variable whose name are the LEN bytes of NAME, or NULL.
+static const char *find(const struct start *start, const char *name, size_t len)
+{
+    for (size_t i = 0; i < start->envc; i++)
+        if (strncmp(start->env[i], name, len) == 0 && start->env[i][len] == '=')
+            return start->env[i] + len + 1;
+    return NULL;
+}
+
+// Cuts HOSTS, such as "r1n[03-05,9],x", to the first of them: "r1n03".
+static void cut_first(char *hosts)
+{
+    char *to = hosts;
+
+    for (; *hosts && *hosts != ','; hosts++) {
+        if (*hosts != '[') {
+            *to++ = *hosts;
+            continue;
+        }
+        size_t n = strcspn(++hosts, ",-]");
+        memmove(to, hosts, n);
+        to += n;
+        hosts += strcspn(hosts, "]");
+        if (!*hosts)
+            break;
+    }
+    *to = '\0';
+}
+
+// "NAME=OTHER". What this allocates goes with the process.
+static bool copy(struct start *start, const char *text, bool first)
+{
+    const char *eq = strchr(text, '=');
+    const char *value = eq ? find(start, eq + 1, strlen(eq + 1)) : NULL;
+
+    if (!eq)
+        return false;
+    size_t name = (size_t)(eq - text);
+    if (!value || (first && find(start, text, name)))
+        return true;
+    char *assignment = malloc(name + 1 + strlen(value) + 1);
+    if (!assignment)
+        return false;
+    memcpy(assignment, text, name + 1);
+    strcpy(assignment + name + 1, value);
+    if (first)
+        cut_first(assignment + name + 1);
+    return set(start, assignment, false);
+}
+
 // "RESOURCE=SOFT:HARD"
 static bool limit(struct start *start, const char *text)
 {
@@ -120,10 +170,19 @@ static bool limit(struct start *start, const char *text)
     return *end == '\0';
 }
 
+static void remove_word(struct start *start, size_t at)
+{
+    start->argc--;
+    memmove(start->argv + at, start->argv + at + 1,
+            (start->argc - at) * sizeof(char *));
+}
+
 bool change_apply(struct start *start, char *text, size_t count)
 {
     size_t words = 0; // of the entry point
-    bool named = false;
+    bool named = false, own = false;
+    char *cmd = NULL;
+    size_t ncmd = 0;
 
     for (size_t i = 0; i < count; i++, text += strlen(text) + 1) {
         bool ok = true;
@@ -136,6 +195,10 @@ bool change_apply(struct start *start, char *text, size_t count)
         case WIRE_KEEP:
             filter(start, text + 1, text[0] == WIRE_KEEP);
             break;
+        case WIRE_COPY:
+        case WIRE_FIRST:
+            ok = copy(start, text + 1, text[0] == WIRE_FIRST);
+            break;
         case WIRE_ARGV0:
             start->argv[words] = text + 1;
             named = true;
@@ -145,6 +208,12 @@ bool change_apply(struct start *start, char *text, size_t count)
                     (start->argc - words) * sizeof(char *));
             start->argv[words++] = text + 1;
             start->argc++;
+            break;
+        case WIRE_OWN:
+            own = true;
+            break;
+        case WIRE_CMD:
+            cmd = ncmd++ == 0 ? text : cmd;
             break;
         case WIRE_WORKDIR:
             start->run->flags |= WIRE_RUN_ROOT;
@@ -165,10 +234,20 @@ bool change_apply(struct start *start, char *text, size_t count)
         if (!ok)
             return false;
     }
-    if (!named) {
-        start->argc--;
-        memmove(start->argv + words, start->argv + words + 1,
-                (start->argc - words) * sizeof(char *));
+    if (!named)
+        remove_word(start, words);
+    // Of --multi-prog, each of whose programs only its own task knows.
+    if (!named && words < start->argc &&
+        strncmp(start->argv[words], WIRE_ONLY_HERE, strlen(WIRE_ONLY_HERE)) ==
+            0)
+        start->argv[words] += strlen(WIRE_ONLY_HERE);
+    // Where berth-task was put in front of it, the empty word is there.
+    if (own && words < start->argc && !*start->argv[words])
+        remove_word(start, words);
+    for (; own && words == start->argc && ncmd > 0; ncmd--) {
+        start->argv[start->argc++] = cmd + 1;
+        words++;
+        cmd += strlen(cmd) + 1;
     }
     start->argv[start->argc] = NULL;
     start->env[start->envc] = NULL;

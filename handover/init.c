@@ -27,6 +27,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,14 +54,16 @@ enum {
 // One live task. Nothing is kept of a task that has ended.
 struct task {
     pid_t pid;
-    int link; // the task link
-    int exec; // ends when the process has become the program, or has died;
-              // then -1. Until then the process itself reads the link.
+    pid_t group;  // its process group, as far as berth-init has chosen it
+    int32_t step; // whose tasks share one (protocol/wire.h)
+    int link;     // the task link
+    int exec;     // ends when the process has become the program, or has died;
+                  // then -1. Until then the process itself reads the link.
 };
 
 static struct task tasks[TASKS_MAX];
 static int ntasks;
-static pid_t group; // process group that tasks join, or 0
+static int clearing = -1; // whoever waits until nothing is left, or -1
 
 // ---- before it is up --------------------------------------------------
 
@@ -246,6 +250,25 @@ static void bind_memory(const struct wire_run *run)
             "out, or ask your administrator to allow it");
 }
 
+// Process 1 of a container whose user is root in it may kill whoever has become
+// another user there. The tasks may not: no-new-privileges keeps what is given
+// up here from coming back by execve.
+static void give_up_kill(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t bit = 1U << CAP_KILL;
+
+    if (syscall(SYS_capget, &head, data) == 0) {
+        data[0].effective &= ~bit;
+        data[0].permitted &= ~bit;
+        data[0].inheritable &= ~bit;
+        if (syscall(SYS_capset, &head, data) == 0)
+            return;
+    }
+    give_up(WIRE_EXIT_BERTH, "the task's capabilities: %s", strerror(errno));
+}
+
 static void become(const struct wire_run *run, char **vec, const char *cwd,
                    const char *hint) __attribute__((noreturn));
 
@@ -262,6 +285,7 @@ static void become(const struct wire_run *run, char **vec, const char *cwd,
                 strerror(errno));
     set_limits(run);
     bind_memory(run);
+    give_up_kill();
     for (int n = 1; n <= SIGNALS_MAX; n++)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;
@@ -273,9 +297,10 @@ static void become(const struct wire_run *run, char **vec, const char *cwd,
 
 // What the new process does. DONE closes when it has become the program.
 // Until RUN is here there is no stderr to talk to.
-static void task_process(int link, int done) __attribute__((noreturn));
+static void task_process(int link, int done, pid_t group)
+    __attribute__((noreturn));
 
-static void task_process(int link, int done)
+static void task_process(int link, int done, pid_t group)
 {
     static struct wire_in in;
     struct wire_run *run = &in.u.run;
@@ -323,21 +348,29 @@ static void drop_task(int i)
     if (tasks[i].exec >= 0)
         close(tasks[i].exec);
     tasks[i] = tasks[--ntasks];
-    if (ntasks == 0)
-        group = 0;
 }
 
-// Forks the process of a new task, whose link is LINK. If it can't,
-// berth-stepd sees the link end.
-static void add_task(int link)
+// The process group of the tasks of STEP, or 0.
+static pid_t group_of(int32_t step)
 {
+    for (int i = 0; i < ntasks; i++)
+        if (tasks[i].step == step)
+            return tasks[i].group;
+    return 0;
+}
+
+// Forks the process of a new task of STEP, whose link is LINK. If it can't,
+// berth-stepd sees the link end.
+static void add_task(int link, int32_t step)
+{
+    pid_t group = group_of(step);
     int done[2] = {-1, -1};
     pid_t pid = -1;
 
     if (ntasks < TASKS_MAX && pipe2(done, O_CLOEXEC) == 0)
         pid = fork();
     if (pid == 0)
-        task_process(link, done[1]);
+        task_process(link, done[1], group);
     if (done[1] >= 0)
         close(done[1]);
     if (pid < 0) {
@@ -350,13 +383,21 @@ static void add_task(int link)
     // group's last member may have gone meanwhile, so ask what came of it.
     if (group == 0 || setpgid(pid, group) < 0)
         setpgid(pid, pid);
-    group = getpgid(pid);
-    tasks[ntasks++] = (struct task){pid, link, done[0]};
+    tasks[ntasks++] = (struct task){pid, getpgid(pid), step, link, done[0]};
 }
 
 // ---- events -----------------------------------------------------------
 
-// Buries whoever is dead: tasks with a DONE, orphans without a word.
+static void answer_cleared(void)
+{
+    wire_send(clearing, WIRE_CLEARED, 0, NULL, 0, NULL, 0, MSG_DONTWAIT);
+    close(clearing);
+    clearing = -1;
+}
+
+// Buries whoever is dead: tasks with a DONE, orphans without a word. All that
+// is in the container is below this process: where it has no child, nothing
+// else is there.
 static void reap(void)
 {
     pid_t pid;
@@ -372,6 +413,33 @@ static void reap(void)
             break;
         }
     }
+    if (pid < 0 && errno == ECHILD && clearing >= 0)
+        answer_cleared();
+}
+
+// The kernel kills all of them at once: what forks meanwhile fails to. Nobody
+// is told of the tasks' ends.
+static void clear_all(int link)
+{
+    if (clearing >= 0)
+        close(clearing);
+    clearing = link;
+    while (ntasks > 0)
+        drop_task(ntasks - 1);
+    kill(-1, SIGKILL);
+    reap();
+}
+
+// Whoever looked after the tasks of STEP has gone.
+static void clear_step(int link, int32_t step)
+{
+    for (int i = ntasks - 1; i >= 0; i--)
+        if (tasks[i].step == step) {
+            tree_kill(tasks[i].pid);
+            drop_task(i);
+        }
+    wire_send(link, WIRE_CLEARED, 0, NULL, 0, NULL, 0, MSG_DONTWAIT);
+    close(link);
 }
 
 // Reads one message of task I: a signal for it, or its stand-in's end.
@@ -402,9 +470,13 @@ static void on_control(int control)
 
     if (got < 0 && errno == EMFILE)
         return; // no room for one more task: its link has ended with that
-    if (got != 1 || in.msg.type != WIRE_FORK)
+    if (got == 1 && in.msg.type == WIRE_FORK)
+        add_task(in.fds[0], in.msg.value);
+    else if (got == 1 && in.msg.type == WIRE_CLEAR)
+        in.msg.value ? clear_step(in.fds[0], in.msg.value)
+                     : clear_all(in.fds[0]);
+    else
         _exit(0);
-    add_task(in.fds[0]);
 }
 
 // The engine's way of stopping a container is SIGTERM to process 1. Inside,

@@ -16,10 +16,12 @@
 #include "handover/signals.h"
 #include "protocol/wire.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,6 +35,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -120,11 +123,106 @@ static int connect_step(void)
     return fd;
 }
 
-// Waits until the container is up. Signals do to berth-task meanwhile what
-// they would do to the program. Returns the task link, the changes,
-// and whether this is a batch script.
-static int await_container(int step, int *changes, bool *batch)
+// Writes a note. Of those that say how far something is (PROGRESS) one takes
+// the place of the other on a terminal.
+static void write_note(struct wire_in *in, bool *open_line)
 {
+    static const char back[] = "\r\033[K";
+    struct iovec iov[3] = {{(void *)back, *open_line ? sizeof(back) - 1 : 0},
+                           {in->u.text, in->msg.bytes},
+                           {(void *)"\n", 1}};
+
+    *open_line = in->msg.value == WIRE_NOTE_PROGRESS && isatty(2);
+    if (writev(2, iov, *open_line ? 2 : 3) < 0)
+        return; // nobody reads it: the task goes on
+}
+
+// ---- srun -------------------------------------------------------------
+
+// What is to be sent to srun, as far as it is not. It never waits.
+struct telling {
+    int fd; // -1: there is nothing
+    size_t bytes;
+    char text[WIRE_TEXT_MAX];
+};
+
+static void tell_stop(struct telling *t)
+{
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
+
+static void tell_go_on(struct telling *t)
+{
+    ssize_t n = send(t->fd, t->text, t->bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    // All of it goes at once, when it goes.
+    if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+        tell_stop(t);
+}
+
+// Begins to send TEXT, which has the port in front, to the host from which this
+// step was started.
+static void tell_begin(struct telling *t, const char *text)
+{
+    const char *host = getenv("SLURM_LAUNCH_NODE_IPADDR");
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    const struct sockaddr *addr = (const struct sockaddr *)&four;
+    socklen_t len = sizeof(four);
+    const char *space = strchr(text, ' ');
+    uint16_t port = htons((uint16_t)atoi(text));
+
+    if (!host || !space || t->fd >= 0)
+        return;
+    four.sin_port = six.sin6_port = port;
+    if (inet_pton(AF_INET, host, &four.sin_addr) != 1) {
+        if (inet_pton(AF_INET6, host, &six.sin6_addr) != 1)
+            return;
+        addr = (const struct sockaddr *)&six;
+        len = sizeof(six);
+    }
+    t->bytes = strlen(space + 1);
+    memcpy(t->text, space + 1, t->bytes);
+    t->fd =
+        socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (t->fd < 0)
+        return;
+    if (connect(t->fd, addr, len) < 0 && errno != EINPROGRESS)
+        tell_stop(t);
+    else
+        tell_go_on(t);
+}
+
+// ---- the container ----------------------------------------------------
+
+// The step was to run nothing, but to be told something. Ends well if all of
+// that could be written.
+static void write_answer(const struct wire_in *in) __attribute__((noreturn));
+
+static void write_answer(const struct wire_in *in)
+{
+    char block[16384];
+    off_t at = 0;
+    ssize_t n = 0;
+
+    while (in->nfds > 0 &&
+           (n = pread(in->fds[0], block, sizeof(block), at)) > 0)
+        for (ssize_t done = 0, some; done < n; done += some, at += some)
+            if ((some = write(1, block + done, (size_t)(n - done))) < 0)
+                _exit(WIRE_EXIT_BERTH);
+    _exit(n < 0 ? WIRE_EXIT_BERTH : 0);
+}
+
+// Waits until the container is up. Signals do to berth-task meanwhile what
+// they would do to the program. Returns the task link, the changes, and what
+// ACCEPT says.
+static int await_container(int step, int *changes, int *accept,
+                           struct telling *telling)
+{
+    bool open_line = false;
+
     for (;;) {
         struct wire_in in;
 
@@ -132,18 +230,27 @@ static int await_container(int step, int *changes, bool *batch)
             no_container("berth-stepd has gone away");
         switch (in.msg.type) {
         case WIRE_NOTE:
-            in.u.text[in.msg.bytes] = '\n';
-            if (write(2, in.u.text, in.msg.bytes + 1) < 0)
-                break; // nobody reads it: the task goes on
+            write_note(&in, &open_line);
+            break;
+        case WIRE_TELL:
+            tell_begin(telling, in.u.text);
             break;
         case WIRE_REFUSE:
+            if (open_line && write(2, "\n", 1) < 0)
+                _exit(WIRE_EXIT_BERTH);
             if (in.u.text[0])
                 say(2, "%s", in.u.text);
             _exit(in.msg.value > 0 && in.msg.value < 256 ? in.msg.value
                                                          : WIRE_EXIT_BERTH);
+        case WIRE_ANSWER:
+            if (open_line && write(2, "\n", 1) < 0)
+                open_line = false;
+            write_answer(&in);
         case WIRE_ACCEPT:
+            if (open_line && write(2, "\n", 1) < 0)
+                open_line = false; // nobody reads it: the task goes on
             *changes = in.fds[1];
-            *batch = in.msg.value == 1;
+            *accept = in.msg.value;
             return in.fds[0];
         default:
             no_container("berth-stepd is of another version");
@@ -214,8 +321,11 @@ static struct start make_start(struct wire_run *run, int argc, char **argv,
     start.env = copy_vec(environ, start.envc, count);
     if (argc < 1 || !change_apply(&start, text, count) || !start.cwd)
         no_overlay();
-    if (start.argc < 1)
-        no_container("there is no program to run");
+    if (start.argc < 1) {
+        say(2, "the command is empty, and the image has no ENTRYPOINT and no "
+               "CMD that it could stand for: name a command");
+        _exit(WIRE_EXIT_BERTH);
+    }
     run->argc = (uint32_t)start.argc;
     run->envc = (uint32_t)start.envc;
     return start;
@@ -261,6 +371,9 @@ static const char *make_hint(const char *name, const char *given)
         node = "the node";
     if (is_slurms(name))
         return "Slurm's commands are there with --container-slurm";
+    if (strcmp(name, "module") == 0 || strcmp(name, "ml") == 0)
+        return "it is a function of the node's shells, and what it loads is "
+               "the node's: take an image that has the program";
     if (name[0] == '/' && access(name, X_OK) == 0)
         snprintf(hint, sizeof(hint),
                  "it is on node %s, of which a container has only what is "
@@ -376,14 +489,37 @@ static void hand_over(int link, struct wire_run *run, const struct start *start)
 
 // ---- standing in ------------------------------------------------------
 
-// Keeps the two descriptors only, as 0 and 1. Whoever reads the program's
-// output must see its end when the program has closed it, whoever writes
-// its input must see that nobody reads.
-static void keep_only(int link, int signals)
+enum { LINK = 0, SIGNALS = 1, STEP = 3, TELLING = 4, FREE = 5 };
+
+// A copy of FD that stands where no other goes; -1: there is none.
+static int out_of_way(int fd)
 {
-    dup2(link, 0);
-    dup2(signals, 1);
-    wire_close_from(2);
+    if (fd >= 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, FREE)) < 0)
+        _exit(WIRE_EXIT_BERTH);
+    return fd;
+}
+
+// Keeps these descriptors only, at their places. Whoever reads the program's
+// output must see its end when the program has closed it, whoever writes its
+// input must see that nobody reads. Where something is to be said behind the
+// program's end (SAVE), 2 stays as well, and the link to berth-stepd.
+static void keep_only(int link, int signals, int step, struct telling *telling,
+                      bool save)
+{
+    link = out_of_way(link);
+    signals = out_of_way(signals);
+    step = out_of_way(step);
+    telling->fd = out_of_way(telling->fd);
+    if (dup2(link, LINK) < 0 || dup2(signals, SIGNALS) < 0 ||
+        dup2(step, STEP) < 0)
+        _exit(WIRE_EXIT_BERTH);
+    if (telling->fd >= 0)
+        telling->fd = dup2(telling->fd, TELLING);
+    wire_close_from(telling->fd >= 0 ? FREE : TELLING);
+    if (!save) {
+        close(2);
+        close(STEP);
+    }
 }
 
 static void die_by(int sig) __attribute__((noreturn));
@@ -407,6 +543,56 @@ static void end_as(int status)
     _exit(WEXITSTATUS(status));
 }
 
+// A signal that came while this process waits for berth-stepd: those by which
+// users and Slurm end a step end it.
+static void heed(void)
+{
+    struct signalfd_siginfo info;
+
+    if (read(SIGNALS, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+        (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
+         info.ssi_signo == SIGQUIT || info.ssi_signo == SIGHUP))
+        die_by((int)info.ssi_signo);
+}
+
+// The program has ended, with STATUS: berth-stepd hears it, and this process
+// waits until it may end. What was to be saved and was not is a failure.
+static void report(int status) __attribute__((noreturn));
+
+static void report(int status)
+{
+    struct pollfd fds[2] = {{STEP, POLLIN, 0}, {SIGNALS, POLLIN, 0}};
+    bool open_line = false;
+    struct wire_in in;
+
+    if (wire_send(STEP, WIRE_DONE, status, NULL, 0, NULL, 0, 0) < 0)
+        end_as(status);
+    for (;;) {
+        poll(fds, 2, -1);
+        if (fds[1].revents)
+            heed();
+        if (!fds[0].revents)
+            continue;
+        int got = wire_recv(STEP, &in, 0);
+        if (got == 1 && in.msg.type == WIRE_NOTE) {
+            write_note(&in, &open_line);
+            continue;
+        }
+        if (open_line && write(2, "\n", 1) < 0)
+            open_line = false; // nobody reads it
+        if (got == 1 && in.msg.type == WIRE_LEAVE)
+            end_as(status);
+        if (got == 1 && in.msg.type == WIRE_REFUSE) {
+            if (in.u.text[0])
+                say(2, "%s", in.u.text);
+        } else {
+            say(2, "nothing was saved: berth-stepd has gone away; tell your "
+                   "administrator");
+        }
+        end_as(status ? status : WIRE_EXIT_BERTH << 8);
+    }
+}
+
 // Slurm signals the process group of a batch script (scancel --full). A child,
 // in that group, sees what comes to it and passes it on to the others of the
 // program's group: the program itself has it from its stand-in.
@@ -418,6 +604,7 @@ static void stand_in_for_group(int link, int signals)
 
     if (fork() != 0)
         return;
+    wire_close_from(2);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
@@ -433,24 +620,31 @@ static void stand_in_for_group(int link, int signals)
 // stopped, and SIGCONT is passed on like any other signal; berth-task itself
 // goes on, since nobody could wake it when another process of the container
 // continues the program.
-static void stand_in(int link, int signals) __attribute__((noreturn));
+static void stand_in(int link, int signals, struct telling *telling, bool save)
+    __attribute__((noreturn));
 
-static void stand_in(int link, int signals)
+static void stand_in(int link, int signals, struct telling *telling, bool save)
 {
-    struct pollfd fds[2] = {{link, POLLIN, 0}, {signals, POLLIN, 0}};
+    struct pollfd fds[3] = {{link, POLLIN, 0}, {signals, POLLIN, 0}};
 
     for (;;) {
         struct signalfd_siginfo info;
         struct wire_in in;
 
-        poll(fds, 2, -1);
+        fds[2] = (struct pollfd){telling->fd, POLLOUT, 0};
+        poll(fds, 3, -1);
+        if (telling->fd >= 0 && fds[2].revents)
+            tell_go_on(telling);
         if (fds[1].revents &&
             read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
             wire_send(link, WIRE_SIGNAL, (int32_t)info.ssi_signo, NULL, 0, NULL,
                       0, 0);
         if (!fds[0].revents)
             continue;
-        if (wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE)
+        bool done = wire_recv(link, &in, 0) == 1 && in.msg.type == WIRE_DONE;
+        if (done && save)
+            report(in.msg.value);
+        if (done)
             end_as(in.msg.value);
         // The container is gone, and the program with it. berth-stepd sees
         // that as well, and what it says must reach Slurm before this ends.
@@ -461,15 +655,15 @@ static void stand_in(int link, int signals)
 
 int main(int argc, char **argv)
 {
+    static struct telling telling = {.fd = -1};
     struct wire_run run = {.ignored = signals_ignored()};
     struct start start;
-    int step, link, fd, signals;
-    bool batch;
+    int step, link, fd, signals, accept;
 
     open_standard();
     run.nkeep = find_kept(run.keep);
     step = connect_step();
-    link = await_container(step, &fd, &batch);
+    link = await_container(step, &fd, &accept, &telling);
 
     run.blocked = signals_block(SIGNALS_ALL);
     signals = signals_fd(SIGNALS_ALL);
@@ -481,8 +675,9 @@ int main(int argc, char **argv)
     if (release_terminal())
         run.flags |= WIRE_RUN_TTY;
     hand_over(link, &run, &start);
-    keep_only(link, signals);
-    if (batch)
-        stand_in_for_group(0, 1);
-    stand_in(0, 1);
+    bool save = accept & WIRE_ACCEPT_SAVE;
+    keep_only(link, signals, step, &telling, save);
+    if (accept & WIRE_ACCEPT_BATCH)
+        stand_in_for_group(LINK, SIGNALS);
+    stand_in(LINK, SIGNALS, &telling, save);
 }

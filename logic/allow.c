@@ -125,8 +125,7 @@ static void explain(const struct rules *rules, const struct imgref *ref,
                     char *buf, size_t size)
 {
     const struct rule_list *allow = &rules->allow;
-    char image[IMGREF_TEXT_MAX];
-    size_t shown = 0;
+    char image[IMGREF_TEXT_MAX], list[DENY_LIST_MAX];
 
     imgref_format(ref, image);
     err_scrub(image);
@@ -138,29 +137,113 @@ static void explain(const struct rules *rules, const struct imgref *ref,
                     image, rules->allow_where);
         return;
     }
-    deny_append(buf, size, "image %s is not allowed by %s, which allows", image,
+    deny_append(buf, size, "image %s is not allowed by %s", image,
                 rules->allow_where);
-    for (; shown < allow->n && shown < DENY_SHOWN_MAX; shown++)
-        if (!deny_append(buf, size - TAIL_MAX, "%s %s", shown ? "," : "",
-                         allow->v[shown]->text))
-            break;
-    if (shown < allow->n)
-        deny_append(buf, size, shown ? " and %zu more" : " %zu patterns",
-                    allow->n - shown);
+    if (!deny_append(buf, size - TAIL_MAX, ", which allows %s",
+                     deny_list(allow, NULL, list)))
+        deny_append(buf, size, ", which allows %zu patterns", allow->n);
     deny_append(buf, size, ": ");
     advise(rules, ref, buf, size);
 }
 
-int allow_image(struct decision *out, const char *text)
+// An archive is the user's own, whatever is in it, and has no name that a
+// pattern could be about.
+static int allow_archive(struct decision *out, const struct subject *subject,
+                         const char *text)
+{
+    const struct rules *rules = out->rules;
+    const char *dot = strrchr(text, '.');
+    char quoted[ERR_QUOTE_MAX], at[DENY_WHERE_MAX];
+
+    err_quote(text, quoted, sizeof(quoted));
+    if (dot && (strcmp(dot, ".sqsh") == 0 || strcmp(dot, ".sif") == 0))
+        return deny_malformed(
+            out,
+            "%s is an image of %s's, which no container engine reads: build "
+            "it as an image of Docker's, and push it to a registry or save it "
+            "by docker save",
+            quoted, dot[2] == 'q' ? "enroot" : "Apptainer");
+    if (text[0] != '/' && !subject->cwd)
+        return deny_malformed(
+            out,
+            "%s is no whole path, and nobody knows from where it is "
+            "meant: write it with a / in front",
+            quoted);
+    // What ".." and links lead to, the kernel says when the user opens it.
+    if ((text[0] == '/' ? asprintf(&out->archive, "%s", text)
+                        : asprintf(&out->archive, "%s/%s", subject->cwd,
+                                   text + (text[1] == '/' ? 2 : 0))) < 0) {
+        out->archive = NULL;
+        return deny_memory(out);
+    }
+    out->rule = &rules->archives_rule;
+    if (rules->archives)
+        return 0;
+    return deny_unless_permissive(
+        out,
+        "%s cannot be run: %s lets nobody bring an image as a file "
+        "(archives): take one from a registry, or ask your administrator",
+        quoted, deny_where(&rules->archives_rule, at));
+}
+
+static bool is_archive(const char *text)
+{
+    return text && (text[0] == '/' || strncmp(text, "./", 2) == 0 ||
+                    strncmp(text, "../", 3) == 0);
+}
+
+// Of those that a step of the user's has saved. What he may write in a
+// container he may have in one: that the policy lets him save is enough.
+static int allow_mine(struct decision *out, const char *text)
+{
+    const struct rules *rules = out->rules;
+    char at[DENY_WHERE_MAX], name[IMGREF_TEXT_MAX];
+    struct berth_err err;
+
+    if (imgref_parse(text, &out->image, &err) < 0)
+        return deny_malformed(out, "%s", err.text);
+    if (out->image.digest[0])
+        return deny_malformed(out,
+                              "%s: an image of your own has no digest to be "
+                              "named by: leave it out",
+                              text);
+    out->mine = true;
+    out->rule = &rules->save_rule;
+    if (rules->save)
+        return 0;
+    decision_image_name(out, name);
+    return deny_unless_permissive(
+        out,
+        "%s cannot be run: %s lets nobody save an image of his own (save): "
+        "take one from a registry, which is docker.io/%s if you meant "
+        "Docker's, or ask your administrator",
+        name, deny_where(&rules->save_rule, at), name);
+}
+
+int allow_image(struct decision *out, const struct subject *subject,
+                const char *text)
 {
     const struct rules *rules = out->rules;
     char image[IMGREF_TEXT_MAX], why[sizeof(out->reason)], at[DENY_WHERE_MAX];
     struct berth_err err;
 
+    if (is_archive(text))
+        return allow_archive(out, subject, text);
+    if (text && strncmp(text, ALLOW_MINE, strlen(ALLOW_MINE)) == 0)
+        return allow_mine(out, text);
     if (imgref_parse(text, &out->image, &err) < 0)
         return deny_malformed(out, "%s", err.text);
     imgref_format(&out->image, image);
     err_scrub(image);
+    // Others' images that berth has fetched are there in the engine by such
+    // names, and "**" matches any.
+    if (!strcmp(out->image.domain, IMGREF_OWN_DOMAIN))
+        return deny_malformed(
+            out,
+            "image %s: names that begin with " IMGREF_OWN_DOMAIN
+            " are berth's own: write the name by which you "
+            "know the image",
+            image);
     out->rule = find_rule(&rules->allow, &out->image);
     const struct rule *deny = find_deny(&rules->deny, &out->image, out->rule);
     if (deny)

@@ -223,14 +223,59 @@ static int add_nested(const struct changes *o, struct strv *out)
     return rc;
 }
 
-// The entry point, which its author has tried in the image's WORKDIR.
-static int add_entry(const struct changes *o, struct strv *out)
+// What torch.distributed reads (its "env://"). A task's place is Slurm's to
+// say; where the tasks meet, the user may have said. Two steps of a node should
+// not meet at one port: those below 32768 are nobody's by chance.
+static int add_torch(const struct changes *o, struct strv *out)
 {
-    const char *entry = o->entry[0];
+    static const char *const places[] = {"RANK=SLURM_PROCID",
+                                         "LOCAL_RANK=SLURM_LOCALID",
+                                         "WORLD_SIZE=SLURM_STEP_NUM_TASKS"};
+    unsigned port = 20000 + (o->job * 67 + o->step) % 10000;
+    int rc = 0;
 
-    if (entry[0] == '/' || !strchr(entry, '/') || !o->workdir)
-        return changes_change(out, WIRE_ENTRY, entry);
-    return strv_addf(out, "%c%s/%s", WIRE_ENTRY, o->workdir, entry);
+    for (size_t i = 0; rc == 0 && i < sizeof(places) / sizeof(*places); i++)
+        rc = changes_change(out, WIRE_COPY, places[i]);
+    if (rc == 0)
+        rc = changes_change(out, WIRE_FIRST, "MASTER_ADDR=SLURM_STEP_NODELIST");
+    return rc < 0 ? rc : strv_addf(out, "%cMASTER_PORT=%u", WIRE_DEFAULT, port);
+}
+
+static int add_sets(const struct changes *o, struct strv *out)
+{
+    int rc = 0;
+
+    for (size_t i = 0;
+         rc == 0 && o->has_ranks && o->env_sets && i < o->env_sets->n; i++)
+        if (strcmp(o->env_sets->v[i]->text, "torch") == 0)
+            rc = add_torch(o, out);
+    return rc;
+}
+
+// The image's own program, which its author has tried in the image's WORKDIR.
+static int add_program(const struct changes *o, enum wire_change change,
+                       const char *program, struct strv *out)
+{
+    if (program[0] == '/' || !strchr(program, '/') || !o->workdir)
+        return changes_change(out, change, program);
+    return strv_addf(out, "%c%s/%s", change, o->workdir, program);
+}
+
+// What of the image's own is run: its entry point, and its CMD.
+static int add_own(const struct changes *o, struct strv *out)
+{
+    bool entry = o->run_entry && o->nentry > 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && entry && i < o->nentry; i++)
+        rc = i == 0 ? add_program(o, WIRE_ENTRY, o->entry[i], out)
+                    : changes_change(out, WIRE_ENTRY, o->entry[i]);
+    if (rc == 0 && o->own)
+        rc = changes_change(out, WIRE_OWN, "");
+    for (size_t i = 0; rc == 0 && o->own && i < o->ncmd; i++)
+        rc = i == 0 && !entry ? add_program(o, WIRE_CMD, o->cmd[i], out)
+                              : changes_change(out, WIRE_CMD, o->cmd[i]);
+    return rc;
 }
 
 int changes_build(const struct changes *o, struct strv *out,
@@ -238,10 +283,9 @@ int changes_build(const struct changes *o, struct strv *out,
 {
     int rc = o->argv0[0] ? changes_change(out, WIRE_ARGV0, o->argv0) : 0;
 
-    for (size_t i = 0; rc == 0 && o->run_entry && i < o->nentry; i++)
-        rc = i == 0 ? add_entry(o, out)
-                    : changes_change(out, WIRE_ENTRY, o->entry[i]);
-    if (rc == 0 && o->nentry > 0)
+    if (rc == 0)
+        rc = add_own(o, out);
+    if (rc == 0 && o->nentry > 0 && !o->own)
         rc = changes_change(out, WIRE_HINT,
                             o->run_entry
                                 ? "it is the image's ENTRYPOINT: "
@@ -260,6 +304,8 @@ int changes_build(const struct changes *o, struct strv *out,
         rc = add_places(o, out);
     if (rc == 0)
         rc = add_nested(o, out);
+    if (rc == 0)
+        rc = add_sets(o, out);
     for (size_t i = 0; rc == 0 && i < o->nenv_set; i++)
         if (!is_one_of(of_gpus, o->env_set[i]))
             rc = changes_change(out, WIRE_SET, o->env_set[i]);

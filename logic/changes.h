@@ -9,6 +9,7 @@
 #define BERTH_CHANGES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "logic/err.h"
 #include "logic/options.h"
@@ -25,7 +26,10 @@ struct changes {
     const char *argv0;  // of the program, or "": see WIRE_ARGV0
     char *const *entry; // the image's entry point
     size_t nentry;
-    bool run_entry; // in front of the program
+    bool run_entry;   // in front of the program
+    char *const *cmd; // the image's
+    size_t ncmd;
+    bool own; // there is no program: the image's own command is run
     const char *cwd;
     const char *workdir; // the image's, or NULL: of a relative entry point
     bool in_workdir;     // tasks start there, and not in CWD
@@ -34,6 +38,9 @@ struct changes {
     const struct options *options; // the step's: there, the defaults of what
     const char *node_cwd;          // it starts, and where on the node
     const struct rule_list *env_deny, *env_pass, *env_ask, *env_job; // globs
+    const struct rule_list *env_sets;                                // words
+    bool has_ranks; // tasks are srun's, of JOB and STEP: else no word counts
+    uint32_t job, step;
     char *const *image_env; // "NAME=VALUE"; what is none is left out
     size_t nimage_env;
     const char *const *env; // globs: the job's values, if it has any

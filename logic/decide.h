@@ -4,8 +4,8 @@
 // The decision: rules, a user's options and facts in; a verdict, its reason
 // and what the container is to be out. Pure: the same code runs in
 // berth-stepd, in srun, sbatch and salloc, and in berth-policy(1). What it
-// can't know (what a path leads to, what an image has), berth-stepd judges
-// later, by the patterns that are given along.
+// can't know (what a path leads to, what an image has, which image is whose),
+// berth-stepd judges later, by the patterns that are given along.
 #ifndef BERTH_DECIDE_H
 #define BERTH_DECIDE_H
 
@@ -31,5 +31,15 @@ int decide_who(const struct rules *rules, const struct subject *subject,
 // MOUNT led (or NULL), or MOUNT has neither.
 bool decide_source_ok(const struct decision_mount *mount, const char *real,
                       const char *within);
+
+// Says in the reason of OUT, a denial, that its unnamed source is a symbolic
+// link, or is behind one, and leads to REAL.
+void decide_tell_link(struct decision *out, const struct subject *subject,
+                      const char *real);
+
+// Says whether what is mounted within REAL, to which the source of MOUNT led,
+// comes along with it.
+bool decide_recurses(const struct decision *decision,
+                     const struct decision_mount *mount, const char *real);
 
 #endif

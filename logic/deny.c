@@ -8,7 +8,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "logic/variables.h"
 
 static int refuse(struct decision *out, enum berth_errc code, const char *fmt,
                   va_list ap) __attribute__((format(printf, 3, 0)));
@@ -57,7 +60,7 @@ int deny_unless_permissive(struct decision *out, const char *fmt, ...)
 
 int deny_memory(struct decision *out)
 {
-    deny_malformed(out, "out of memory");
+    deny_malformed(out, "memory is out");
     out->code = BERTH_ENOMEM;
     return -1;
 }
@@ -88,17 +91,49 @@ bool deny_append(char *buf, size_t size, const char *fmt, ...)
     return true;
 }
 
-const char *deny_list(const struct rule_list *list, char buf[DENY_LIST_MAX])
+const char *deny_rule(const struct rule *rule, const struct subject *subject,
+                      char buf[DENY_RULE_MAX])
 {
-    size_t shown = 0;
+    // srun's host knows no number yet of a job that it is about to submit.
+    bool known =
+        subject && (subject->job != UINT32_MAX || !strstr(rule->text, "%j"));
+    char *text = known ? variables_to_text(rule->text, subject, NULL) : NULL;
+
+    err_quote(text ? text : rule->text, buf, DENY_RULE_MAX);
+    free(text);
+    return buf;
+}
+
+static bool is_among(const char *text, const char *const *said, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(said[i], text) == 0)
+            return true;
+    return false;
+}
+
+const char *deny_list(const struct rule_list *list,
+                      const struct subject *subject, char buf[DENY_LIST_MAX])
+{
+    const char *said[DENY_SHOWN_MAX];
+    char one[DENY_RULE_MAX];
+    size_t shown = 0, same = 0, i = 0;
 
     *buf = 0;
-    while (shown < list->n && shown < DENY_SHOWN_MAX &&
-           deny_append(buf, DENY_LIST_MAX - 32, "%s%s", shown ? ", " : "",
-                       list->v[shown]->text))
-        shown++;
-    if (shown < list->n)
+    for (; i < list->n && shown < DENY_SHOWN_MAX; i++) {
+        const char *text = list->v[i]->text;
+        // Two files, or two sections, may say the same.
+        if (is_among(text, said, shown)) {
+            same++;
+            continue;
+        }
+        if (!deny_append(buf, DENY_LIST_MAX - 32, "%s%s", shown ? ", " : "",
+                         deny_rule(list->v[i], subject, one)))
+            break;
+        said[shown++] = text;
+    }
+    if (i < list->n)
         deny_append(buf, DENY_LIST_MAX, shown ? " and %zu more" : "%zu values",
-                    list->n - shown);
+                    list->n - shown - same);
     return buf;
 }

@@ -12,6 +12,7 @@ enum {
     DENY_WHERE_MAX = 256, // "FILE line N"
     DENY_SHOWN_MAX = 8,   // values that a denial lists
     DENY_LIST_MAX = 512,  // "a, b and 3 more"
+    DENY_RULE_MAX = 256,  // one value
     DENY_PATH_MAX = 200,  // of a path that is shown, for err_quote
 };
 
@@ -34,8 +35,14 @@ int deny_memory(struct decision *out);
 // Writes where RULE stands; RULE may be NULL. Returns BUF.
 const char *deny_where(const struct rule *rule, char buf[DENY_WHERE_MAX]);
 
-// Writes the first few of LIST, and how many more there are. Returns BUF.
-const char *deny_list(const struct rule_list *list, char buf[DENY_LIST_MAX]);
+// Writes what RULE says, for SUBJECT (or NULL): his name and not a variable.
+// Returns BUF.
+const char *deny_rule(const struct rule *rule, const struct subject *subject,
+                      char buf[DENY_RULE_MAX]);
+
+// Writes the first few of LIST so, and how many more there are. Returns BUF.
+const char *deny_list(const struct rule_list *list,
+                      const struct subject *subject, char buf[DENY_LIST_MAX]);
 
 // Appends to BUF of SIZE bytes what fits whole; says whether it did.
 bool deny_append(char *buf, size_t size, const char *fmt, ...)

@@ -50,6 +50,26 @@ int err_prefix(struct berth_err *err, const char *fmt, ...)
     return -1;
 }
 
+void err_advise(struct berth_err *err)
+{
+    static const char tell[] = ": tell your administrator";
+    static const char again[] = "; try again, or tell your administrator";
+    const char *advice = err->code == BERTH_EENGINE    ? tell
+                         : err->code == BERTH_ESYS     ? tell
+                         : err->code == BERTH_ETOOBIG  ? tell
+                         : err->code == BERTH_ENOMEM   ? again
+                         : err->code == BERTH_ETIMEOUT ? again
+                                                       : "";
+    size_t len = strlen(err->text);
+
+    if (len == 0 || strstr(err->text, "administrator"))
+        return;
+    // What is long is cut, and not what to do.
+    if (len > sizeof(err->text) - 1 - strlen(advice))
+        len = sizeof(err->text) - 1 - strlen(advice);
+    strcpy(err->text + len, advice);
+}
+
 void err_scrub(char *text)
 {
     utf8_scrub(text);

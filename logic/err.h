@@ -21,6 +21,7 @@ enum berth_errc {
     BERTH_ESYS = 7,      // a system call failed
     BERTH_ETOOBIG = 8,   // an answer is longer than anybody reads
     BERTH_EENDED = 9,    // what it was for is over
+    BERTH_EBUSY = 10,    // somebody has it in use
 };
 
 struct berth_err {
@@ -37,6 +38,10 @@ int err_set(struct berth_err *err, enum berth_errc code, const char *fmt, ...)
 // ERR may be NULL. Keeps errno.
 int err_prefix(struct berth_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+// Says behind ERR's text what to do next, where that follows from its code
+// alone, and the text does not say it: a failed call is for the administrator.
+void err_advise(struct berth_err *err);
 
 // Makes TEXT fit to be shown on a terminal or in a log: utf8_scrub.
 void err_scrub(char *text);

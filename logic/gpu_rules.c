@@ -28,7 +28,7 @@ static int check_types(const struct gpu_set *set, const struct gpu_table *table,
                            "container: %s allows %s: ask Slurm for these",
                            i, node, type[0] ? "type " : "without a type", type,
                            deny_where(rules->gpu_types.v[0], where),
-                           deny_list(&rules->gpu_types, types));
+                           deny_list(&rules->gpu_types, NULL, types));
     }
     return 0;
 }
@@ -50,7 +50,7 @@ static int check_indices(const struct gpu_set *set, const char *node,
                            "%s allows those with the indices %s: try another "
                            "node, or ask your administrator",
                            i, node, deny_where(list->v[0], where),
-                           deny_list(list, indices));
+                           deny_list(list, NULL, indices));
     return 0;
 }
 

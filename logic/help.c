@@ -139,10 +139,26 @@ static void print_options(FILE *f, const struct rules *rules)
     size_t n = 0;
 
     fprintf(f, "The image's files %s.\n", writable[rules->writable]);
+    if (rules->root != RULE_LEAVE_NEVER)
+        fprintf(f, "You are root in a container, over the image's files, %s.\n",
+                rules->root == RULE_LEAVE_ALLOWED
+                    ? "with --container-root"
+                    : "unless you say --no-container-remap-root");
     if (rules->slurm != RULE_LEAVE_NEVER)
         fprintf(f, "Slurm's commands work in a container%s.\n",
                 rules->slurm == RULE_LEAVE_ALLOWED ? " with --container-slurm"
                                                    : "");
+    if (rules->reuse != RULE_LEAVE_NEVER)
+        fprintf(f, "A job's steps %s.\n",
+                rules->reuse == RULE_LEAVE_ALLOWED
+                    ? "share a container in turn with --container-reuse"
+                    : "share a container in turn, unless you say "
+                      "--no-container-reuse");
+    if (rules->save)
+        fprintf(f, "What a step has written can be saved, with its image "
+                   "(--container-save=FILE,\n"
+                   "or image:NAME, which is then --container=my/NAME on that "
+                   "node).\n");
     if (rules->networks.n > 1)
         print_list(f,
                    "Networks (--container-network=NAME; the first is the "

@@ -165,20 +165,22 @@ static int check_kind(const struct source *src, const char *s)
                                         ".tar.gz"};
     // Names of images as well, unless a path follows: oci:latest.
     static const char *const places[] = {
-        "docker-archive:", "oci-archive:",
-        "docker-daemon:",  "containers-storage:",
-        "oci:/",           "oci:.",
-        "dir:/",           "dir:."};
+        "docker-archive:", "oci-archive:",        "oci:/", "oci:.",
+        "docker-daemon:",  "containers-storage:", "dir:/", "dir:."};
+    enum { ARCHIVES = 4 };
     bool is_path = strchr("/~", *s) || starts_with(s, "./") ||
                    starts_with(s, "../") || !strcmp(s, ".") || !strcmp(s, "..");
 
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-        if (ends_with(s, files[i]) && (is_path || i < 3))
+        if (ends_with(s, files[i]) && (i < 3 || (is_path && *s != '~')))
             return refuse(src,
                           "looks like an image file (%s), which is for other "
                           "container tools: berth takes the name of an image "
                           "in a registry, such as debian",
                           files[i]);
+    if (*s == '~')
+        return refuse(src, "starts with ~, which is not expanded here: write "
+                           "$HOME, where a shell reads it, or the path");
     if (is_path)
         return refuse(src, "looks like the path of an OCI bundle, which is "
                            "for Slurm's own --container: berth takes the name "
@@ -198,10 +200,13 @@ static int check_kind(const struct source *src, const char *s)
         if (starts_with(s, places[i]))
             return refuse(src,
                           "starts with \"%.*s\", which says where other tools "
-                          "find an image: berth runs what the nodes' engine "
-                          "has, by its name, such as debian, and an "
-                          "administrator loads it there",
-                          (int)strcspn(places[i], ":") + 1, places[i]);
+                          "find an image: %s",
+                          (int)strcspn(places[i], ":") + 1, places[i],
+                          i < ARCHIVES
+                              ? "an archive is named as the file that it is, "
+                                "such as ./image.tar"
+                              : "what the nodes' engine has goes by its name, "
+                                "such as debian");
     if (strchr(s, ',') || strchr(s, ';'))
         return refuse(src, "has a '%c': %s", strchr(s, ',') ? ',' : ';',
                       src->glob ? "give each image a word of its own"
@@ -262,9 +267,9 @@ static int check_digest(const struct source *src, const char *s)
         return 0;
     }
     if (strchr(s, '#') || strchr(s, '/'))
-        return refuse(src, "names a user in front of its '@', and berth logs "
-                           "in nowhere, as it runs what the nodes have: leave "
-                           "him out");
+        return refuse(src, "names a user in front of its '@': leave him out, "
+                           "as the credentials are those that docker login "
+                           "has written");
     return refuse(src, "has no digest that berth knows after its '@': write "
                        "NAME@sha256: and 64 digits (sha384 and sha512 are "
                        "known as well)");
@@ -595,7 +600,7 @@ struct imgpat *imgpat_parse(const char *s, struct berth_err *err)
         size += strlen(from[i]) + 1;
     struct imgpat *pat = malloc(sizeof(*pat) + size);
     if (!pat) {
-        err_set(err, BERTH_ENOMEM, "out of memory");
+        err_set(err, BERTH_ENOMEM, "memory is out");
         return NULL;
     }
     const char **const to[] = {&pat->domain, &pat->path, &pat->tag,

@@ -12,6 +12,10 @@
 
 #include "logic/err.h"
 
+// The registry that is none: names of berth's own in the engine begin with it,
+// and nobody can ask for one.
+#define IMGREF_OWN_DOMAIN "berth.local"
+
 struct imgref {
     char domain[256]; // "docker.io", "localhost:5000", "[::1]:5000"
     char path[256];   // "library/debian"; domain/path is at most 255 bytes

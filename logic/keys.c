@@ -19,11 +19,15 @@
 #include "logic/mount_syntax.h"
 #include "logic/options.h"
 #include "logic/rlimits.h"
+#include "logic/root_ids.h"
 #include "logic/selinux.h"
+#include "logic/utf8.h"
 #include "logic/variables.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+enum { ENGINE_MAX = 107 }; // sun_path of sockaddr_un(7), without its NUL
 
 static int expected(struct berth_err *err, const char *what)
 {
@@ -55,7 +59,7 @@ static int keep(struct value *value, const void *parsed, size_t size,
     void *copy = malloc(size);
 
     if (!copy)
-        return err_set(err, BERTH_ENOMEM, "out of memory");
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     value->rule.parsed = memcpy(copy, parsed, size);
     return 0;
 }
@@ -109,7 +113,9 @@ static int parse_mount_of(struct value *value, bool globs,
     return !target || strchr(target, '%') || mount_target_ok(target)
                ? 0
                : err_set(err, BERTH_EINVAL,
-                         "nothing can be mounted at %s in a container", target);
+                         "nothing can be mounted at %s in a container: name "
+                         "another target",
+                         target);
 }
 
 static int parse_mount(struct value *value, struct berth_err *err)
@@ -142,6 +148,13 @@ static int parse_seconds(struct value *value, struct berth_err *err)
                : expected(err, "a number of seconds from 1 to 600");
 }
 
+static int parse_idle(struct value *value, struct berth_err *err)
+{
+    return read_number(value->rule.text, 86400, &value->number) && value->number
+               ? 0
+               : expected(err, "a number of seconds from 1 to 86400");
+}
+
 // A word of those in WORDS, which stand for 0, 1 and so on.
 static int parse_word(struct value *value, const char *const *words,
                       const char *what, struct berth_err *err)
@@ -167,6 +180,13 @@ static int parse_leave(struct value *value, struct berth_err *err)
     static const char *const words[] = {"never", "allowed", "default", NULL};
 
     return parse_word(value, words, "never, allowed or default", err);
+}
+
+static int parse_shm(struct value *value, struct berth_err *err)
+{
+    static const char *const words[] = {"container", "node", NULL};
+
+    return parse_word(value, words, "container or node", err);
 }
 
 static int parse_bool(struct value *value, struct berth_err *err)
@@ -210,6 +230,13 @@ static int parse_env_set(struct value *value, struct berth_err *err)
     return variables_check(eq + 1, err);
 }
 
+static int parse_env_sets(struct value *value, struct berth_err *err)
+{
+    static const char *const words[] = {"torch", NULL};
+
+    return parse_word(value, words, "torch", err);
+}
+
 static int parse_env_glob(struct value *value, struct berth_err *err)
 {
     const char *text = value->rule.text;
@@ -226,7 +253,8 @@ static int parse_option(struct value *value, struct berth_err *err)
         if (!strcmp(o->key, value->rule.text))
             return 0;
     return expected(err, "image, mounts, workdir, env, mount-home, writable, "
-                         "entrypoint, network or slurm");
+                         "root, entrypoint, network, slurm, reuse, name, join, "
+                         "save or do");
 }
 
 // "50%", "512M"
@@ -251,6 +279,49 @@ static int parse_size(struct value *value, struct berth_err *err)
     else
         value->percent = (unsigned)value->number;
     return 0;
+}
+
+static int parse_room(struct value *value, struct berth_err *err)
+{
+    if (!strcmp(value->rule.text, "none") || parse_size(value, NULL) == 0)
+        return 0;
+    return expected(err, "a size, such as 200G or 10%, or none");
+}
+
+// "20G"
+static int parse_bytes(struct value *value, struct berth_err *err)
+{
+    return parse_size(value, NULL) == 0 && !value->percent
+               ? 0
+               : expected(err, "a size, such as 20G,");
+}
+
+static int parse_pull(struct value *value, struct berth_err *err)
+{
+    static const char *const words[] = {"never", "missing", "always", NULL};
+
+    return parse_word(value, words, "never, missing or always", err);
+}
+
+static int parse_resolve(struct value *value, struct berth_err *err)
+{
+    static const char *const words[] = {"never", "submit", NULL};
+
+    return parse_word(value, words, "never or submit", err);
+}
+
+static int parse_pull_seconds(struct value *value, struct berth_err *err)
+{
+    return read_number(value->rule.text, 86400, &value->number) && value->number
+               ? 0
+               : expected(err, "a number of seconds from 1 to 86400");
+}
+
+static int parse_few(struct value *value, struct berth_err *err)
+{
+    return read_number(value->rule.text, 100, &value->number) && value->number
+               ? 0
+               : expected(err, "a number from 1 to 100");
 }
 
 static int parse_pids(struct value *value, struct berth_err *err)
@@ -327,13 +398,61 @@ static int parse_publish(struct value *value, struct berth_err *err)
     return keep(value, &out, sizeof(out), err);
 }
 
-static int parse_profile_path(struct value *value, struct berth_err *err)
+static int parse_seccomp(struct value *value, struct berth_err *err)
+{
+    const char *text = value->rule.text;
+
+    return (*text == '/' && text[1] && !strstr(text, "/../")) ||
+                   strcmp(text, RULE_SECCOMP_BERTH) == 0
+               ? 0
+               : expected(err, "berth or the absolute path of a profile");
+}
+
+static int parse_auth_path(struct value *value, struct berth_err *err)
 {
     const char *text = value->rule.text;
 
     return *text == '/' && text[1] && !strstr(text, "/../")
                ? 0
-               : expected(err, "the absolute path of a profile");
+               : expected(err, "the absolute path of a file");
+}
+
+// A name and password in it would be seen.
+static int parse_proxy(struct value *value, struct berth_err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+    const char *text = value->rule.text;
+
+    text += !strncmp(text, "http://", 7)    ? 7
+            : !strncmp(text, "https://", 8) ? 8
+                                            : strlen(text);
+    return *text && !text[strspn(text, letters)]
+               ? 0
+               : expected(err, "a URL such as http://proxy:3128");
+}
+
+static int parse_no_proxy(struct value *value, struct berth_err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]/*";
+    const char *text = value->rule.text;
+
+    return *text && !text[strspn(text, letters)]
+               ? 0
+               : expected(err, "a host, a domain or a network");
+}
+
+static int parse_helper(struct value *value, struct berth_err *err)
+{
+    static const char begin[] = "/docker-credential-";
+    const char *last = strrchr(value->rule.text, '/');
+
+    return last && !strncmp(last, begin, sizeof(begin) - 1) &&
+                   last[sizeof(begin) - 1] && parse_auth_path(value, NULL) == 0
+               ? 0
+               : expected(err, "the absolute path of a program called "
+                               "docker-credential-NAME");
 }
 
 static int parse_apparmor(struct value *value, struct berth_err *err)
@@ -474,6 +593,62 @@ static int parse_audit_log(struct value *value, struct berth_err *err)
                : expected(err, "syslog, none, or the absolute path of a file");
 }
 
+// No blank in it, either.
+static bool is_plain(const char *s)
+{
+    if (!utf8_valid(s))
+        return false;
+    for (; *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 0x7f)
+            return false;
+    return true;
+}
+
+const char *key_engine_path(const char *value, struct berth_err *err)
+{
+    static const char scheme[] = "unix://";
+    const char *path = "";
+
+    if (!strncmp(value, scheme, strlen(scheme)))
+        path = value + strlen(scheme);
+    if (*path != '/')
+        err_set(err, BERTH_EINVAL,
+                "berth reaches the engine by a Unix socket of this "
+                "node only: write unix:///ABSOLUTE/PATH, such as "
+                "unix://" KEY_DEFAULT_ENGINE);
+    else if (strlen(path) > ENGINE_MAX)
+        err_set(err, BERTH_EINVAL,
+                "the path has %zu bytes, and a Unix socket's can have "
+                "%d: use a shorter one",
+                strlen(path), ENGINE_MAX);
+    else if (!is_plain(path))
+        err_set(err, BERTH_EINVAL,
+                "the path has a space, a control character or is not "
+                "valid UTF-8: write it plainly");
+    else if (path[strlen(path) - 1] == '/')
+        err_set(err, BERTH_EINVAL,
+                "the path ends with '/': name the socket, not its "
+                "directory");
+    else
+        return path;
+    return NULL;
+}
+
+static int parse_root_engine(struct value *value, struct berth_err *err)
+{
+    return key_engine_path(value->rule.text, err) ? 0 : -1;
+}
+
+static int parse_root_ids(struct value *value, struct berth_err *err)
+{
+    struct root_ids ids;
+
+    return root_ids_parse(value->rule.text, &ids)
+               ? 0
+               : expected(err, "BASE:COUNT or BASE:COUNT:FIRST, such as "
+                               "2000000:65536,");
+}
+
 #define DEFAULT(word)                                                          \
     {                                                                          \
         .text = word                                                           \
@@ -505,9 +680,11 @@ static const struct rule default_env_job[] = {
     DEFAULT(NULL),
 };
 static const struct rule default_options[] = {
-    DEFAULT("image"),      DEFAULT("mounts"),     DEFAULT("workdir"),
-    DEFAULT("env"),        DEFAULT("mount-home"), DEFAULT("writable"),
-    DEFAULT("entrypoint"), DEFAULT("network"),    DEFAULT("slurm"),
+    DEFAULT("image"), DEFAULT("mounts"),     DEFAULT("workdir"),
+    DEFAULT("env"),   DEFAULT("mount-home"), DEFAULT("writable"),
+    DEFAULT("root"),  DEFAULT("entrypoint"), DEFAULT("network"),
+    DEFAULT("slurm"), DEFAULT("reuse"),      DEFAULT("name"),
+    DEFAULT("join"),  DEFAULT("do"),         DEFAULT("save"),
     DEFAULT(NULL),
 };
 static const struct rule default_networks[] = {
@@ -530,8 +707,15 @@ static const struct rule default_capabilities[] = {
 
 const struct key keys[] = {
     {"audit_log", KEY_APART, parse_audit_log, 0, 0, NULL},
+    {"images_free", KEY_APART, parse_room, 0, 0, NULL},
+    {"images_max", KEY_APART, parse_room, 0, 0, NULL},
+    {"root_engine", KEY_APART, parse_root_engine, 0, 0, NULL},
+    {"root_ids", KEY_APART, parse_root_ids, 0, 0, NULL},
     {"allow", KEY_LIST, parse_image, AT(allow), 0, NULL},
     {"apparmor", KEY_TEXT, parse_apparmor, AT(apparmor), 0, NULL},
+    {"archives", KEY_BOOL, parse_bool, AT(archives), AT(archives_rule), NULL},
+    {"credential_helpers", KEY_LIST, parse_helper, AT(credential_helpers), 0,
+     NULL},
     {"deny", KEY_LIST, parse_image, AT(deny), 0, NULL},
     {"deny_groups", KEY_LIST, parse_group, AT(deny_groups), 0,
      default_deny_groups},
@@ -542,6 +726,10 @@ const struct key keys[] = {
     {"env_job", KEY_LIST, parse_env_glob, AT(env_job), 0, default_env_job},
     {"env_pass", KEY_LIST, parse_env_glob, AT(env_pass), 0, NULL},
     {"env_set", KEY_LIST, parse_env_set, AT(env_set), 0, NULL},
+    {"env_sets", KEY_LIST, parse_env_sets, AT(env_sets), 0, NULL},
+    {"fetch_no_proxy", KEY_LIST, parse_no_proxy, AT(fetch_no_proxy), 0, NULL},
+    {"fetch_proxy", KEY_TEXT, parse_proxy, AT(fetch_proxy), 0, NULL},
+    {"fetch_user", KEY_TEXT, parse_user, AT(fetch_user), 0, NULL},
     {"gpu_capabilities", KEY_LIST, parse_capability, AT(gpu_capabilities), 0,
      default_capabilities},
     {"gpu_indices", KEY_LIST, parse_gpu_indices, AT(gpu_indices), 0, NULL},
@@ -562,9 +750,24 @@ const struct key keys[] = {
     {"pids_limit", KEY_U64, parse_pids, AT(pids_limit), 0, NULL},
     {"probe_seconds", KEY_U32, parse_seconds, AT(probe_seconds), 0, NULL},
     {"publish", KEY_LIST, parse_publish, AT(publish), 0, NULL},
+    {"pull", KEY_U32, parse_pull, AT(pull), AT(pull_rule), NULL},
+    {"pull_max", KEY_U64, parse_bytes, AT(pull_max), 0, NULL},
+    {"pull_max_unpacked", KEY_U64, parse_bytes, AT(pull_max_unpacked), 0, NULL},
+    {"pull_parallel", KEY_U32, parse_few, AT(pull_parallel), 0, NULL},
+    {"pull_seconds", KEY_U32, parse_pull_seconds, AT(pull_seconds), 0, NULL},
+    {"pull_tries", KEY_U32, parse_few, AT(pull_tries), 0, NULL},
+    {"registry_auth", KEY_TEXT, parse_auth_path, AT(registry_auth), 0, NULL},
+    {"resolve", KEY_U32, parse_resolve, AT(resolve), AT(resolve_rule), NULL},
+    {"reuse", KEY_U32, parse_leave, AT(reuse), AT(reuse_rule), NULL},
+    {"reuse_idle", KEY_U32, parse_idle, AT(reuse_idle), 0, NULL},
+    {"root", KEY_U32, parse_leave, AT(root), AT(root_rule), NULL},
     {"runtime", KEY_TEXT, parse_runtime, AT(runtime), 0, NULL},
-    {"seccomp", KEY_TEXT, parse_profile_path, AT(seccomp), 0, NULL},
+    {"save", KEY_BOOL, parse_bool, AT(save), AT(save_rule), NULL},
+    {"save_max", KEY_U64, parse_bytes, AT(save_max), 0, NULL},
+    {"save_total", KEY_U64, parse_bytes, AT(save_total), 0, NULL},
+    {"seccomp", KEY_TEXT, parse_seccomp, AT(seccomp), 0, NULL},
     {"selinux", KEY_TEXT, parse_selinux, AT(selinux), 0, NULL},
+    {"shm", KEY_U32, parse_shm, AT(shm), AT(shm_rule), NULL},
     {"shm_size", KEY_SIZE, parse_size, AT(shm_size), 0, NULL},
     {"slurm", KEY_U32, parse_leave, AT(slurm), AT(slurm_rule), NULL},
     {"targets", KEY_LIST, parse_target, AT(targets), 0, default_targets},
@@ -579,6 +782,9 @@ _Static_assert(sizeof(enum rule_mount) == sizeof(uint32_t) &&
                    sizeof(enum rule_mode) == sizeof(uint32_t) &&
                    sizeof(enum rule_log) == sizeof(uint32_t) &&
                    sizeof(enum rule_leave) == sizeof(uint32_t) &&
+                   sizeof(enum rule_pull) == sizeof(uint32_t) &&
+                   sizeof(enum rule_resolve) == sizeof(uint32_t) &&
+                   sizeof(enum rule_shm) == sizeof(uint32_t) &&
                    sizeof(unsigned) == sizeof(uint32_t),
                "KEY_U32 is for these as well");
 
@@ -609,11 +815,22 @@ void keys_default(struct rules *rules)
     *rules = (struct rules){
         .min_uid = 1,
         .min_gid = 1,
+        .pull = RULE_PULL_MISSING,
+        .pull_seconds = 600,
+        .pull_tries = 3,
+        .pull_parallel = 3,
+        .pull_max = UINT64_C(20) << 30,
+        .pull_max_unpacked = UINT64_C(100) << 30,
+        .fetch_user = "_berth",
         .probe_seconds = 30,
         .home = RULE_MOUNT_ALLOWED,
         .workdir = RULE_MOUNT_ALWAYS,
         .tmp_size = {0, 50},
         .shm_size = {0, 0},
+        .reuse = RULE_LEAVE_DEFAULT,
+        .reuse_idle = 300,
+        .save_max = UINT64_C(10) << 30,
+        .save_total = UINT64_C(50) << 30,
         .gpus = true,
     };
 }

@@ -32,9 +32,12 @@ enum key_kind {
     KEY_APART = 6, // in no rules: logic/policy.c takes care of it
 };
 
+// Where Docker is.
+#define KEY_DEFAULT_ENGINE "/run/docker.sock"
+
 enum {
     KEY_NO_RULE = 0,
-    KEYS_MAX = 64, // of one place
+    KEYS_MAX = 72, // of one place
 };
 
 struct key {
@@ -48,8 +51,10 @@ struct key {
     const struct rule *defaults; // of a list, or NULL; the last has no text
 };
 
-// What can stand at the top. The last has no name. The first, audit_log, can
-// stand nowhere else, and in sections that override the top those behind it.
+// What can stand at the top. The last has no name. The first ones, of
+// KEY_APART, can stand nowhere else, and in sections that override the top
+// those behind them.
+enum { KEYS_APART = 5 };
 extern const struct key keys[];
 
 // What can stand in a device_set: its files.
@@ -58,6 +63,10 @@ extern const struct key set_keys[];
 // Says whether TITLE can be that of a section of KIND ("partition", "group",
 // "gid", "user", "uid", "device_set"). 0, or -1 with ERR set.
 int key_check_title(const char *kind, const char *title, struct berth_err *err);
+
+// The path of the engine's socket that VALUE ("unix:///PATH") names: within
+// VALUE; or NULL with ERR set.
+const char *key_engine_path(const char *value, struct berth_err *err);
 
 // Fills in what holds without any key, but for the lists' defaults.
 void keys_default(struct rules *rules);

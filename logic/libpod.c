@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logic/request.h"
 #include "protocol/wire.h"
 
 // One translation. Each key is taken out of a copy of the request: what is
@@ -343,6 +344,35 @@ static void translate(struct translation *t)
     put(t, "read_write_tmpfs", json_true());
 }
 
+static json_t *mapping(const struct root_range *root)
+{
+    // clang-format off
+    return json_pack("[{s:i, s:I, s:I}]",
+                     "container_id", 0,
+                     "host_id", (json_int_t)root->start,
+                     "size", (json_int_t)root->count);
+    // clang-format on
+}
+
+// Of who is root inside. The capabilities must be those of the request.
+static void translate_root(struct translation *t, const struct root_range *root)
+{
+    static const char *const names[] = {REQUEST_ROOT_CAPABILITIES};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        json_array_append_new(list, json_sprintf("CAP_%s", names[i]));
+    put(t, "cap_add", list);
+    expect(t, t->host, "CapAdd",
+           json_pack("[sssssss]", REQUEST_ROOT_CAPABILITIES));
+    move(t, t->body, "OpenStdin", "stdin");
+    // It would add the user to the image's, or make them, as the node's root.
+    put(t, "manage_password", json_false());
+    put(t, "idmappings",
+        json_pack("{s:o, s:o}", "UIDMap", mapping(root), "GIDMap",
+                  mapping(root)));
+}
+
 // jansson's integers are signed, and Podman's infinity is the largest one
 // without a sign: so these are written by hand.
 static char *limits(json_t *ulimits)
@@ -375,7 +405,7 @@ static char *limits(json_t *ulimits)
 }
 
 char *libpod_request(const json_t *body, const char *name,
-                     struct berth_err *err)
+                     const struct root_range *root, struct berth_err *err)
 {
     struct translation t = {.body = json_deep_copy(body), .out = json_object()};
     char *text = NULL, *rlimits = NULL;
@@ -386,6 +416,8 @@ char *libpod_request(const json_t *body, const char *name,
     json_t *ulimits = take(t.host, "Ulimits");
     translate(&t);
     put(&t, "name", json_string(name));
+    if (root->count)
+        translate_root(&t, root);
     json_object_foreach (t.host, key, value)
         fail(&t, key);
     json_object_foreach (t.body, key, value)
@@ -395,8 +427,8 @@ char *libpod_request(const json_t *body, const char *name,
     char *rest = json_dumps(t.out, JSON_COMPACT);
     if (t.failed)
         err_set(err, BERTH_EINVAL,
-                "Podman cannot be asked for this container with GPUs by CDI: "
-                "berth has no word of Podman's for %s: tell its developers",
+                "Podman cannot be asked for this container: berth has no "
+                "word of Podman's for %s: tell its developers",
                 t.failed);
     // The object's last brace comes behind the limits.
     else if (!rest || asprintf(&text, "%.*s,\"r_limits\":[%s]}",

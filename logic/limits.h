@@ -40,6 +40,9 @@ enum {
     BERTH_REQUEST_MAX = 512 * 1024,
     // An image's /etc/passwd or /etc/group.
     BERTH_PASSWD_MAX = 1024 * 1024,
+    // Records of images that are looked at for layers that the engine has: what
+    // is beyond is fetched again.
+    BERTH_IMAGES_MAX = 256,
     // Mounts of one container.
     BERTH_MOUNTS_MAX = 64,
     // A path: the kernel's PATH_MAX.

@@ -112,7 +112,8 @@ static int add_rule(struct mount_list *m, enum cause cause,
 {
     const struct mount *written = rule->mount;
     struct decision_mount mount = {.rule = rule,
-                                   .optional = cause == BY_DEFAULT};
+                                   .optional = cause == BY_DEFAULT,
+                                   .recursive = written->recursive};
     struct berth_err err;
     char at[DENY_WHERE_MAX];
 
@@ -186,7 +187,7 @@ static int deny_target(struct mount_list *m, const char *target)
         "--container-mounts can put nothing at %s in a container: of the "
         "image's own directories, %s leaves only %s (targets): choose another "
         "place",
-        shown, deny_where(targets->v[0], at), deny_list(targets, list));
+        shown, deny_where(targets->v[0], at), deny_list(targets, NULL, list));
 }
 
 // Fills MOUNT by what its source is.
@@ -345,8 +346,7 @@ static int add_pwd(struct mount_list *m)
     for (size_t i = 0; i < m->out->nmounts; i++) {
         const struct decision_mount *other = &m->out->mounts[i];
         if (path_is_within(pwd, other->target) ||
-            (path_is_within(other->target, pwd) &&
-             (m->causes[i] != BY_USER || !other->source)))
+            (path_is_within(other->target, pwd) && m->causes[i] != BY_USER))
             return 0;
     }
     bool readonly = there->readonly;
@@ -355,6 +355,10 @@ static int add_pwd(struct mount_list *m)
     struct decision_mount *added = &m->out->mounts[m->out->nmounts - 1];
     added->alias = true;
     added->readonly = readonly;
+    for (size_t i = 0; i < m->out->nmounts; i++)
+        m->out->mounts[i].nested |=
+            !m->out->mounts[i].source &&
+            path_is_within(m->out->mounts[i].target, added->target);
     return 0;
 }
 
@@ -425,11 +429,13 @@ static int check_nesting(struct mount_list *m)
         for (size_t j = 0; j < m->out->nmounts; j++) {
             struct decision_mount *inner = &m->out->mounts[i];
             struct decision_mount *outer = &m->out->mounts[j];
-            char a[DENY_PATH_MAX], b[DENY_PATH_MAX];
+            char a[DENY_PATH_MAX], b[DENY_PATH_MAX], at[DENY_WHERE_MAX];
             if (i == j || !outer->source ||
-                !path_is_within(inner->target, outer->target) ||
-                is_in_place(inner, outer) ||
-                (inner->source && may_nest(m->causes[i], m->causes[j])))
+                !path_is_within(inner->target, outer->target))
+                continue;
+            inner->nested = !inner->source;
+            if (is_in_place(inner, outer) ||
+                may_nest(m->causes[i], m->causes[j]))
                 continue;
             if (m->causes[i] == BY_DEFAULT || m->causes[j] == BY_DEFAULT) {
                 drop_mount(m, m->causes[i] == BY_DEFAULT ? i : j);
@@ -439,9 +445,10 @@ static int check_nesting(struct mount_list *m)
             err_quote(outer->target, b, sizeof(b));
             return deny_malformed(
                 m->out,
-                "there can be no mount at %s, which is within the mount at %s: "
-                "choose another place for one of them",
-                a, b);
+                "there can be no mount at %s, as %s lies there, which every "
+                "container has by %s, and whoever owns the directory around a "
+                "mount could take that away: choose another place",
+                b, a, deny_where(inner->rule, at));
         }
     return 0;
 }
@@ -465,7 +472,9 @@ static int collect(struct mount_list *m)
     for (size_t i = 0;
          !m->wanted.none && i < rules->mounts_default.n && rc == 0; i++)
         rc = add_rule(m, BY_DEFAULT, rules->mounts_default.v[i]);
-    return rc < 0 || check_nesting(m) < 0 ? -1 : add_pwd(m);
+    return rc < 0 || check_nesting(m) < 0 || add_pwd(m) < 0
+               ? -1
+               : mount_rules_recurse(m->out, m->subject);
 }
 
 int mount_list_decide(struct decision *out, const struct options *options,

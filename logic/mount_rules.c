@@ -74,33 +74,40 @@ static int take_patterns(struct verdict_on_mount *v,
     return 0;
 }
 
-static int deny_mount(struct decision *out, const struct mount *wanted,
+static int deny_mount(struct decision *out, const struct subject *subject,
+                      const struct mount *wanted,
                       const struct verdict_on_mount *v)
 {
     const struct rule_list *allowed = &out->rules->mounts_allowed;
     char source[DENY_PATH_MAX], at[DENY_WHERE_MAX], list[DENY_LIST_MAX];
+    char rule[DENY_RULE_MAX];
 
     err_quote(wanted->source, source, sizeof(source));
     if (v->read)
         return deny_unless_permissive(
             out,
             "%s can only be had read-only, by %s (%s): ask for it with :ro",
-            source, deny_where(v->read, at), v->read->text);
+            source, deny_where(v->read, at), deny_rule(v->read, subject, rule));
     if (v->target)
         return deny_unless_permissive(
             out, "%s can only be mounted where %s says (%s): name that place",
-            source, deny_where(v->target, at), v->target->text);
+            source, deny_where(v->target, at),
+            deny_rule(v->target, subject, rule));
     if (allowed->n == 0)
         return deny_unless_permissive(
             out,
             "%s cannot be mounted: %s allows no mounts (mounts_allowed of "
             "berth.conf): leave it out or ask your administrator",
             source, out->rules->file);
-    return deny_unless_permissive(
-        out,
-        "%s cannot be mounted: %s allows only %s (mounts_allowed): "
-        "choose one of these or ask your administrator",
-        source, deny_where(allowed->v[0], at), deny_list(allowed, list));
+    if (deny_unless_permissive(
+            out,
+            "%s cannot be mounted: %s allows only %s (mounts_allowed): "
+            "choose one of these or ask your administrator",
+            source, deny_where(allowed->v[0], at),
+            deny_list(allowed, subject, list)) == 0)
+        return 0;
+    out->unnamed = strdup(wanted->source);
+    return -1;
 }
 
 int mount_rules_judge(struct decision *out, const struct subject *subject,
@@ -124,11 +131,48 @@ int mount_rules_judge(struct decision *out, const struct subject *subject,
         wanted->flag == MOUNT_RO || (wanted->flag == MOUNT_UNSAID && !writes);
     if (!mount->within &&
         (!mount->rule || (wanted->flag == MOUNT_RW && !writes)))
-        rc = deny_mount(out, wanted, &v);
+        rc = deny_mount(out, subject, wanted, &v);
     else if (take_patterns(&v, mount) < 0)
         rc = deny_memory(out);
 out:
     for (size_t i = 0; i < v.npatterns; i++)
         free(v.patterns[i]);
     return rc;
+}
+
+bool mount_rules_name(const struct rules *rules, const struct subject *subject,
+                      const char *path)
+{
+    const struct rule_list *allowed = &rules->mounts_allowed;
+    struct berth_err err;
+    bool named = false;
+
+    for (size_t i = 0; i < allowed->n && !named; i++) {
+        char *source =
+            variables_to_path(allowed->v[i]->mount->source, subject, &err);
+        named = source && mount_source_matches(source, path);
+        free(source);
+    }
+    return named;
+}
+
+int mount_rules_recurse(struct decision *out, const struct subject *subject)
+{
+    const struct rule_list *allowed = &out->rules->mounts_allowed;
+    struct berth_err err;
+
+    out->recursive = calloc(allowed->n + 1, sizeof(*out->recursive));
+    if (!out->recursive)
+        return deny_memory(out);
+    for (size_t i = 0; i < allowed->n; i++) {
+        const struct mount *written = allowed->v[i]->mount;
+        char *source = written->recursive
+                           ? variables_to_path(written->source, subject, &err)
+                           : NULL;
+        if (source)
+            out->recursive[out->nrecursive++] = source;
+        else if (written->recursive && err.code == BERTH_ENOMEM)
+            return deny_memory(out);
+    }
+    return 0;
 }

@@ -16,4 +16,14 @@
 int mount_rules_judge(struct decision *out, const struct subject *subject,
                       const struct mount *wanted, struct decision_mount *mount);
 
+// Says whether a rule names PATH as a source.
+bool mount_rules_name(const struct rules *rules, const struct subject *subject,
+                      const char *path);
+
+// Notes in OUT which rules say that what is mounted within a source comes
+// along. They count for the place that a source led to, whatever it was called:
+// also for the working directory and the home, which need no rule. 0, or -1
+// with the denial in OUT.
+int mount_rules_recurse(struct decision *out, const struct subject *subject);
+
 #endif

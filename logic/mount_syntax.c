@@ -22,7 +22,7 @@
 
 static int no_memory(struct berth_err *err)
 {
-    return err_set(err, BERTH_ENOMEM, "out of memory");
+    return err_set(err, BERTH_ENOMEM, "memory is out");
 }
 
 // --- places ------------------------------------------------------------------
@@ -121,6 +121,7 @@ struct parts {
     char *source;
     char *target; // or NULL
     enum mount_flag flag;
+    bool recursive;
 };
 
 // Says whether a flag that other tools know asks for what is so anyway.
@@ -135,8 +136,13 @@ static bool is_idle(const char *flag)
     return !strncmp(flag, "x-create=", 9);
 }
 
+static bool is_recursive(const char *flag)
+{
+    return !strcmp(flag, "recursive") || !strcmp(flag, "rbind");
+}
+
 // Reads TEXT, flags with a '+' between two, which it cuts.
-static int parse_flags(char *text, enum mount_flag *out, struct berth_err *err)
+static int parse_flags(char *text, struct parts *out, struct berth_err *err)
 {
     char *rest = text, *flag;
 
@@ -144,15 +150,17 @@ static int parse_flags(char *text, enum mount_flag *out, struct berth_err *err)
         enum mount_flag one = !strcmp(flag, "ro")   ? MOUNT_RO
                               : !strcmp(flag, "rw") ? MOUNT_RW
                                                     : MOUNT_UNSAID;
-        if (one == MOUNT_UNSAID && !is_idle(flag))
+        out->recursive |= is_recursive(flag);
+        if (one == MOUNT_UNSAID && !is_idle(flag) && !is_recursive(flag))
             return err_set(err, BERTH_EINVAL,
                            "\"%s\" is no flag that berth knows: write ro or "
                            "rw",
                            flag);
-        if (one != MOUNT_UNSAID && *out != MOUNT_UNSAID && one != *out)
+        if (one != MOUNT_UNSAID && out->flag != MOUNT_UNSAID &&
+            one != out->flag)
             return err_set(err, BERTH_EINVAL,
                            "ro and rw exclude each other: write one of them");
-        *out = one != MOUNT_UNSAID ? one : *out;
+        out->flag = one != MOUNT_UNSAID ? one : out->flag;
     }
     return 0;
 }
@@ -164,7 +172,7 @@ static bool are_flags(const char *text)
 
     snprintf(first, sizeof(first), "%.*s", (int)strcspn(text, "+"), text);
     return !strcmp(first, "ro") || !strcmp(first, "rw") ||
-           (*first && is_idle(first));
+           is_recursive(first) || (*first && is_idle(first));
 }
 
 // A target has a slash, so that no flag can be taken for one.
@@ -190,7 +198,7 @@ static int cut(char *text, struct parts *out, struct berth_err *err)
                        "path with one cannot be written: " HOW);
     if (!*out->source || (out->target && !*out->target))
         return err_set(err, BERTH_EINVAL, "a path in it is empty: " HOW);
-    return flag ? parse_flags(flag, &out->flag, err) : 0;
+    return flag ? parse_flags(flag, out, err) : 0;
 }
 
 // What a shell would have made of a path, nobody does here. A directory of
@@ -354,13 +362,14 @@ static int parse_rule(const char *text, char *copy, bool globs,
     bool tmpfs = !strcmp(parts.source, "tmpfs");
     if (tmpfs && globs)
         return err_set(err, BERTH_EINVAL, "a tmpfs needs no rule");
-    if (tmpfs && (!parts.target || parts.flag != MOUNT_UNSAID))
+    if (tmpfs &&
+        (!parts.target || parts.flag != MOUNT_UNSAID || parts.recursive))
         return err_set(err, BERTH_EINVAL, "a tmpfs is written tmpfs:TARGET");
     if ((!tmpfs && check_path(parts.source, globs, err) < 0) ||
         (parts.target && check_path(parts.target, false, err) < 0))
         return -1;
-    *out =
-        (struct mount){tmpfs ? NULL : parts.source, parts.target, parts.flag};
+    *out = (struct mount){tmpfs ? NULL : parts.source, parts.target, parts.flag,
+                          parts.recursive};
     return 0;
 }
 

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The berth developers
 //
 // How mounts are written: "SRC[:DST][:ro|rw],..." behind --container-mounts,
-// by users, and "SOURCE[:TARGET][:ro|rw]" in berth.conf(5), with globs and
-// variables, by the administrator. There is no way to write a ':' or ','
+// by users, and "SOURCE[:TARGET][:ro|rw[+recursive]]" in berth.conf(5), with
+// globs and variables, by the administrator. There is no way to write a ':' or ','
 // that is part of a path.
 #ifndef BERTH_MOUNT_SYNTAX_H
 #define BERTH_MOUNT_SYNTAX_H
@@ -22,6 +22,8 @@ struct mount {
     char *source; // NULL: a tmpfs
     char *target; // NULL, in a rule: not said
     enum mount_flag flag;
+    bool recursive; // file systems that are mounted within it come along; of a
+                    // user's word nothing depends
 };
 
 struct mounts {

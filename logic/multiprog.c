@@ -58,7 +58,7 @@ bool multiprog_runs(const char *text, const char *program)
     return ok;
 }
 
-char *multiprog_wrap(const char *text, const char *program)
+char *multiprog_wrap(const char *text, const char *path, bool apart)
 {
     bool continued = false, ok = true;
     const char *from = text, *p;
@@ -70,7 +70,7 @@ char *multiprog_wrap(const char *text, const char *program)
         return NULL;
     while ((p = next_program(&text, &continued, &ok))) {
         fwrite(from, 1, (size_t)(p - from), f);
-        fprintf(f, "%s ", program);
+        fprintf(f, "%s%s", path, apart ? " " : "");
         from = p;
     }
     fputs(from, f);

@@ -5,7 +5,7 @@
 // PROGRAM CONFIGURATION"): lines of ranks, a program and its arguments,
 // which srun sends to the nodes as the first argument of the step. There
 // slurmstepd makes an argv of its own for each task, out of a plugin's
-// reach, so berth-task is put in front of each program before.
+// reach, so what has to be in front of each program is put there before.
 #ifndef BERTH_MULTIPROG_H
 #define BERTH_MULTIPROG_H
 
@@ -18,9 +18,9 @@ bool multiprog_is(const char *text);
 // Says whether every line of the configuration TEXT runs PROGRAM.
 bool multiprog_runs(const char *text, const char *program);
 
-// Returns a new string, TEXT with PROGRAM and a blank in front of each
-// line's program, or NULL when memory is out. PROGRAM is a path without
-// blanks, quotes, backslashes and percent signs.
-char *multiprog_wrap(const char *text, const char *program);
+// Returns a new string, TEXT with PATH in front of each line's program, as a
+// word of its own (APART) or as a part of it; or NULL when memory is out. PATH
+// has no blanks, quotes, backslashes and percent signs.
+char *multiprog_wrap(const char *text, const char *path, bool apart);
 
 #endif

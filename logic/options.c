@@ -17,47 +17,66 @@
 
 const struct option_info option_table[] = {
     {"container-image", "image", "IMAGE",
-     "run in a container of IMAGE, as with --container",
-     "BERTH_CONTAINER_IMAGE"},
+     "run in IMAGE, as --container does; or help, none",
+     "BERTH_CONTAINER_IMAGE", CHOICE_UNSAID},
     {"container-mounts", "mounts", "SRC:DST[:ro|rw],...",
-     "mount SRC of the node at DST in the container", "BERTH_CONTAINER_MOUNTS"},
+     "mount SRC of the node, or tmpfs, at DST", "BERTH_CONTAINER_MOUNTS",
+     CHOICE_UNSAID},
     {"container-workdir", "workdir", "PATH",
-     "start in the directory PATH of the container", "BERTH_CONTAINER_WORKDIR"},
+     "start in the directory PATH of the container", "BERTH_CONTAINER_WORKDIR",
+     CHOICE_UNSAID},
     {"container-env", "env", "NAME,...",
-     "take NAME from the job, not from the image", "BERTH_CONTAINER_ENV"},
+     "take NAME from the job, not from the image", "BERTH_CONTAINER_ENV",
+     CHOICE_UNSAID},
     {"container-mount-home", "mount-home", NULL, "mount your home directory",
-     "BERTH_CONTAINER_MOUNT_HOME"},
+     "BERTH_CONTAINER_MOUNT_HOME", CHOICE_YES},
     {"no-container-mount-home", "mount-home", NULL,
-     "leave your home directory out", NULL},
+     "leave your home directory out", NULL, CHOICE_NO},
     {"container-writable", "writable", NULL,
-     "let the container write to the image's files",
-     "BERTH_CONTAINER_WRITABLE"},
+     "let the container write where the image lets you",
+     "BERTH_CONTAINER_WRITABLE", CHOICE_YES},
     {"container-readonly", "writable", NULL, "keep the image's files read-only",
-     "BERTH_CONTAINER_READONLY"},
+     "BERTH_CONTAINER_READONLY", CHOICE_NO},
+    {"container-root", "root", NULL,
+     "be root over the image's files in the container", "BERTH_CONTAINER_ROOT",
+     CHOICE_YES},
+    {"container-remap-root", "root", NULL, "the same as --container-root",
+     "BERTH_CONTAINER_REMAP_ROOT", CHOICE_YES},
+    {"no-container-remap-root", "root", NULL,
+     "be in the container who you are outside", NULL, CHOICE_NO},
     {"container-entrypoint", "entrypoint", NULL,
-     "run the command by the image's entry point",
-     "BERTH_CONTAINER_ENTRYPOINT"},
+     "run the command by the image's entry point", "BERTH_CONTAINER_ENTRYPOINT",
+     CHOICE_YES},
     {"no-container-entrypoint", "entrypoint", NULL,
-     "run the command without the entry point", NULL},
+     "run the command without the entry point", NULL, CHOICE_NO},
     {"container-network", "network", "NAME",
-     "use the network NAME, such as host or none", "BERTH_CONTAINER_NETWORK"},
+     "use the network NAME, such as host or none", "BERTH_CONTAINER_NETWORK",
+     CHOICE_UNSAID},
     {"container-slurm", "slurm", NULL,
-     "make Slurm's commands work in the container", "BERTH_CONTAINER_SLURM"},
-    {"no-container-slurm", "slurm", NULL, "leave Slurm's commands out", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+     "make Slurm's commands work in the container", "BERTH_CONTAINER_SLURM",
+     CHOICE_YES},
+    {"no-container-slurm", "slurm", NULL, "leave Slurm's commands out", NULL,
+     CHOICE_NO},
+    {"container-reuse", "reuse", NULL,
+     "take the container of an earlier step of the job",
+     "BERTH_CONTAINER_REUSE", CHOICE_YES},
+    {"no-container-reuse", "reuse", NULL, "have a container of the step's own",
+     NULL, CHOICE_NO},
+    {"container-name", "name", "NAME[:create|:exec|:no_exec]",
+     "make the container NAME of the job, or join it", "BERTH_CONTAINER_NAME",
+     CHOICE_UNSAID},
+    {"container-join", "join", "JOB[.STEP]",
+     "join the container of a step that runs", "BERTH_CONTAINER_JOIN",
+     CHOICE_UNSAID},
+    {"container-do", "do", "WHAT", "run nothing, but do WHAT: see berth(8)",
+     NULL, CHOICE_UNSAID},
+    {"container-save", "save", "FILE|image:NAME[:TAG][:replace][:always]",
+     "save what the step has written, with its image", "BERTH_CONTAINER_SAVE",
+     CHOICE_UNSAID},
+    {NULL, NULL, NULL, NULL, NULL, CHOICE_UNSAID},
 };
 
 const struct option_other option_others[] = {
-    {"container-name", "NAME",
-     "a container ends with its step, and none is kept for a name: leave it "
-     "out, and give each step its --container=IMAGE"},
-    {"container-save", "PATH",
-     "a container's changes go with its step: leave it out, and have your "
-     "administrator add an image that has what you need"},
-    {"container-remap-root", NULL,
-     "you are in a container who you are outside: leave it out, and take an "
-     "image that has the packages, or install below your home"},
-    {"no-container-remap-root", NULL, NULL},
     {"container-unshare", "NAMESPACES",
      "PIDs, IPC and mounts are each container's own: leave it out, and for a "
      "network of its own give --container-network=none"},
@@ -66,23 +85,18 @@ const struct option_other option_others[] = {
 };
 
 // Where each option's value is kept, in the table's order.
-static const struct slot {
-    size_t at;
-    enum choice choice; // of an option without an argument
-} slots[] = {
-    {offsetof(struct options, image), CHOICE_UNSAID},
-    {offsetof(struct options, mounts), CHOICE_UNSAID},
-    {offsetof(struct options, workdir), CHOICE_UNSAID},
-    {offsetof(struct options, env), CHOICE_UNSAID},
-    {offsetof(struct options, mount_home), CHOICE_YES},
-    {offsetof(struct options, mount_home), CHOICE_NO},
-    {offsetof(struct options, writable), CHOICE_YES},
-    {offsetof(struct options, writable), CHOICE_NO},
-    {offsetof(struct options, entrypoint), CHOICE_YES},
-    {offsetof(struct options, entrypoint), CHOICE_NO},
-    {offsetof(struct options, network), CHOICE_UNSAID},
-    {offsetof(struct options, slurm), CHOICE_YES},
-    {offsetof(struct options, slurm), CHOICE_NO},
+static const size_t slots[] = {
+    offsetof(struct options, image),      offsetof(struct options, mounts),
+    offsetof(struct options, workdir),    offsetof(struct options, env),
+    offsetof(struct options, mount_home), offsetof(struct options, mount_home),
+    offsetof(struct options, writable),   offsetof(struct options, writable),
+    offsetof(struct options, root),       offsetof(struct options, root),
+    offsetof(struct options, root),       offsetof(struct options, entrypoint),
+    offsetof(struct options, entrypoint), offsetof(struct options, network),
+    offsetof(struct options, slurm),      offsetof(struct options, slurm),
+    offsetof(struct options, reuse),      offsetof(struct options, reuse),
+    offsetof(struct options, name),       offsetof(struct options, join),
+    offsetof(struct options, errand),     offsetof(struct options, save),
 };
 
 enum { OPTIONS = sizeof(slots) / sizeof(*slots) };
@@ -91,12 +105,12 @@ _Static_assert(OPTIONS + 1 == sizeof(option_table) / sizeof(*option_table),
 
 static char **text_of(struct options *options, size_t i)
 {
-    return (char **)((char *)options + slots[i].at);
+    return (char **)((char *)options + slots[i]);
 }
 
 static enum choice *choice_of(struct options *options, size_t i)
 {
-    return (enum choice *)((char *)options + slots[i].at);
+    return (enum choice *)((char *)options + slots[i]);
 }
 
 static bool is_text(const char *s)
@@ -161,7 +175,7 @@ static int set_text(char **kept, const struct option_info *info,
                        name, quoted);
     return add_text(kept, adds_up, value) == 0
                ? 0
-               : err_set(err, BERTH_ENOMEM, "out of memory");
+               : err_set(err, BERTH_ENOMEM, "memory is out");
 }
 
 int options_set(struct options *options, const char *name, const char *value,
@@ -177,13 +191,20 @@ int options_set(struct options *options, const char *name, const char *value,
             continue;
         if (info->arg)
             return set_text(text_of(options, i), info, name, value, err);
-        *choice_of(options, i) = slots[i].choice;
+        *choice_of(options, i) = info->choice;
         return 0;
     }
     err_quote(name, quoted, sizeof(quoted));
     return err_set(err, BERTH_EINVAL,
                    "--%s is no option of berth's: srun --help has them",
                    quoted);
+}
+
+// Says whether the option I is another name of the one before it.
+static bool is_another_name(size_t i)
+{
+    return i > 0 && slots[i] == slots[i - 1] &&
+           option_table[i].choice == option_table[i - 1].choice;
 }
 
 int options_each(const struct options *options,
@@ -195,7 +216,8 @@ int options_each(const struct options *options,
 
     for (size_t i = 0; i < OPTIONS && rc == 0; i++) {
         if (!option_table[i].arg) {
-            if (*choice_of(o, i) == slots[i].choice)
+            if (*choice_of(o, i) == option_table[i].choice &&
+                !is_another_name(i))
                 rc = tell(arg, option_table[i].name, NULL);
         } else if (*text_of(o, i)) {
             rc = tell(arg, option_table[i].name, *text_of(o, i));
@@ -209,13 +231,18 @@ struct variables {
     void *arg;
 };
 
+// What is saved is one step's: those that it starts have not the same to save.
 static int tell_variable(void *arg, const char *name, const char *value)
 {
     const struct variables *variables = arg;
     const struct option_info *o = option_table, *info;
 
+    if (strcmp(name, "container-save") == 0)
+        return 0;
     while (strcmp(o->name, name) != 0)
         o++;
+    if (o->arg && !o->env)
+        return 0;
     for (info = o; !info->env; info--) // the option that this one denies
         ;
     return variables->tell(variables->arg, info->env,
@@ -239,6 +266,112 @@ bool options_none(const struct options *options)
     return options->image && strcmp(options->image, "none") == 0;
 }
 
+bool options_want(const struct options *options)
+{
+    return !options_none(options) && (options->image || options->name ||
+                                      options->join || options->errand);
+}
+
+bool options_name(const struct options *options, char name[OPTIONS_NAME_MAX],
+                  enum name_mode *mode)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    static const char *const modes[] = {"", ":create", ":exec", ":no_exec"};
+    const char *text = options->name;
+
+    if (!text)
+        return false;
+    size_t len = strspn(text, letters);
+    if (len == 0 || len >= OPTIONS_NAME_MAX || strchr("_.-", text[0]))
+        return false;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+        if (strcmp(text + len, modes[i]) == 0) {
+            memcpy(name, text, len);
+            name[len] = 0;
+            *mode = (enum name_mode)i;
+            return true;
+        }
+    return false;
+}
+
+// Digits and nothing else.
+static bool read_number(const char *text, uint32_t *out)
+{
+    size_t len = strspn(text, "0123456789");
+    unsigned long long n = len > 0 && len <= 10 ? strtoull(text, NULL, 10) : 0;
+
+    *out = (uint32_t)n;
+    return len > 0 && len <= 10 && !text[len] && n < 0xfffffff0U &&
+           (text[0] != '0' || len == 1);
+}
+
+bool options_join(const struct options *options, uint32_t *job, uint32_t *step,
+                  bool *has_step)
+{
+    char text[32];
+
+    if (!options->join || strlen(options->join) >= sizeof(text))
+        return false;
+    strcpy(text, options->join);
+    char *dot = strchr(text, '.');
+    if (dot)
+        *dot = 0;
+    *has_step = dot;
+    *step = 0;
+    return read_number(text, job) && (!dot || read_number(dot + 1, step));
+}
+
+static const char *const errands[] = {
+    [ERRAND_LIST] = "list", [ERRAND_LAYERS] = "layers",
+    [ERRAND_PULL] = "pull", [ERRAND_REMOVE] = "remove",
+    [ERRAND_END] = "end",   [ERRAND_CONTAINERS] = "containers",
+};
+
+bool options_errand(const struct options *options, enum errand *out)
+{
+    *out = ERRAND_NONE;
+    for (size_t i = 1;
+         options->errand && i < sizeof(errands) / sizeof(*errands); i++)
+        if (strcmp(options->errand, errands[i]) == 0)
+            *out = (enum errand)i;
+    return !options->errand || *out != ERRAND_NONE;
+}
+
+const char *options_errand_word(enum errand errand)
+{
+    return errand == ERRAND_NONE ? "" : errands[errand];
+}
+
+// Takes WORD away from the end of the target, and notes that it was there.
+static bool cut(struct option_save *save, const char *word, bool *there)
+{
+    size_t n = strlen(word);
+
+    if (save->len < n || strncmp(save->target + save->len - n, word, n) != 0)
+        return false;
+    save->len -= n;
+    *there = true;
+    return true;
+}
+
+bool options_save(const struct options *options, struct option_save *out)
+{
+    static const char image[] = "image:";
+    const char *text = options->save;
+
+    if (!text)
+        return false;
+    *out =
+        (struct option_save){.image = strncmp(text, image, strlen(image)) == 0};
+    out->target = out->image ? text + strlen(image) : text;
+    out->len = strlen(out->target);
+    while (cut(out, ":replace", &out->replace) ||
+           cut(out, ":always", &out->always))
+        ;
+    return out->len > 0 && (out->image || out->target[out->len - 1] != '/');
+}
+
 static int first_name(void *arg, const char *name, const char *value)
 {
     (void)value;
@@ -250,8 +383,7 @@ int options_check(const struct options *options, struct berth_err *err)
 {
     const char *name;
 
-    if ((options->image && !options_none(options)) ||
-        options_each(options, first_name, &name) == 0)
+    if (options_want(options) || options_each(options, first_name, &name) == 0)
         return 0;
     return err_set(err, BERTH_EINVAL,
                    "--%s is given without an image: give --container=IMAGE "

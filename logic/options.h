@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "logic/err.h"
 
@@ -23,17 +24,25 @@ struct options {
     char *network;          // --container-network=
     enum choice mount_home; // --[no-]container-mount-home
     enum choice writable;   // --container-writable, --container-readonly
+    enum choice root;       // --container-root, --[no-]container-remap-root
     enum choice entrypoint; // --[no-]container-entrypoint
     enum choice slurm;      // --[no-]container-slurm
+    enum choice reuse;      // --[no-]container-reuse
+    char *name;             // --container-name=
+    char *join;             // --container-join=
+    char *errand;           // --container-do=
+    char *save;             // --container-save=
 };
 
 struct option_info {
-    const char *name; // "container-mounts", as after the two dashes
-    const char *key;  // "mounts": the key "options" of berth.conf(5)
-    const char *arg;  // "SRC:DST[:ro|rw],...", or NULL if it takes none
-    const char *help; // the line of `srun --help`
-    const char *env;  // "BERTH_CONTAINER_MOUNTS"; where ARG is NULL, it says
-                      // yes or no. NULL: that of the option above says it
+    const char *name;   // "container-mounts", as after the two dashes
+    const char *key;    // "mounts": the key "options" of berth.conf(5)
+    const char *arg;    // "SRC:DST[:ro|rw],...", or NULL if it takes none
+    const char *help;   // the line of `srun --help`
+    const char *env;    // "BERTH_CONTAINER_MOUNTS"; where ARG is NULL, it says
+                        // yes or no. NULL: that of the option above says it,
+                        // or (with ARG) none does
+    enum choice choice; // where ARG is NULL: what it says
 };
 
 // The options, in the order of `srun --help`; the last has no name.
@@ -74,6 +83,53 @@ int options_each_variable(const struct options *options,
 
 // Says whether OPTIONS ask for no container, and say so: --container=none.
 bool options_none(const struct options *options);
+
+// Says whether OPTIONS ask for a container, by an image or by one that is
+// there, or for what is done in place of one.
+bool options_want(const struct options *options);
+
+enum { OPTIONS_NAME_MAX = 64 };
+
+// How a step means a container's name, in pyxis's words.
+enum name_mode {
+    NAME_ANY = 0,     // joins it, or makes it
+    NAME_CREATE = 1,  // makes it: it must not be there
+    NAME_EXEC = 2,    // joins it: it must be there
+    NAME_NO_EXEC = 3, // likewise ANY, but not while another step is in it
+};
+
+// Takes --container-name apart. False: there is none, or it is malformed.
+bool options_name(const struct options *options, char name[OPTIONS_NAME_MAX],
+                  enum name_mode *mode);
+
+// Takes --container-join apart; HAS_STEP: it names one. False: as above.
+bool options_join(const struct options *options, uint32_t *job, uint32_t *step,
+                  bool *has_step);
+
+// What a step does in place of running a command in a container.
+enum errand {
+    ERRAND_NONE = 0,
+    ERRAND_LIST = 1,       // says which images its user may run here
+    ERRAND_LAYERS = 2,     // likewise, and what they are made of
+    ERRAND_PULL = 3,       // has the image brought to the node
+    ERRAND_REMOVE = 4,     // removes an image of the user's own
+    ERRAND_END = 5,        // ends a container that waits for steps
+    ERRAND_CONTAINERS = 6, // says which containers the job has here
+};
+
+// Takes --container-do apart. False: it is malformed.
+bool options_errand(const struct options *options, enum errand *out);
+const char *options_errand_word(enum errand errand); // as the user writes it
+struct option_save {
+    bool image;         // of the user's own, by the name TARGET; else a file
+    bool replace;       // what is there by that name
+    bool always;        // also where a task has failed
+    size_t len;         // of the target
+    const char *target; // in the option's own text
+};
+
+// Takes --container-save apart. False: there is none, or it names nothing.
+bool options_save(const struct options *options, struct option_save *out);
 
 // An option that is given without an image is a mistake: -1, with ERR set
 // (BERTH_EINVAL). 0 otherwise, also if there is none at all.

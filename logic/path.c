@@ -54,12 +54,12 @@ char *path_normalise(const char *base, const char *path, bool up,
 
     if (*path != '/' && !base) {
         err_set(err, BERTH_EINVAL,
-                "it is not absolute, and the working "
-                "directory is unknown");
+                "it is not absolute, and the working directory is unknown: "
+                "write an absolute path");
         return NULL;
     }
     if (asprintf(&joined, "%s/%s", *path == '/' ? "" : base, path) < 0) {
-        err_set(err, BERTH_ENOMEM, "out of memory");
+        err_set(err, BERTH_ENOMEM, "memory is out");
         return NULL;
     }
     char *out = joined;
@@ -87,7 +87,8 @@ char *path_normalise(const char *base, const char *path, bool up,
     *out = 0;
     if (strlen(joined) < BERTH_PATH_MAX)
         return joined;
-    err_set(err, BERTH_EINVAL, "it is longer than a path can be");
+    err_set(err, BERTH_EINVAL,
+            "it is longer than a path can be: use a shorter one");
     free(joined);
     return NULL;
 }

@@ -20,14 +20,13 @@
 #include "logic/utf8.h"
 
 #define DEFAULT_CONF BERTH_SYSCONFDIR "/slurm/berth.conf"
-#define DEFAULT_ENGINE "/run/docker.sock"
+#define DEFAULT_ENGINE KEY_DEFAULT_ENGINE
 #define DEFAULT_FILE "plugstack.conf"
 
 static const char conf_word[] = "conf=";
 
 enum {
     CDI_MAX = 128,
-    ENGINE_MAX = 107, // sun_path of sockaddr_un(7), without its NUL
     FILE_MAX = 216,   // a file's name, as sentences show it
     WHERE_MAX = 240,  // "FILE line N"
     VALUE_MAX = 4096, // bytes of a value, with the NUL
@@ -59,6 +58,9 @@ struct policy {
     char *engine;
     char *cdi;
     const char *audit_log;
+    const char *root_engine; // or NULL
+    struct root_ids root_ids;
+    struct rule_size images_free, images_max;
     struct setting words; // allow=
     struct setting *open; // what values are added to, while it is read
     char *text;           // of berth.conf, which the layers point into
@@ -69,11 +71,11 @@ struct policy {
 // What can be in berth.conf, in the order in which it is laid over each other.
 static const struct conffile_place places[] = {
     {NULL, keys},
-    {"partition", keys + 1},
-    {"group", keys + 1},
-    {"gid", keys + 1},
-    {"user", keys + 1},
-    {"uid", keys + 1},
+    {"partition", keys + KEYS_APART},
+    {"group", keys + KEYS_APART},
+    {"gid", keys + KEYS_APART},
+    {"user", keys + KEYS_APART},
+    {"uid", keys + KEYS_APART},
     {"device_set", set_keys},
     {NULL, NULL},
 };
@@ -88,7 +90,7 @@ static void describe(const char *file, int line, char *buf, size_t size)
 
 static int no_memory(struct berth_err *err)
 {
-    return err_set(err, BERTH_ENOMEM, "out of memory");
+    return err_set(err, BERTH_ENOMEM, "memory is out");
 }
 
 // NAME is that of one.
@@ -151,33 +153,13 @@ static bool is_clean(const char *s)
 static int set_engine(struct policy *policy, const char *value,
                       struct berth_err *err)
 {
-    static const char scheme[] = "unix://";
-    const char *path = "";
-
     if (policy->engine)
         return err_set(err, BERTH_EINVAL,
                        "a second engine: a node has one, leave one engine= "
                        "out");
-    if (!strncmp(value, scheme, strlen(scheme)))
-        path = value + strlen(scheme);
-    if (*path != '/')
-        return err_set(err, BERTH_EINVAL,
-                       "berth reaches the engine by a Unix socket of this "
-                       "node only: write engine=unix:///ABSOLUTE/PATH, such "
-                       "as engine=unix://" DEFAULT_ENGINE);
-    if (strlen(path) > ENGINE_MAX)
-        return err_set(err, BERTH_EINVAL,
-                       "the path has %zu bytes, and a Unix socket's can have "
-                       "%d: use a shorter one",
-                       strlen(path), ENGINE_MAX);
-    if (!is_clean(path))
-        return err_set(err, BERTH_EINVAL,
-                       "the path has a space, a control character or is not "
-                       "valid UTF-8: write it plainly");
-    if (path[strlen(path) - 1] == '/')
-        return err_set(err, BERTH_EINVAL,
-                       "the path ends with '/': name the socket, not its "
-                       "directory");
+    const char *path = key_engine_path(value, err);
+    if (!path)
+        return -1;
     policy->engine = strdup(path);
     return policy->engine ? 0 : no_memory(err);
 }
@@ -422,6 +404,28 @@ static int check_sections(const struct policy *policy, struct berth_err *err)
     return rc;
 }
 
+static struct rule_size size_of(const struct value *value)
+{
+    return (struct rule_size){value->percent ? 0 : value->number,
+                              value->percent};
+}
+
+static void set_apart(struct policy *policy, const struct setting *setting)
+{
+    const struct value *value = setting->values;
+
+    if (!strcmp(setting->key->name, "images_free"))
+        policy->images_free = size_of(value);
+    else if (!strcmp(setting->key->name, "images_max"))
+        policy->images_max = size_of(value);
+    else if (!strcmp(setting->key->name, "root_engine"))
+        policy->root_engine = key_engine_path(value->rule.text, NULL);
+    else if (!strcmp(setting->key->name, "root_ids"))
+        root_ids_parse(value->rule.text, &policy->root_ids);
+    else
+        policy->audit_log = value->rule.text;
+}
+
 // What can only be said of the file as a whole.
 static int check_conf(struct policy *policy, struct berth_err *err)
 {
@@ -434,7 +438,7 @@ static int check_conf(struct policy *policy, struct berth_err *err)
                 check_devices(policy, setting, err) < 0)
                 return -1;
             if (setting->key->kind == KEY_APART)
-                policy->audit_log = setting->values[0].rule.text;
+                set_apart(policy, setting);
         }
     return check_sections(policy, err);
 }
@@ -505,6 +509,7 @@ struct policy *policy_parse(size_t argc, const char *const *argv,
         no_memory(err);
         return NULL;
     }
+    policy->images_free.percent = 10;
     int rc = add_words(policy, argc, argv, source, err);
     if (rc == 0 && conf_text)
         rc = add_conf(policy, conf_file, conf_text, conf_len, err);
@@ -560,6 +565,23 @@ const char *policy_engine(const struct policy *policy)
 const char *policy_cdi(const struct policy *policy)
 {
     return policy->cdi;
+}
+
+const char *policy_root_engine(const struct policy *policy)
+{
+    return policy->root_engine ? policy->root_engine : policy_engine(policy);
+}
+
+const struct root_ids *policy_root_ids(const struct policy *policy)
+{
+    return policy->root_ids.count ? &policy->root_ids : NULL;
+}
+
+void policy_images(const struct policy *policy, struct rule_size *max,
+                   struct rule_size *free)
+{
+    *max = policy->images_max;
+    *free = policy->images_free;
 }
 
 const char *policy_audit_log(const struct policy *policy)
@@ -684,8 +706,7 @@ static int apply(struct rules *rules, const struct setting *setting,
         *(bool *)at = value->number;
         break;
     case KEY_SIZE:
-        *(struct rule_size *)at = (struct rule_size){
-            value->percent ? 0 : value->number, value->percent};
+        *(struct rule_size *)at = size_of(value);
         break;
     case KEY_TEXT:
         *(const char **)at = value->rule.text;
@@ -785,6 +806,7 @@ int policy_rules(const struct policy *policy, const struct subject *subject,
         return -1;
     }
     find_allow(policy, out);
+    out->root_ids = policy_root_ids(policy);
     return 0;
 }
 

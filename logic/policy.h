@@ -12,6 +12,7 @@
 
 #include "logic/decision.h"
 #include "logic/err.h"
+#include "logic/root_ids.h"
 #include "logic/rules.h"
 
 // Where the words of plugstack.conf were read. FILE may be NULL and LINE 0
@@ -60,6 +61,14 @@ const char *policy_fingerprint(const struct policy *policy);
 // engine= says otherwise.
 const char *policy_engine(const struct policy *policy);
 
+// The same of the one that runs containers in which a user is root: that of
+// root_engine, or else the only one.
+const char *policy_root_engine(const struct policy *policy);
+
+// The user IDs that such containers have on the node, borrowed; NULL unless
+// root_ids says which.
+const struct root_ids *policy_root_ids(const struct policy *policy);
+
 // The kind of the CDI devices by which GPUs are asked for ("nvidia.com/gpu"),
 // borrowed; NULL unless cdi= names one.
 const char *policy_cdi(const struct policy *policy);
@@ -67,6 +76,12 @@ const char *policy_cdi(const struct policy *policy);
 // Where audit lines go, borrowed: "syslog" (unless audit_log says otherwise),
 // "none", or the absolute path of a file.
 const char *policy_audit_log(const struct policy *policy);
+
+// How much room the images have that berth has fetched: MAX is what they all
+// may have together, and FREE what is kept free of the engine's disk by letting
+// them go. Percents are the disk's; without any, there is no such bound.
+void policy_images(const struct policy *policy, struct rule_size *max,
+                   struct rule_size *free);
 
 // The title of the I-th section of KIND ("partition"), borrowed; NULL if there
 // are no more than I.

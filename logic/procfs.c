@@ -105,6 +105,7 @@ bool mountinfo_parse(char *line, struct mountinfo *out)
         .device = field[2],
         .root = field[3],
         .target = field[4],
+        .flags = field[5],
         .fstype = field[dash + 1],
         .options = field[dash + 3],
     };

@@ -38,6 +38,7 @@ struct mountinfo {
     const char *device; // of the file system: "MAJOR:MINOR"
     const char *root;   // of the mount, within its file system
     const char *target; // the mount point
+    const char *flags;  // of the mount: "ro,nosuid"
     const char *fstype;
     const char *options; // of the file system: for cgroup v1 its controllers
 };

@@ -68,7 +68,8 @@ static int check_targets(const struct request *r, struct berth_err *err)
                        (i < r->nmounts && (is_own_target(target) ||
                                            mount_target_is_in_shm(target)))))
             return err_set(err, BERTH_EINVAL,
-                           "nothing can be mounted at %s in a container%s",
+                           "nothing can be mounted at %s in a container%s: "
+                           "choose another place, or another image",
                            target, twice ? " twice" : "");
     }
     return 0;
@@ -83,7 +84,8 @@ static json_t *build_mounts(const struct request *r, struct berth_err *err)
         if (add_mount(mounts, m) < 0) {
             err_set(err, BERTH_EINVAL,
                     "the path %s is not valid UTF-8, which the container "
-                    "engine's interface demands",
+                    "engine's interface demands: rename it, or start from "
+                    "another directory",
                     m->target);
             json_decref(mounts);
             return NULL;
@@ -292,7 +294,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "NetworkMode", r->network ? r->network : "host",
         "IpcMode", "private",
         "UTSMode", "host",
-        "UsernsMode", "host",
+        "UsernsMode", r->root.count ? "private" : "host",
         "PidMode", "",
         "ShmSize", (json_int_t)r->shm_bytes,
         "Ulimits", build_ulimits(r),
@@ -305,6 +307,9 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
 
     // Only where asked for: an engine has a default of its own for each.
     int rc = host ? 0 : -1;
+    if (rc == 0 && r->root.count)
+        rc = json_object_set_new(
+            host, "CapAdd", json_pack("[sssssss]", REQUEST_ROOT_CAPABILITIES));
     if (rc == 0 && r->pids_limit)
         rc = json_object_set_new(host, "PidsLimit",
                                  json_integer((json_int_t)r->pids_limit));
@@ -396,6 +401,10 @@ json_t *request_build(const struct request *r, struct berth_err *err)
     // clang-format on
     if (body && r->nports)
         json_object_set_new(body, "ExposedPorts", build_exposed_ports(r));
+    // Without, its standard input would be the node's /dev/null, which runtimes
+    // give to the root of a user namespace.
+    if (body && r->root.count)
+        json_object_set_new(body, "OpenStdin", json_true());
     if (!body) {
         err_set(err, BERTH_ENOMEM,
                 "the request for this container cannot be written: memory is "

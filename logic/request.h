@@ -4,8 +4,9 @@
 // The create request: the security boundary. It is built from scratch out
 // of a decision; what a key may hold is on the page below, and nothing of a
 // user's JSON or of an image's configuration is passed through. Privileged
-// mode, capabilities, unconfined profiles, host pid or IPC namespaces don't
-// exist here. The user namespace is the host's, also where the daemon remaps
+// mode, unconfined profiles, host pid or IPC namespaces don't exist here.
+// There are no capabilities, but for the few of a root who is nobody outside of
+// his container. The user namespace is the host's, also where the daemon remaps
 // users: otherwise the job's files would not be the user's. What only the
 // administrator can ask for (a writable root, networks, devices, profiles)
 // has its field below.
@@ -20,6 +21,7 @@
 #include <sys/types.h>
 
 #include "logic/err.h"
+#include "logic/root_ids.h"
 
 struct request_mount {
     const char *source; // absolute, a path that only root can change
@@ -43,6 +45,15 @@ struct request_ulimit {
     int64_t soft;     // -1: unlimited
     int64_t hard;
 };
+
+// The capabilities of who is root in a container of his own IDs: over its files
+// and its processes, and nothing else. Process 1 alone has the last one, with
+// which it ends what has become another user.
+#define REQUEST_ROOT_CAPABILITIES                                              \
+    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"
+
+// The same, as the kernel shows them (capability.h).
+enum { REQUEST_ROOT_CAPABILITY_BITS = 0xfb };
 
 struct request_label {
     const char *name;
@@ -69,10 +80,12 @@ struct request {
     const struct request_tmpfs *tmpfs;
     size_t ntmpfs;
     uint64_t shm_bytes;
-    bool no_copyup;      // to tell Podman, which fills each tmpfs otherwise
-    bool writable;       // the root file system
-    uint64_t pids_limit; // 0: none
-    const char *network; // NULL: the host's; "none"; or one of the engine's
+    bool no_copyup;         // to tell Podman, which fills each tmpfs otherwise
+    bool writable;          // the root file system
+    struct root_range root; // its count not 0: uid and gid are 0, in a user
+                            // namespace that has these IDs of the node
+    uint64_t pids_limit;    // 0: none
+    const char *network;    // NULL: the host's; "none"; or one of the engine's
     const struct request_port *ports;
     size_t nports;
     // NULL: the engine's own default. Words that would switch a protection

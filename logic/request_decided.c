@@ -43,7 +43,7 @@ static int plan_tmpfs(const struct decision *decision, uint64_t memory,
             out->tmpfs[r->ntmpfs++] =
                 (struct request_tmpfs){tmpfs_always[i], bytes, false};
     for (size_t i = 0; i < decision->nmounts; i++)
-        if (!decision->mounts[i].source)
+        if (!decision->mounts[i].source && !decision->mounts[i].nested)
             out->tmpfs[r->ntmpfs++] =
                 (struct request_tmpfs){decision->mounts[i].target, bytes, true};
     r->tmpfs = out->tmpfs;
@@ -99,6 +99,11 @@ int request_decided_make(const struct decision *decision,
     r->ngids = decision->ngids;
     r->shm_bytes = request_decided_size(&rules->shm_size, memory);
     r->writable = decision->writable;
+    if (decision->root) {
+        r->root = decision->range;
+        r->uid = r->gid = 0;
+        r->ngids = 0;
+    }
     r->pids_limit = rules->pids_limit;
     if (decision->network && strcmp(decision->network, "host") != 0)
         r->network = decision->network;

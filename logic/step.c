@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "logic/limits.h"
+#include "protocol/compare.h"
 
 // Reads the unsigned decimal number that S is as a whole.
 static bool parse_u32(const char *s, size_t len, uint32_t *out)
@@ -87,6 +88,19 @@ static int set_node(void *field, char *value)
     return set_text(field, value);
 }
 
+// A port, and a secret in hex digits (protocol/compare.h).
+static int set_compare(void *field, char *value)
+{
+    size_t len = strcspn(value, " ");
+    uint32_t port;
+
+    if (!parse_u32(value, len, &port) || port == 0 || port > UINT16_MAX ||
+        strlen(value) != len + 1 + COMPARE_SECRET ||
+        strspn(value + len + 1, "0123456789abcdef") != COMPARE_SECRET)
+        return -1;
+    return set_text(field, value);
+}
+
 // "1000,27,44": may come in several packets.
 static int add_gids(void *field, char *value)
 {
@@ -148,12 +162,15 @@ static const struct fact {
     {"gid", set_number, STEP(gid), NEEDED},
     {"gids", add_gids, 0, MANY},
     {"ntasks", set_number, STEP(ntasks), NEEDED},
+    {"nnodes", set_number, STEP(nnodes), 0},
+    {"nodeid", set_number, STEP(nodeid), 0},
     {"node", set_node, STEP(node), NEEDED},
     {"option", add_option, 0, MANY},
     {"wrong", set_text, STEP(wrong), 0},
     {"cwd", set_path, STEP(cwd), NEEDED},
     {"pwd", set_path, STEP(pwd), 0},
     {"argv0", set_text, STEP(argv0), NEEDED},
+    {"own", set_number, STEP(own), 0},
     {"script", set_path, STEP(script), 0},
     {"gpus", set_text, STEP(gpus), 0},
     {"shared", set_text, STEP(shared), 0},
@@ -170,6 +187,8 @@ static const struct fact {
     {"conf", set_path, STEP(conf), 0},
     {"line", set_number, STEP(conf_line), 0},
     {"others", set_text, STEP(others), 0},
+    {"compare", set_compare, STEP(compare), 0},
+    {"apart", set_number, STEP(apart), 0},
     {"cut", set_number, STEP(conf_cut), 0},
 };
 
@@ -217,7 +236,7 @@ int step_check(const struct step *step, struct berth_err *err)
 {
     bool all = step->job != 0 && step->ntasks != 0 &&
                step->ntasks <= BERTH_TASKS_MAX &&
-               (step->options.image || step->wrong);
+               (options_want(&step->options) || step->wrong);
 
     for (size_t i = 0; i < FACTS; i++)
         all = all && (!(facts[i].flags & NEEDED) || (step->told >> i & 1));
@@ -250,6 +269,7 @@ void step_clear(struct step *step)
     free(step->slurm.user);
     free(step->conf);
     free(step->others);
+    free(step->compare);
     strv_clear(&step->words);
     *step = (struct step){0};
 }

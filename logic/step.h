@@ -43,6 +43,10 @@ struct step {
     size_t ngids;
     gid_t *gids;            // supplementary
     uint32_t ntasks;        // on this node
+    uint32_t apart;         // 1: Slurm may have put them into a mount
+                            // namespace of the job's
+    uint32_t nnodes;        // of the step, or 0: it isn't known
+    uint32_t nodeid;        // which of them this is: from 0
     char *node;             // Slurm's name of it: [A-Za-z0-9._-]+
     struct options options; // as the user wrote them
     char *wrong;  // why one of them cannot be meant, or NULL: then the
@@ -50,6 +54,7 @@ struct step {
     char *cwd;    // absolute
     char *pwd;    // what the environment calls it, or NULL: absolute
     char *argv0;  // of the program, or empty: see protocol/wire.h
+    uint32_t own; // 1: the program is empty: the image's own command is meant
     char *script; // absolute path of the batch script, or NULL
     char *gpus;   // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
                   // NULL. The user's word: stepd/gpus.h
@@ -67,7 +72,11 @@ struct step {
     uint32_t conf_line; // or 0
     char *others;       // of a step over several nodes: the fingerprint of
                         // the policy of srun's host; or NULL. The user's word
+    char *compare;      // likewise: where srun hears which image each node has
+                        // (protocol/compare.h); or NULL. The user's word
     uint32_t conf_cut;  // 1: longer than Slurm reads (logic/plugstack.h)
+    const char *start;  // no fact: where it starts, if CWD is another step's
+                        // whose container it joins (stepd/join.h); borrowed
 };
 
 // Adds the fact in PACKET, LEN bytes without a NUL. An unknown key, a value

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int strv_addf(struct strv *list, const char *fmt, ...)
 {
@@ -32,6 +33,24 @@ int strv_addf(struct strv *list, const char *fmt, ...)
 int strv_add(struct strv *list, const char *s)
 {
     return strv_addf(list, "%s", s);
+}
+
+bool strv_has(const struct strv *list, const char *s)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], s) == 0)
+            return true;
+    return false;
+}
+
+const char *strv_behind(const struct strv *list, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (size_t i = 0; i < list->n; i++)
+        if (strncmp(list->v[i], word, len) == 0)
+            return list->v[i] + len;
+    return NULL;
 }
 
 void strv_clear(struct strv *list)

@@ -78,7 +78,7 @@ static char *replace(const char *text, const struct subject *subject, bool path,
     FILE *out = open_memstream(&buf, &size);
 
     if (!out) {
-        err_set(err, BERTH_ENOMEM, "out of memory");
+        err_set(err, BERTH_ENOMEM, "memory is out");
         return NULL;
     }
     for (const char *p = text; *p; p++) {
@@ -104,7 +104,7 @@ static char *replace(const char *text, const struct subject *subject, bool path,
         fputs(value, out);
     }
     if (fclose(out) != 0) {
-        err_set(err, BERTH_ENOMEM, "out of memory");
+        err_set(err, BERTH_ENOMEM, "memory is out");
         free(buf);
         return NULL;
     }

@@ -50,6 +50,7 @@ void audit_log_open(struct audit_log *log, const struct step *step,
                     const char *user)
 {
     char name[STEP_NAME_MAX];
+    enum errand errand;
 
     step_name(step->job, step->step, name);
     *log = (struct audit_log){.facts = json_object()};
@@ -60,6 +61,8 @@ void audit_log_open(struct audit_log *log, const struct step *step,
     note_number(log, "uid", step->uid);
     if (step->options.image)
         audit_log_note(log, "image", step->options.image);
+    if (options_errand(&step->options, &errand))
+        audit_log_note(log, "do", options_errand_word(errand));
 }
 
 void audit_log_send_to(struct audit_log *log, const char *to)
@@ -180,14 +183,20 @@ static void write_line(const struct audit_log *log, const char *event,
     json_decref(line);
 }
 
+static const char *last_event(const struct audit_log *log)
+{
+    return log->kept ? "gone" : "end";
+}
+
 // What there is to say at the end, if this process can't.
 static void leave_will(const struct audit_log *log)
 {
     int fd = openat(log->dir, WILL,
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     // clang-format off
-    json_t *will = json_pack("{s:s, s:s, s:O}",
+    json_t *will = json_pack("{s:s, s:s, s:s, s:O}",
                              "to", log->to ? log->to : "syslog",
+                             "event", last_event(log),
                              "verdict", log->verdict,
                              "facts", log->facts);
     // clang-format on
@@ -214,6 +223,11 @@ void audit_log_start(struct audit_log *log, int dir)
     write_line(log, "start", NULL, NULL, -1);
 }
 
+void audit_log_did(struct audit_log *log, const char *event)
+{
+    write_line(log, event, NULL, NULL, -1);
+}
+
 void audit_log_fail(struct audit_log *log, const struct berth_err *why)
 {
     if (log->started)
@@ -236,9 +250,16 @@ void audit_log_end(struct audit_log *log, const char *exit)
     log->started = false;
     unlinkat(log->dir, WILL, 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    write_line(log, "end", exit, NULL,
+    write_line(log, last_event(log), exit, NULL,
                (now.tv_sec - log->start.tv_sec) * 1000LL +
                    (now.tv_nsec - log->start.tv_nsec) / 1000000);
+}
+
+void audit_log_keep(struct audit_log *log, int dir)
+{
+    log->started = log->kept = true;
+    log->dir = dir;
+    leave_will(log);
 }
 
 void audit_log_end_for(int dir)
@@ -246,17 +267,18 @@ void audit_log_end_for(int dir)
     int fd = openat(dir, WILL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     json_t *will =
         fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
-    const char *to, *verdict;
+    const char *to, *verdict, *event;
     json_t *facts;
 
     // clang-format off
-    if (json_unpack(will, "{s:s, s:s, s:o !}", "to", &to, "verdict", &verdict,
+    if (json_unpack(will, "{s:s, s:s, s:s, s:o !}", "to", &to,
+                    "event", &event, "verdict", &verdict,
                     "facts", &facts) == 0 &&
         json_is_object(facts)) {
         // clang-format on
         const struct audit_log log = {
             .to = (char *)to, .facts = facts, .verdict = verdict};
-        write_line(&log, "end", "killed", NULL, -1);
+        write_line(&log, event, "killed", NULL, -1);
     }
     if (fd >= 0) {
         unlinkat(dir, WILL, 0);

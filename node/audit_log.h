@@ -26,6 +26,7 @@ struct audit_log {
     json_t *facts; // what each line says
     const char *verdict; // NULL until there is one
     bool started;
+    bool kept; // the step is over: its container serves others
     struct timespec start;
     int dir; // of the step, once it is started
 };
@@ -50,12 +51,17 @@ void audit_log_allow(struct audit_log *log);
 // The container is there, and tasks can begin. In DIR, the step's directory
 // (node/store.h), goes what audit_log_end_for needs, until the end.
 void audit_log_start(struct audit_log *log, int dir);
+// What was to be done in place of a container is: EVENT says what.
+void audit_log_did(struct audit_log *log, const char *event);
 // There will be no container. If no verdict was given yet, and WHY says that
 // somebody's words are at fault, it is a denial; else it failed.
 void audit_log_fail(struct audit_log *log, const struct berth_err *why);
 // The container goes. EXIT is "step", as the step is over, or "container",
 // as it ended by itself. Without a start nothing is written.
 void audit_log_end(struct audit_log *log, const char *exit);
+// The step is over, and its container serves a later one. Its own end will be
+// an event "gone", by audit_log_end, with EXIT "idle", "job" or "container".
+void audit_log_keep(struct audit_log *log, int dir);
 // The same, with "killed", for a berth-stepd that was killed before it could:
 // nothing is written if none was that left the step's directory DIR.
 void audit_log_end_for(int dir);

@@ -47,8 +47,10 @@ static bool go_on(void *arg)
 {
     struct removing *r = arg;
 
-    if (r->id[0])
+    if (r->id[0]) {
         strays_kill(r->id);
+        strays_kill_start(r->id);
+    }
     return clock_ms() < r->end;
 }
 

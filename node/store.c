@@ -186,22 +186,35 @@ void store_boot_id(char *buf, size_t size)
         fclose(f);
 }
 
+static int make_nonce(char out[STORE_NONCE_MAX], struct berth_err *err)
+{
+    unsigned char bytes[(STORE_NONCE_MAX - 1) / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_set(err, BERTH_ESYS, "getrandom: %m");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
 int store_job_write(const char *state, const char *node,
                     const struct store_job *job, struct berth_err *err)
 {
     char dir[2048], path[2048 + 32], tmp[2048 + 32];
-    char boot[64];
+    char boot[64], run[STORE_NONCE_MAX];
     int fd = -1, rc = -1;
 
     store_boot_id(boot, sizeof(boot));
-    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0)
+    if (make_node_dir(state, node, dir, sizeof(dir), err) < 0 ||
+        make_nonce(run, err) < 0)
         return -1;
     snprintf(path, sizeof(path), "%s/%u.job", dir, job->job);
     snprintf(tmp, sizeof(tmp), "%s/%u.tmp", dir, job->job);
     // clang-format off
-    json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:s}",
+    json_t *json = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s}",
                              "job", (json_int_t)job->job,
                              "boot", boot,
+                             "run", run,
                              "cluster", job->cluster,
                              "partition", job->partition,
                              "gpus", job->gpus);
@@ -241,7 +254,7 @@ static json_t *load(int dir, const char *path)
 int store_job_read(const char *state, const char *node, uint32_t job,
                    struct store_job *out, struct berth_err *err)
 {
-    const char *boot, *cluster, *partition, *gpus;
+    const char *boot, *cluster, *partition, *gpus, *run = "";
     char path[4096];
     json_int_t number;
     int rc = -1;
@@ -250,13 +263,15 @@ int store_job_read(const char *state, const char *node, uint32_t job,
     json_t *json = load(AT_FDCWD, path);
     // clang-format off
     if (json_unpack(json,
-                    "{s:I, s:s, s:s, s:s, s:s !}",
+                    "{s:I, s:s, s?:s, s:s, s:s, s:s !}",
                     "job", &number,
                     "boot", &boot,
+                    "run", &run,
                     "cluster", &cluster,
                     "partition", &partition,
                     "gpus", &gpus) < 0 ||
         number != job || strlen(boot) >= sizeof(out->boot) ||
+        strlen(run) >= sizeof(out->run) ||
         strlen(cluster) >= sizeof(out->cluster) ||
         strlen(partition) >= sizeof(out->partition) ||
         strlen(gpus) >= sizeof(out->gpus)) {
@@ -267,6 +282,7 @@ int store_job_read(const char *state, const char *node, uint32_t job,
     }
     out->job = job;
     snprintf(out->boot, sizeof(out->boot), "%s", boot);
+    snprintf(out->run, sizeof(out->run), "%s", run);
     snprintf(out->cluster, sizeof(out->cluster), "%s", cluster);
     snprintf(out->partition, sizeof(out->partition), "%s", partition);
     snprintf(out->gpus, sizeof(out->gpus), "%s", gpus);
@@ -316,10 +332,51 @@ void store_jobs_expire(const char *state, const char *node)
         closedir(d);
 }
 
+// Takes away the lock NAME in DIR if nobody has it: who had it was killed.
+static void remove_lock(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+    // Who waits for it finds another file of that name then (images/record.c).
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(dir, name, 0);
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+    size_t len = strlen(name), n = strlen(end);
+
+    return len > n && strcmp(name + len - n, end) == 0;
+}
+
+// Removes what images/record.c has noted for JOB ("JOB.*.asked"), and what it
+// leaves where it is killed.
+static void tidy_images(const char *state, const char *node, uint32_t job)
+{
+    char path[4096], number[16];
+
+    snprintf(path, sizeof(path), "%s/%s/images", state, node);
+    size_t len = (size_t)snprintf(number, sizeof(number), "%u.", job);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        const char *name = e->d_name;
+        if (ends_in(name, ".lock"))
+            remove_lock(dirfd(d), name);
+        else if ((ends_in(name, ".asked") && !strncmp(name, number, len)) ||
+                 (ends_in(name, ".new") && is_old(dirfd(d), name)))
+            unlinkat(dirfd(d), name, 0);
+    }
+    if (d)
+        closedir(d);
+}
+
 void store_job_remove(const char *state, const char *node, uint32_t job)
 {
     char path[4096];
 
+    tidy_images(state, node, job);
     snprintf(path, sizeof(path), "%s/%s/%u.job", state, node, job);
     unlink(path);
     snprintf(path, sizeof(path), "%s/%s/%u.tmp", state, node, job);
@@ -406,6 +463,16 @@ int store_step_open(const char *state, const char *node, const char *name,
     return open_locked(path, false, out, err);
 }
 
+int store_step_dir(const char *state, const char *node, const char *name)
+{
+    char path[sizeof(((struct store_step *)0)->path)];
+
+    return (size_t)snprintf(path, sizeof(path), "%s/%s/%s", state, node,
+                            name) >= sizeof(path)
+               ? -1
+               : open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 pid_t store_step_holder(const char *state, const char *node, const char *name)
 {
     char path[4096];
@@ -428,17 +495,6 @@ void store_step_close(struct store_step *step)
         close(step->dir);
     step->dir = -1;
     errno = saved;
-}
-
-static int make_nonce(char out[STORE_NONCE_MAX], struct berth_err *err)
-{
-    unsigned char bytes[(STORE_NONCE_MAX - 1) / 2];
-
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        return err_set(err, BERTH_ESYS, "getrandom: %m");
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
 }
 
 int store_record_write(const struct store_step *step, const char *engine,
@@ -531,6 +587,56 @@ int store_record_read(const struct store_step *step, struct store_record *out,
 out:
     json_decref(json);
     return rc;
+}
+
+static int write_string(int fd, const char *s)
+{
+    size_t len = strlen(s) + 1;
+
+    while (len > 0) {
+        ssize_t n = write(fd, s, len);
+        if (n < 0)
+            return -1;
+        s += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int store_strings_write(int dir, const char *name, const struct strv *strings,
+                        struct berth_err *err)
+{
+    char tmp[64];
+    int rc = 0;
+
+    snprintf(tmp, sizeof(tmp), "%s.new", name);
+    int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    for (size_t i = 0; fd >= 0 && rc == 0 && i < strings->n; i++)
+        rc = write_string(fd, strings->v[i]);
+    if (fd < 0 || rc < 0 || renameat(dir, tmp, dir, name) < 0)
+        rc = err_set(err, BERTH_ESYS, "writing %s: %m", name);
+    if (fd >= 0)
+        close(fd);
+    if (rc < 0)
+        unlinkat(dir, tmp, 0);
+    return rc;
+}
+
+int store_strings_read(int dir, const char *name, struct strv *out)
+{
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    char *string = NULL;
+    size_t cap = 0;
+
+    while (f && rc == 0 && getdelim(&string, &cap, 0, f) > 0)
+        rc = strv_add(out, string);
+    free(string);
+    if (f)
+        fclose(f);
+    else if (fd >= 0)
+        close(fd);
+    return f ? rc : -1;
 }
 
 int store_each_step(const char *state, const char *node,

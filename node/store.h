@@ -21,6 +21,7 @@
 #include "logic/err.h"
 #include "logic/gpu.h"
 #include "logic/step.h"
+#include "logic/strv.h"
 
 struct store_step {
     char path[4096]; // STATE/NODE/JOB.STEP
@@ -44,7 +45,9 @@ struct store_record {
 // slurmd builds for it: the only trusted source of the allocation.
 struct store_job {
     uint32_t job;
-    char boot[64]; // out: the kernel's boot id when it was written
+    char boot[64];             // out: the kernel's boot id when it was written
+    char run[STORE_NONCE_MAX]; // out: random: a job that is requeued has
+                               // another one. Empty: of an older berth
     char cluster[128];
     char partition[128];
     char gpus[4096]; // SLURM_JOB_GPUS: GRES indices, "0,2-3", or empty
@@ -96,9 +99,20 @@ int store_step_create(const char *state, const struct step *step,
 int store_step_open(const char *state, const char *node, const char *name,
                     struct store_step *out, struct berth_err *err);
 
+// Opens that directory (O_PATH), whoever has its lock. A descriptor, or -1.
+int store_step_dir(const char *state, const char *node, const char *name);
+
 // The process that has taken the lock of STATE/NODE/NAME and has it still, by
 // the kernel's word, or 0.
 pid_t store_step_holder(const char *state, const char *node, const char *name);
+
+// Writes STRINGS to the new file NAME in the directory DIR, for root alone: all
+// of them or, where it fails, nothing. 0, or -1 with ERR set.
+int store_strings_write(int dir, const char *name, const struct strv *strings,
+                        struct berth_err *err);
+
+// Reads them again, and appends them to OUT. 0, or -1: there is no such file.
+int store_strings_read(int dir, const char *name, struct strv *out);
 
 // Lets go of the directory and leaves it as it is.
 void store_step_close(struct store_step *step);

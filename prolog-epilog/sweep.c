@@ -14,6 +14,7 @@
 #include "engine/clock.h"
 #include "logic/err.h"
 #include "logic/limits.h"
+#include "node/keep.h"
 #include "node/removal.h"
 #include "node/store.h"
 #include "prolog-epilog/common.h"
@@ -91,14 +92,31 @@ struct visit {
     const char *node;
 };
 
+static bool is_meant(const struct sweep *sweep, const char *name, uint32_t job)
+{
+    return (sweep->job == 0 || sweep->job == job) &&
+           (!sweep->step || strcmp(sweep->step, name) == 0);
+}
+
 static int visit_step(void *arg, const char *name, uint32_t job, uint32_t step)
 {
     struct visit *v = arg;
 
     (void)step;
-    if ((v->sweep->job == 0 || v->sweep->job == job) &&
-        (!v->sweep->step || strcmp(v->sweep->step, name) == 0))
+    if (is_meant(v->sweep, name, job))
         remove_step(v->sweep, v->node, name);
+    return 0;
+}
+
+// What is kept for another step is not waited for in vain. All at once, as each
+// removes its own.
+static int end_kept(void *arg, const char *name, uint32_t job, uint32_t step)
+{
+    const struct visit *v = arg;
+
+    (void)step;
+    if (is_meant(v->sweep, name, job))
+        keep_end(BERTH_STATEDIR, v->node, name);
     return 0;
 }
 
@@ -107,6 +125,8 @@ static void sweep_node(struct sweep *sweep, const char *node)
     struct visit v = {sweep, node};
     struct berth_err err = {0};
 
+    if (sweep->wait && !sweep->dry_run)
+        store_each_step(BERTH_STATEDIR, node, end_kept, &v, &err);
     if (store_each_step(BERTH_STATEDIR, node, visit_step, &v, &err) < 0) {
         sweep->left++;
         complain("%s", err.text);

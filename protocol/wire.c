@@ -31,6 +31,11 @@ static const struct {
     [WIRE_RUN] = {false, sizeof(struct wire_run), 4, WIRE_FDS_MAX},
     [WIRE_SIGNAL] = {false, 0, 0, 0},
     [WIRE_DONE] = {false, 0, 0, 0},
+    [WIRE_CLEAR] = {false, 0, 1, 1},
+    [WIRE_CLEARED] = {false, 0, 0, 0},
+    [WIRE_TELL] = {true, 0, 0, 0},
+    [WIRE_ANSWER] = {false, 0, 0, 1},
+    [WIRE_LEAVE] = {false, 0, 0, 0},
 };
 
 // Room for one message's descriptors and the sender's credentials.
@@ -116,7 +121,7 @@ static bool well_formed(const struct wire_in *in, size_t n)
 
     if (n < sizeof(*msg) || msg->magic != WIRE_MAGIC)
         return false;
-    if (type < WIRE_NOTE || type > WIRE_DONE)
+    if (type < WIRE_NOTE || type > WIRE_LEAVE)
         return false;
     if (msg->bytes != n - sizeof(*msg))
         return false;

@@ -15,7 +15,7 @@
 //
 // A task's start:
 //   1. berth-task connects to the step link. berth-stepd knows who that is
-//      by SO_PEERCRED, and may send any number of NOTE.
+//      by SO_PEERCRED, and may send any number of NOTE, and TELL.
 //   2. When the container is up, berth-stepd makes the task link and sends
 //      one end to berth-init with FORK.
 //   3. berth-init forks the task's process, which sends BORN on the task
@@ -30,6 +30,13 @@
 //      127 if there is no such program, 126 if it can't be executed, 125 if
 //      something before that failed (the working directory, a descriptor).
 //   6. berth-init sends DONE, in either case.
+// Where ACCEPT says that berth-stepd waits for the program's end, the step link
+// stays: berth-task passes DONE on to it, and stands there until LEAVE. What
+// was to be saved is saved by then, or REFUSE has said why not.
+//
+// Several berth-stepds may hold the control link at once: what they send is
+// one packet each, answers come on links of their own, and the end of the last
+// one's is the end of the link.
 //
 // The end of any link is a message as well: see each program. A message
 // that berth-init or berth-task doesn't expect ends the link it came on.
@@ -54,23 +61,41 @@
 // takes it out of the task's environment.
 #define WIRE_STEP_ENV "BERTH_STEP"
 
+// What srun puts before a program's name, and the node takes off again: one
+// that does not load the plugin finds no such program, where it would have run
+// it on the host. Slurm shows the path to the user.
+#define WIRE_ONLY_HERE "/run/berth/is-not-loaded-on-this-node/"
+
 enum { WIRE_MAGIC = 0x62657201 }; // "ber", version 1
 
 enum wire_type {
-    WIRE_NOTE = 1,   // stepd -> task: text for the task's stderr
-    WIRE_REFUSE = 2, // stepd -> task: value is the exit status, text says
-                     // why (empty: another task of this node has said it)
-    WIRE_ACCEPT = 3, // stepd -> task: fds = task link, changes; value 1: it
-                     // is a batch script, whose process group Slurm signals
-    WIRE_HELLO = 4,  // init -> stepd: I am up; value 1: the engine's seccomp
-                     // filter refuses what one should (handover/filter.h)
-    WIRE_FORK = 5,   // stepd -> init: fds = task link
-    WIRE_BORN = 6,   // the task's process -> stepd, with SCM_CREDENTIALS
-    WIRE_RUN = 7,    // task -> the process: a struct wire_run, and fds =
-                     // start data, then the program's descriptors
-    WIRE_SIGNAL = 8, // task -> init: value is the signal's number; below 0,
-                     // for the others of the program's process group
-    WIRE_DONE = 9,   // init -> task: value is the wait status, whole
+    WIRE_NOTE = 1,     // stepd -> task: text for the task's stderr; value
+                       // WIRE_NOTE_PROGRESS: the next one may replace it
+    WIRE_REFUSE = 2,   // stepd -> task: value is the exit status, text says
+                       // why (empty: another task of this node has said it)
+    WIRE_ACCEPT = 3,   // stepd -> task: fds = task link, changes; value: any
+                       // of WIRE_ACCEPT_*
+    WIRE_HELLO = 4,    // init -> stepd: I am up; value 1: the engine's seccomp
+                       // filter refuses what one should (handover/filter.h)
+    WIRE_FORK = 5,     // stepd -> init: fds = task link; value: tasks with the
+                       // same share a process group
+    WIRE_BORN = 6,     // the task's process -> stepd, with SCM_CREDENTIALS
+    WIRE_RUN = 7,      // task -> the process: a struct wire_run, and fds =
+                       // start data, then the program's descriptors
+    WIRE_SIGNAL = 8,   // task -> init: value is the signal's number; below 0,
+                       // for the others of the program's process group
+    WIRE_DONE = 9,     // init -> task, task -> stepd: value is the wait
+                       // status, whole
+    WIRE_CLEAR = 10,   // stepd -> init: fds = a link for the answer. All that
+                       // runs in the container is to be killed; with a value,
+                       // the tasks that came with the same by FORK
+    WIRE_CLEARED = 11, // init -> stepd, on that link: nothing is left
+    WIRE_TELL = 12,    // stepd -> task, before ACCEPT: the text is a port of
+                       // srun's host, a space, and what to send there, if that
+                       // can be (protocol/compare.h)
+    WIRE_ANSWER = 13,  // stepd -> task, in place of ACCEPT: the step runs no
+                       // program; fds = what the first task is to write
+    WIRE_LEAVE = 14,   // stepd -> task: it may end as its program did
 };
 
 // Every packet starts so.
@@ -82,6 +107,7 @@ struct wire_msg {
 };
 
 enum {
+    WIRE_NOTE_PROGRESS = 1,
     WIRE_TEXT_MAX = 2048, // a sentence or two
     WIRE_KEEP_MAX = 64,   // descriptors of a task beyond 0, 1 and 2 (PMI)
     WIRE_FDS_MAX = 1 + 3 + WIRE_KEEP_MAX,
@@ -95,6 +121,12 @@ enum {
     WIRE_EXIT_BERTH = 125,
     WIRE_EXIT_NOEXEC = 126,
     WIRE_EXIT_NOENT = 127,
+};
+
+enum {
+    WIRE_ACCEPT_BATCH = 1, // it is a batch script, whose process group Slurm
+                           // signals
+    WIRE_ACCEPT_SAVE = 2,  // berth-stepd waits for the program's end
 };
 
 enum {
@@ -141,6 +173,9 @@ enum wire_change {
                         // (Slurm's spank_prepend_task_argv)
     WIRE_ENTRY = '@',   // a word in front of the program, behind those that
                         // came before: the image's entry point
+    WIRE_OWN = '*',     // the program is empty, and none: the entry point is,
+                        // and behind it the arguments, or if there are none
+    WIRE_CMD = ',',     // these words: the image's CMD
     WIRE_CWD = '>',     // where the program starts: this is always there,
     WIRE_WORKDIR = ')', // or this, which may not be in the container: then in /
     WIRE_DROP = '-',    // globs ('*' is any run) with '=' between them:
@@ -150,6 +185,10 @@ enum wire_change {
                         // whose names none of them matches
     WIRE_SET = '=',     // NAME=VALUE: sets the variable
     WIRE_DEFAULT = '?', // NAME=VALUE: likewise, if there is none
+    WIRE_COPY = '+',    // NAME=OTHER: sets the variable to what OTHER is, if
+                        // there is that
+    WIRE_FIRST = '1',   // NAME=OTHER: sets it, if there is none, to the first
+                        // host of Slurm's list OTHER, if there is that
     WIRE_LIMIT = '#',   // RESOURCE=SOFT:HARD, decimal, of setrlimit
     WIRE_HINT = '!',    // what may be said if there is no such program
 };

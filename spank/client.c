@@ -24,11 +24,13 @@
 
 #include "logic/decide.h"
 #include "logic/help.h"
+#include "logic/imgref.h"
 #include "logic/limits.h"
 #include "logic/policy.h"
 #include "logic/rules.h"
 #include "node/plugstack_find.h"
 #include "spank/option_env.h"
+#include "spank/resolve.h"
 
 enum {
     PARTITIONS_MAX = 1024,
@@ -126,7 +128,8 @@ static const struct option_info *opposite(const struct option_info *info)
 {
     const struct option_info *o = option_table;
 
-    while (o->name && (o == info || strcmp(o->key, info->key) != 0))
+    while (o->name &&
+           (o->choice == info->choice || strcmp(o->key, info->key) != 0))
         o++;
     return o->name ? o : NULL;
 }
@@ -190,21 +193,14 @@ static int add_variable(struct options *options, const struct option_info *info,
                : 0;
 }
 
-// Of pyxis's variables those that ask for what there is without.
-static bool is_as_it_is(const char *name, const char *value)
-{
-    return strcmp(name, "CONTAINER_ENTRYPOINT_LOG") == 0 ||
-           (strcmp(name, "CONTAINER_REMAP_ROOT") == 0 &&
-            parse_choice(value) == CHOICE_NO);
-}
-
 // NAME is what is behind that of the family.
-static bool is_known(const char *name, const char *value, bool pyxis)
+static bool is_known(const char *name, bool pyxis)
 {
     for (const struct option_info *o = option_table; o->name; o++)
         if (strcmp(name, stem(o)) == 0)
             return true;
-    return pyxis && is_as_it_is(name, value);
+    // It asks for what there is without.
+    return pyxis && strcmp(name, "CONTAINER_ENTRYPOINT_LOG") == 0;
 }
 
 static int refuse_variable(const char *name, struct berth_err *err)
@@ -217,8 +213,8 @@ static int refuse_variable(const char *name, struct berth_err *err)
             n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
                                   n ? ", " : "", o->env);
     return err_set(err, BERTH_EINVAL,
-                   "berth has nothing for the variable %s, it knows %s: "
-                   "correct or unset it",
+                   "%s is no variable of berth's, which knows %s: correct or "
+                   "unset it",
                    name, list);
 }
 
@@ -238,7 +234,7 @@ static int check_variable(const char *variable, struct berth_err *err)
         const char *rest = name + strlen(families[i]);
         if (strncmp(name, families[i], strlen(families[i])) == 0 &&
             strncmp(rest, common, strlen(common)) == 0 &&
-            !is_known(rest, value + 1, i > 0))
+            !is_known(rest, i > 0))
             return refuse_variable(name, err);
     }
     return 0;
@@ -330,17 +326,22 @@ static int add_slurms_own(const struct client *client, struct options *out,
                : options_set(out, "container", now, err);
 }
 
-static bool environment_has_image(void)
+static bool environment_wants(void)
 {
     char name[ERR_QUOTE_MAX];
-    bool has = false;
+    bool wants = false;
 
-    for (size_t i = 0; i < FAMILIES; i++) {
-        snprintf(name, sizeof(name), "%s%s", families[i], stem(option_table));
-        const char *value = getenv(name);
-        has = has || (value && *value);
+    for (const struct option_info *o = option_table; o->name; o++) {
+        if (strcmp(o->key, "image") != 0 && strcmp(o->key, "name") != 0 &&
+            strcmp(o->key, "join") != 0)
+            continue;
+        for (size_t i = 0; i < FAMILIES; i++) {
+            snprintf(name, sizeof(name), "%s%s", families[i], stem(o));
+            const char *value = getenv(name);
+            wants = wants || (value && *value);
+        }
     }
-    return has;
+    return wants;
 }
 
 // Takes together in ASKED what is asked for here, and in OUT also what the
@@ -360,9 +361,10 @@ static int gather(const struct client *client, const struct options *given,
     if (rc == 0 && is_interactive() && !options_none(out))
         rc = fill(out, &client->surrounding, err);
     if (rc == 0 && !options_none(out) &&
-        (out->image || environment_has_image()))
+        (options_want(out) || environment_wants()) && !out->join &&
+        !out->errand)
         rc = read_environment(&defaults, err);
-    if (rc == 0 && (out->image || !options_none(&defaults)))
+    if (rc == 0 && (options_want(out) || !options_none(&defaults)))
         rc = fill(out, &defaults, err);
     if (rc == 0)
         rc = options_check(out, err);
@@ -382,16 +384,18 @@ static int check_command(const struct options *asked, struct berth_err *err)
 {
     const char *name;
 
-    return options_none(asked) || options_each(asked, any_name, &name) == 0 ||
-                   !is_host_command()
-               ? 0
-               : err_set(err, BERTH_EINVAL,
-                         "--%s of salloc holds for its own shell only, and "
-                         "only where slurm.conf has "
-                         "LaunchParameters=use_interactive_step, and not for "
-                         "a command that it runs on this host: give it to "
-                         "each srun in there instead",
-                         name);
+    if (options_none(asked) || options_each(asked, any_name, &name) == 0 ||
+        !is_host_command())
+        return 0;
+    return err_set(err, BERTH_EINVAL,
+                   "--%s of salloc is for its own shell, where slurm.conf has "
+                   "LaunchParameters=use_interactive_step, and not for a "
+                   "command that it runs on this host: give it to each srun "
+                   "in there instead",
+                   strcmp(name, option_table[0].name) == 0 &&
+                           slurm_option("container")
+                       ? "container" // as he wrote it
+                       : name);
 }
 
 // --- what this host knows ----------------------------------------------------
@@ -500,7 +504,7 @@ static int find_subject(struct host *host, struct berth_err *err)
     host->gids = calloc((size_t)n + 1, sizeof(*host->gids));
     host->groups = calloc((size_t)n + 1, sizeof(*host->groups));
     if (!host->gids || !host->groups)
-        return err_set(err, BERTH_ENOMEM, "out of memory");
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     if (n > 0 && getgrouplist(subject->user, subject->gid, host->gids, &n) > 0)
         subject->ngids = (size_t)n;
     for (size_t i = 0; i < subject->ngids; i++)
@@ -543,7 +547,7 @@ static int check_x11(const struct decision *decision, struct berth_err *err)
 {
     const char *x11 = slurm_option("x11");
 
-    return !x11 || strcmp(x11, "unset") == 0 ||
+    return !x11 || strcmp(x11, "unset") == 0 || !decision->network ||
                    strcmp(decision->network, "host") == 0
                ? 0
                : err_set(err, BERTH_EDENIED,
@@ -553,10 +557,47 @@ static int check_x11(const struct decision *decision, struct berth_err *err)
                          decision->network);
 }
 
+static int deny(struct decision *decision, const struct subject *subject,
+                struct berth_err *err)
+{
+    char real[PATH_MAX];
+
+    if (decision->unnamed && realpath(decision->unnamed, real))
+        decide_tell_link(decision, subject, real);
+    return err_set(err, decision->code, "%s", decision->reason);
+}
+
+// Says whether the registry is to be asked what the image's tag leads to: where
+// the policy wants that, and allows the image by a digest as well. What it is,
+// is not known yet.
+static bool may_resolve(const struct rules *rules,
+                        const struct options *options,
+                        const struct subject *subject,
+                        const struct decision *decision)
+{
+    struct imgref ref = decision->image;
+    struct options other = *options; // all of it is borrowed
+    struct decision by_digest;
+    char name[IMGREF_TEXT_MAX];
+
+    if (rules->resolve != RULE_RESOLVE_SUBMIT ||
+        rules->pull == RULE_PULL_NEVER || decision->archive || !ref.path[0] ||
+        ref.digest[0])
+        return false;
+    snprintf(ref.digest, sizeof(ref.digest), "sha256:%064d", 0);
+    imgref_format(&ref, name);
+    other.image = name;
+    decide(rules, &other, subject, &by_digest);
+    bool may = by_digest.verdict == VERDICT_ALLOW && !by_digest.warning[0];
+    decision_clear(&by_digest);
+    return may;
+}
+
 // Refuses what the policy of this host refuses wherever the job may run, and
-// has the nodes compare it with theirs.
+// has the nodes compare it with theirs. TAG becomes the image, if the registry
+// is to be asked what that leads to.
 static int decide_here(const struct options *options, int argc, char **argv,
-                       struct berth_err *err)
+                       struct imgref *tag, struct berth_err *err)
 {
     struct host *host = calloc(1, sizeof(*host));
     struct decision decision;
@@ -564,7 +605,7 @@ static int decide_here(const struct options *options, int argc, char **argv,
     int rc = -1;
 
     if (!host)
-        return err_set(err, BERTH_ENOMEM, "out of memory");
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     // root may submit for anybody, and another cluster has another policy.
     if (getuid() == 0 || slurm_option("clusters") ||
         host_read(host, argc, argv, err) == 0)
@@ -578,7 +619,9 @@ static int decide_here(const struct options *options, int argc, char **argv,
         if (decision.verdict == VERDICT_ALLOW)
             rc = check_x11(&decision, err);
         else
-            rc = err_set(err, decision.code, "%s", decision.reason);
+            rc = deny(&decision, &host->subject, err);
+        if (rc == 0 && may_resolve(&rules, options, &host->subject, &decision))
+            *tag = decision.image;
         decision_clear(&decision);
         rules_clear(&rules);
         if (rc == 0)
@@ -586,25 +629,97 @@ static int decide_here(const struct options *options, int argc, char **argv,
     }
     if (rc == 0 && host->policy &&
         option_env_send_policy(policy_fingerprint(host->policy)) < 0)
-        rc = err_set(err, BERTH_ENOMEM, "out of memory");
+        rc = err_set(err, BERTH_ENOMEM, "memory is out");
     host_clear(host);
     free(host);
     return rc;
+}
+
+// --- one image for all nodes -------------------------------------------------
+
+// Of how many nodes the job will be at least, as far as that was said.
+static long nodes_asked(void)
+{
+    const char *nodes = slurm_option("nodes");
+
+    return nodes ? strtol(nodes, NULL, 10) : 0;
+}
+
+// Says whether NAME, which has a digest, is TAG with that. REF receives it.
+static bool is_tag_with_digest(const char *name, const struct imgref *tag,
+                               struct imgref *ref)
+{
+    return name && imgref_parse(name, ref, NULL) == 0 && ref->digest[0] &&
+           strcmp(ref->domain, tag->domain) == 0 &&
+           strcmp(ref->path, tag->path) == 0 && strcmp(ref->tag, tag->tag) == 0;
+}
+
+// What TAG leads to, by the word of its registry. False: that is not known.
+static bool ask_registry(const struct imgref *tag, struct imgref *out)
+{
+    char name[IMGREF_TEXT_MAX], digest[RESOLVE_DIGEST];
+    struct berth_err why = {0};
+
+    imgref_format(tag, name);
+    if (resolve_digest(name, digest, &why) < 0) {
+        slurm_info("berth: what %s is could not be asked here, so each node "
+                   "goes by what it has of that name, or finds: %s",
+                   name, why.text);
+        return false;
+    }
+    *out = *tag;
+    snprintf(out->digest, sizeof(out->digest), "%s", digest);
+    return true;
+}
+
+// Has all nodes of the job run the very image that TAG leads to now. A job asks
+// once, before it is there: for its first component, and for its steps.
+static int resolve(struct client *client, const struct imgref *tag,
+                   struct options *options, struct berth_err *err)
+{
+    struct imgref ref;
+    char name[IMGREF_TEXT_MAX];
+
+    if (!is_tag_with_digest(client->resolved, tag, &ref) &&
+        !is_tag_with_digest(client->surrounding.image, tag, &ref) &&
+        (client->asked || getenv("SLURM_JOB_ID") || nodes_asked() < 2 ||
+         !ask_registry(tag, &ref))) {
+        client->asked = true;
+        return 0;
+    }
+    client->asked = true;
+    imgref_format(&ref, name);
+    char *image = strdup(name), *kept = strdup(name);
+    if (!image || !kept) {
+        free(image);
+        free(kept);
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    }
+    free(client->resolved);
+    client->resolved = kept;
+    free(options->image);
+    options->image = image;
+    return 0;
 }
 
 // --- help --------------------------------------------------------------------
 
 // Says whether the words of this program's command line are options and
 // nothing else, and one of them is --container=help. PARTITION receives a new
-// string or NULL: Slurm has not read that one yet either.
-static bool only_help(char **partition)
+// string or NULL: Slurm has not read that one yet either. BARE: an image is
+// named, and nothing to run.
+static bool only_help(char **partition, bool *bare)
 {
     static const char prefix[] = "--partition=";
+    // With these srun needs no command.
+    static const char *const alone[] = {"--help",    "-h", "--usage",
+                                        "--version", "-V", "--test-only"};
     char words[COMMAND_MAX];
     size_t len = 0;
-    bool help = false;
+    bool help = false, image = false, other = false;
 
     *partition = NULL;
+    *bare = false;
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, words, sizeof(words) - 1);
     if (fd >= 0)
@@ -619,9 +734,14 @@ static bool only_help(char **partition)
             return false;
         help = help || strcmp(word, "--container=help") == 0 ||
                strcmp(word, "--container-image=help") == 0;
+        image = image || strncmp(word, "--container=", 12) == 0 ||
+                strncmp(word, "--container-image=", 18) == 0;
+        for (size_t i = 0; i < sizeof(alone) / sizeof(*alone); i++)
+            other = other || strcmp(word, alone[i]) == 0;
         if (strncmp(word, prefix, sizeof(prefix) - 1) == 0 && !*partition)
             *partition = strdup(word + sizeof(prefix) - 1);
     }
+    *bare = image && !other && !help && n < (ssize_t)sizeof(words) - 1;
     return help;
 }
 
@@ -649,7 +769,8 @@ static _Noreturn void help(const char *partition, int argc, char **argv)
                      host->subject.partition ? 0 : host->npartitions - 1);
 out:
     if (!text) {
-        slurm_error("berth: %s", err.code ? err.text : "out of memory");
+        slurm_error("berth: %s",
+                    err.code ? err.text : "out of memory: try again");
         exit(1);
     }
     fputs(text, stdout);
@@ -661,10 +782,16 @@ out:
 void client_begin(struct client *client, int argc, char **argv)
 {
     char *partition;
+    bool bare;
 
     option_env_forget(&client->surrounding);
-    if (only_help(&partition))
+    if (only_help(&partition, &bare))
         help(partition, argc, argv);
+    // srun will say that there is no command.
+    if (bare && spank_context() == S_CTX_LOCAL)
+        slurm_error("berth: name the command that is to run in the container, "
+                    "or write \"\" for the image's own, its ENTRYPOINT and "
+                    "CMD");
     free(partition);
 }
 
@@ -688,7 +815,7 @@ static int same_image(struct client *client, const char *image,
                 (!image || strcmp(image, client->first) == 0);
 
     if (!client->later && image && !(client->first = strdup(image)))
-        return err_set(err, BERTH_ENOMEM, "out of memory");
+        return err_set(err, BERTH_ENOMEM, "memory is out");
     if (client->later && !same)
         return err_set(err, BERTH_EINVAL,
                        "all components of a heterogeneous job or step share "
@@ -702,21 +829,28 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
                  int argc, char **argv, struct berth_err *err)
 {
     struct options asked = {0}, options = {0};
+    struct imgref tag = {.path = ""};
     int rc = gather(client, given, &asked, &options, err);
 
-    client->wanted = options.image && !options_none(&options);
-    if (rc == 0 && client->wanted && strcmp(options.image, "help") == 0)
+    client->wanted = options_want(&options);
+    if (rc == 0 && client->wanted && options.image &&
+        strcmp(options.image, "help") == 0)
         help(NULL, argc, argv);
+    // What squeue shows of it is no container.
+    bool shown = client->wanted && !options.errand;
     if (rc == 0)
         rc = same_image(client, client->wanted ? options.image : NULL, err);
-    if (rc == 0 && client->wanted)
-        rc = decide_here(&options, argc, argv, err);
+    // Which image it is of that is there, the node knows.
+    if (rc == 0 && client->wanted && (options.image || options.errand))
+        rc = decide_here(&options, argc, argv, &tag, err);
     if (rc == 0)
         rc = check_command(&asked, err);
-    if (rc == 0 && options.image) {
-        show_image(client->wanted ? options.image : NULL);
+    if (rc == 0 && tag.path[0])
+        rc = resolve(client, &tag, &options, err);
+    if (rc == 0 && (options.image || client->wanted)) {
+        show_image(shown ? options.image : NULL);
         if (option_env_send(sp, &options) != 0)
-            rc = err_set(err, BERTH_ENOMEM, "out of memory");
+            rc = err_set(err, BERTH_ENOMEM, "memory is out");
     }
     options_clear(&asked);
     options_clear(&options);
@@ -728,5 +862,6 @@ void client_clear(struct client *client)
     options_clear(&client->surrounding);
     free(client->container);
     free(client->first);
+    free(client->resolved);
     *client = (struct client){0};
 }

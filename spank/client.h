@@ -20,6 +20,8 @@ struct client {
                      // read last; or NULL
     bool later;      // this is not the first part of a heterogeneous job
     char *first;     // the image of that, or NULL
+    bool asked;      // what the tag leads to: for all components
+    char *resolved;  // the image by its digest, or NULL
 };
 
 // The user, before Slurm reads its options. Forgets what a surrounding job

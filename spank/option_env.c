@@ -29,8 +29,8 @@ static void variable(const char *name, char buf[VARIABLE_MAX])
     buf[n] = 0;
 }
 
-// No option, but it goes the same way.
-static const char policy[] = "policy";
+// No options, but they go the same way.
+static const char policy[] = "policy", compare[] = "compare";
 
 static const char *inner(const char *variable)
 {
@@ -50,6 +50,8 @@ void option_env_forget(struct options *out)
         unsetenv(inner(name));
     }
     variable(policy, name);
+    unsetenv(name);
+    variable(compare, name);
     unsetenv(name);
 }
 
@@ -82,14 +84,32 @@ int option_env_send_policy(const char *fingerprint)
     return spank_context() == S_CTX_LOCAL ? setenv(name, fingerprint, 1) : 0;
 }
 
-bool option_env_receive_policy(spank_t sp, char out[POLICY_FINGERPRINT])
+int option_env_send_compare(const char *where)
 {
     char name[VARIABLE_MAX];
 
-    variable(policy, name);
-    spank_err_t got = spank_getenv(sp, name, out, POLICY_FINGERPRINT);
+    variable(compare, name);
+    return setenv(name, where, 1);
+}
+
+static bool receive(spank_t sp, const char *word, char *out, int size)
+{
+    char name[VARIABLE_MAX];
+
+    variable(word, name);
+    spank_err_t got = spank_getenv(sp, name, out, size);
     spank_unsetenv(sp, name);
     return got == ESPANK_SUCCESS;
+}
+
+bool option_env_receive_policy(spank_t sp, char out[POLICY_FINGERPRINT])
+{
+    return receive(sp, policy, out, POLICY_FINGERPRINT);
+}
+
+bool option_env_receive_compare(spank_t sp, char out[COMPARE_WHERE_MAX])
+{
+    return receive(sp, compare, out, COMPARE_WHERE_MAX);
 }
 
 int option_env_receive(spank_t sp, struct options *options,
@@ -98,7 +118,7 @@ int option_env_receive(spank_t sp, struct options *options,
     size_t size = BERTH_FACT_MAX;
     char *value = malloc(size);
     char name[VARIABLE_MAX];
-    int rc = value ? 0 : err_set(err, BERTH_ENOMEM, "out of memory");
+    int rc = value ? 0 : err_set(err, BERTH_ENOMEM, "memory is out");
 
     for (const struct option_info *o = option_table; rc == 0 && o->name; o++) {
         variable(o->name, name);

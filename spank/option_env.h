@@ -16,6 +16,7 @@
 #include "logic/err.h"
 #include "logic/options.h"
 #include "logic/policy.h"
+#include "protocol/compare.h"
 
 // srun, sbatch, salloc: the user. Takes out of the environment what a
 // surrounding job was given, and notes it in OUT: it is not what this
@@ -33,6 +34,11 @@ int option_env_send_policy(const char *fingerprint);
 // slurmstepd: root. Takes that out of the step's environment. False: none has
 // come.
 bool option_env_receive_policy(spank_t sp, char out[POLICY_FINGERPRINT]);
+
+// srun, and slurmstepd: likewise, where srun hears which images the nodes have
+// (protocol/compare.h).
+int option_env_send_compare(const char *where);
+bool option_env_receive_compare(spank_t sp, char out[COMPARE_WHERE_MAX]);
 
 // slurmstepd: root. Adds to OPTIONS what has come with the step, and takes it
 // out of the step's environment. 0, or -1 with ERR set if any of it is

@@ -21,8 +21,10 @@
 #include "logic/step.h"
 #include "protocol/wire.h"
 #include "spank/client.h"
+#include "spank/compare.h"
 #include "spank/option_env.h"
 #include "spank/remote.h"
+#include "spank/start.h"
 
 #pragma GCC visibility push(default)
 SPANK_PLUGIN(berth, 1)
@@ -41,7 +43,8 @@ static struct plugin {
     // slurmstepd: whether the step asked for a container.
     enum { STEP_UNKNOWN = 0, STEP_BARE = 1, STEP_CONTAINED = 2 } step;
     struct remote *remote;
-    bool task_starts; // in a task's own process: it will be berth-task
+    struct compare *compare; // srun
+    bool task_starts;        // in a task's own process: it will be berth-task
     // srun: words of its steps that were replaced, the last one first.
     struct replaced {
         char **place;
@@ -124,7 +127,23 @@ EXPORT int slurm_spank_init(spank_t sp, int argc, char **argv)
         register_options(sp);
     if (is_client())
         register_others(sp);
+    if (spank_context() == S_CTX_SLURMD)
+        start_starter();
     return ESPANK_SUCCESS;
+}
+
+// srun: the user. Has the nodes of a step over several compared.
+static void compare_nodes(spank_t sp)
+{
+    uint32_t nnodes;
+
+    if (spank_get_item(sp, S_JOB_NNODES, &nnodes) != ESPANK_SUCCESS ||
+        nnodes < 2)
+        return;
+    if (plugin.compare)
+        compare_add(plugin.compare, nnodes);
+    else
+        plugin.compare = compare_begin(nnodes);
 }
 
 // srun: the user. Before the step's launch; for each component of a
@@ -136,8 +155,11 @@ EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (!plugin.client.wanted || spank_get_item(sp, S_JOB_ARGV, &step_argc,
-                                                &step_argv) != ESPANK_SUCCESS)
+    if (!plugin.client.wanted)
+        return ESPANK_SUCCESS;
+    compare_nodes(sp);
+    if (spank_get_item(sp, S_JOB_ARGV, &step_argc, &step_argv) !=
+        ESPANK_SUCCESS)
         return ESPANK_SUCCESS;
     char **place = remote_wrap(step_argc, step_argv, &text);
     if (!place)
@@ -207,7 +229,10 @@ static bool wants_container(spank_t sp)
         receive_options(sp);
     spank_err_t rc = spank_getenv(sp, slurm_container, image, sizeof(image));
     if (rc == ESPANK_NOSPACE)
-        err_set(&plugin.err, BERTH_EINVAL, "the image's name is too long");
+        err_set(&plugin.err, BERTH_EINVAL,
+                "the image's name is longer than %d bytes, which no image's "
+                "is: correct it",
+                BERTH_IMAGE_MAX - 1);
     else if (rc == ESPANK_SUCCESS && plugin.err.code == BERTH_OK)
         add_slurms_image(image);
     if (plugin.err.code == BERTH_OK)
@@ -228,13 +253,14 @@ static bool is_contained(spank_t sp)
 EXPORT int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 {
     if (spank_context() == S_CTX_REMOTE && is_contained(sp))
-        plugin.remote = remote_begin(sp);
+        plugin.remote = remote_begin(sp, plugin.options.root == CHOICE_YES);
     if (!is_client() || (plugin.err.code == BERTH_OK &&
                          client_check(&plugin.client, sp, &plugin.options, argc,
                                       argv, &plugin.err) == 0))
         return ESPANK_SUCCESS;
     // Slurm would end the client as well, but with two sentences more that
     // say nothing.
+    err_advise(&plugin.err);
     slurm_error("berth: %s", plugin.err.text);
     exit(1);
 }
@@ -271,7 +297,7 @@ static int start_task(spank_t sp)
         return ESPANK_SUCCESS;
     if (!plugin.remote)
         slurm_error("berth: this task cannot start in its container, which "
-                    "this node could not prepare: tell your administrator");
+                    "its node could not prepare: tell your administrator");
     _exit(WIRE_EXIT_BERTH);
 }
 
@@ -301,6 +327,7 @@ EXPORT int slurm_spank_exit(spank_t sp, int argc, char **argv)
     (void)argv;
     if (plugin.remote)
         remote_end(plugin.remote);
+    compare_end(plugin.compare);
     while (plugin.replaced) {
         struct replaced *last = plugin.replaced;
         free(*last->place);

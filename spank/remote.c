@@ -4,7 +4,6 @@
 // Input: SPANK's items, of which the program and the working directory are
 // the user's, as are his options. Of the step's environment, no more is read
 // than these, Slurm's GPUs, and where PMIx's clients and X11's have files.
-// slurmstepd has threads: between fork and exec only calls that are safe there.
 
 #include <slurm/slurm_version.h>
 
@@ -13,9 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +20,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "logic/limits.h"
@@ -32,31 +27,29 @@
 #include "logic/step.h"
 #include "node/plugstack_find.h"
 #include "spank/option_env.h"
+#include "protocol/passing.h"
 #include "protocol/plugin.h"
 #include "protocol/wire.h"
 #include "spank/slurm_paths.h"
+#include "spank/start.h"
 
 static const char task_program[] = BERTH_LIBEXECDIR "/berth-task";
 static const char stepd_program[] = BERTH_LIBEXECDIR "/berth-stepd";
-static const char epilog_program[] = BERTH_SBINDIR "/berth-epilog";
-
-// What srun puts before the program's name, and slurmstepd takes off again: a
-// node that does not load the plugin finds no such program, where it would
-// have run it on the host. Slurm shows the path to the user.
-static const char only_here[] = "/run/berth/is-not-loaded-on-this-node/";
 
 static const char pmix_env[] = "PMIX_SERVER_TMPDIR";
+
+// By what PMIx's server and its clients know each other.
+static const char pmix_security[] = "PMIX_MCA_psec";
+static const char pmix_nobody[] = "none";
 
 #ifndef SYS_pidfd_open // Linux 5.3, the same number everywhere
 #define SYS_pidfd_open 434
 #endif
 
-// How long berth-stepd may take to say that it is there, and a clean-up
-// after one that died: both are a matter of milliseconds.
+// How long berth-stepd may take to say that it is there, which is a matter of
+// milliseconds.
 enum {
     READY_MS = 20000,
-    SWEEP_MS = 30000,
-    KILL_MS = 500,
     GROUPS_PER_FACT = 1000,
 };
 
@@ -78,55 +71,21 @@ struct remote {
     char name[STEP_NAME_MAX];
 };
 
-// The first child: root again, and no descendant of slurmstepd, which kills
-// those at the step's end. Replaces itself by PROGRAM, with LINK as its
-// standard input.
-static _Noreturn void become(const char *program, char *const argv[], int link,
-                             bool detach)
-{
-    char *const env[] = {NULL};
-    sigset_t none;
-
-    if (setresuid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
-        setresgid(0, 0, 0) < 0)
-        _exit(1);
-    if (detach) {
-        pid_t pid = fork();
-        if (pid != 0)
-            _exit(pid < 0);
-    }
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(link >= 0 ? link : null, 0) < 0 || dup2(null, 1) < 0 ||
-        dup2(null, 2) < 0)
-        _exit(1);
-    if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
-        _exit(1);
-    for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(program, argv, env);
-    _exit(1);
-}
-
 // Starts berth-stepd. Returns the link to it, or -1.
-static int start_stepd(const struct remote *remote)
+static int link_stepd(const struct remote *remote)
 {
-    char *const argv[] = {(char *)"berth-stepd", (char *)remote->name, NULL};
     struct timeval t = {.tv_sec = READY_MS / 1000};
     const int room = BERTH_TASKS_MAX * PACKET_ROOM;
-    int pair[2], status = 0;
+    int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     // For those of all tasks at once: the usual room is that of some 270. A
     // root without CAP_NET_ADMIN has to do with that.
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
-    pid_t pid = fork();
-    if (pid == 0)
-        become(stepd_program, argv, pair[1], true);
+    int rc = start_stepd(remote->name, pair[1]);
     close(pair[1]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 ||
+    if (rc < 0 ||
         setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ||
         setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0) {
         close(pair[0]);
@@ -294,15 +253,31 @@ static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
 }
 
 // Of a step over several nodes, the policy of srun's host: each node has that
-// to compare its own with, and nothing of the others.
+// to compare its own with, and nothing of the others. And where srun compares
+// what they have.
 static bool tell_others(int link, spank_t sp)
 {
-    char fingerprint[POLICY_FINGERPRINT];
+    char fingerprint[POLICY_FINGERPRINT], where[COMPARE_WHERE_MAX];
+    bool policy = option_env_receive_policy(sp, fingerprint);
+    bool compare = option_env_receive_compare(sp, where);
     uint32_t nnodes;
 
-    return !option_env_receive_policy(sp, fingerprint) ||
-           spank_get_item(sp, S_JOB_NNODES, &nnodes) != ESPANK_SUCCESS ||
-           nnodes < 2 || tell(link, "others", fingerprint);
+    if (spank_get_item(sp, S_JOB_NNODES, &nnodes) != ESPANK_SUCCESS ||
+        nnodes < 2)
+        return true;
+    return (!policy || tell(link, "others", fingerprint)) &&
+           (!compare || tell(link, "compare", where));
+}
+
+// One node of a step speaks for all, where they would say the same.
+static bool tell_nodes(int link, spank_t sp)
+{
+    uint32_t nnodes, nodeid;
+
+    return spank_get_item(sp, S_JOB_NNODES, &nnodes) != ESPANK_SUCCESS ||
+           spank_get_item(sp, S_JOB_NODEID, &nodeid) != ESPANK_SUCCESS ||
+           (tell_number(link, "nnodes", nnodes) &&
+            tell_number(link, "nodeid", nodeid));
 }
 
 static bool tell_where(int link)
@@ -364,9 +339,11 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
            tell(link, "cwd", cwd) && tell_pwd(link, sp, cwd) &&
            tell(link, "argv0",
                 PREPEND || remote->prepared ? "" : remote->program) &&
+           (remote->program[0] || tell_number(link, "own", 1)) &&
+           (!start_is_apart() || tell_number(link, "apart", 1)) &&
            (step != STEP_BATCH || tell(link, "script", remote->argv0)) &&
            tell_gpus(link, sp, step) && tell_pmix(remote, sp, uid) &&
-           tell_xauth(remote, sp) && tell_where(link) &&
+           tell_xauth(remote, sp) && tell_where(link) && tell_nodes(link, sp) &&
            tell_others(link, sp) && tell_policy(link, argc, argv) &&
            send(link, LINK_BEGIN, strlen(LINK_BEGIN), MSG_NOSIGNAL) > 0;
 }
@@ -404,8 +381,8 @@ static char *program_name(const char *argv0, uint32_t job, uint32_t step,
 {
     char *name = NULL;
 
-    if (strncmp(argv0, only_here, strlen(only_here)) == 0)
-        argv0 += strlen(only_here);
+    if (strncmp(argv0, WIRE_ONLY_HERE, strlen(WIRE_ONLY_HERE)) == 0)
+        argv0 += strlen(WIRE_ONLY_HERE);
     size_t len = strlen(argv0);
     if (len == 0 || argv0[len - 1] != '/')
         return strdup(argv0);
@@ -414,7 +391,25 @@ static char *program_name(const char *argv0, uint32_t job, uint32_t step,
                : name;
 }
 
-struct remote *remote_begin(spank_t sp)
+// Where a step with the option of being root has PMIx, its clients are not the
+// user by their ID, and the server, in slurmstepd, would have nothing to do
+// with them. Nobody is kept out by that, as it takes each client's word for who
+// it is. What slurmd's environment has is the administrator's will.
+static void allow_pmix(void)
+{
+    setenv(pmix_security, pmix_nobody, 0);
+}
+
+// Has the clients of such a server go to it in the same way.
+static void point_pmix(spank_t sp)
+{
+    const char *security = getenv(pmix_security);
+
+    if (getenv(pmix_env) && security && strcmp(security, pmix_nobody) == 0)
+        spank_setenv(sp, pmix_security, pmix_nobody, 1);
+}
+
+struct remote *remote_begin(spank_t sp, bool root)
 {
     const char *node = getenv("SLURMD_NODENAME"); // slurmstepd's own
     uint32_t job = 0, step = 0;
@@ -436,6 +431,8 @@ struct remote *remote_begin(spank_t sp)
     // Slurm sets it after this, if the step has a server: one of slurmd's own
     // environment is another's.
     unsetenv(pmix_env);
+    if (root)
+        allow_pmix();
     snprintf(remote->node, sizeof(remote->node), "%s", node);
     step_name(job, step, remote->name);
     remote->argv = argv;
@@ -445,7 +442,7 @@ struct remote *remote_begin(spank_t sp)
     remote->stray = multiprog && !remote->prepared;
     argv[0] = PREPEND ? remote->program : (char *)task_program;
     // slurmstepd will free what stood there: remote_end puts it back.
-    remote->link = start_stepd(remote);
+    remote->link = link_stepd(remote);
     return remote;
 }
 
@@ -454,14 +451,18 @@ void remote_ask(struct remote *remote, spank_t sp,
                 int argc, char **argv)
 {
     spank_setenv(sp, WIRE_STEP_ENV, "", 1);
+    if (options->root == CHOICE_YES)
+        point_pmix(sp);
     if (access(task_program, X_OK) < 0)
         slurm_error("berth: %s is missing on node %s: ask your administrator "
                     "to install berth there",
                     task_program, remote->node);
     if (remote->link < 0)
         slurm_error("berth: %s cannot be started on node %s: tell your "
-                    "administrator",
-                    stepd_program, remote->node);
+                    "administrator%s",
+                    stepd_program, remote->node,
+                    start_is_apart() ? ", who may have to restart slurmd there"
+                                     : "");
     else
         hear_ready(remote, sp,
                    tell_facts(remote, sp, options, bad, argc, argv));
@@ -488,15 +489,16 @@ static bool is_multiprog(int argc, char **argv)
 char **remote_wrap(int argc, char **argv, char **text)
 {
     if (is_multiprog(argc, argv)) {
-        if (PREPEND)
-            return NULL;
-        *text = multiprog_wrap(argv[1], task_program);
+        // Where Slurm puts berth-task in front, that takes it off again.
+        *text = multiprog_wrap(argv[1], PREPEND ? WIRE_ONLY_HERE : task_program,
+                               !PREPEND);
         return argv + 1;
     }
     // The components of a heterogeneous step can share their words.
-    if (argc < 1 || strncmp(argv[0], only_here, strlen(only_here)) == 0)
+    if (argc < 1 ||
+        strncmp(argv[0], WIRE_ONLY_HERE, strlen(WIRE_ONLY_HERE)) == 0)
         return NULL;
-    if (asprintf(text, "%s%s", only_here, argv[0]) < 0)
+    if (asprintf(text, WIRE_ONLY_HERE "%s", argv[0]) < 0)
         *text = NULL;
     return argv;
 }
@@ -505,31 +507,15 @@ char **remote_wrap(int argc, char **argv, char **text)
 // the namespace that Slurm has chosen: nothing of the user's has run in it.
 void remote_task(struct remote *remote)
 {
-    char packet[32];
     int fds[LINK_TASK_FDS] = {
         (int)syscall(SYS_pidfd_open, getpid(), 0),
         open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
     };
-    union {
-        struct cmsghdr h;
-        char buf[CMSG_SPACE(sizeof(fds))];
-    } control = {0};
-    struct iovec iov = {packet,
-                        (size_t)snprintf(packet, sizeof(packet), LINK_TASK "%d",
-                                         (int)getpid())};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof(control)};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(fds));
-    memcpy(CMSG_DATA(c), fds, sizeof(fds));
     // Should this fail, berth-stepd will not know the task and refuse it.
     if (remote->link >= 0)
-        sendmsg(remote->link, &msg, MSG_NOSIGNAL);
+        passing_send(remote->link, LINK_TASK, strlen(LINK_TASK), fds,
+                     LINK_TASK_FDS, 0);
     for (int i = 0; i < LINK_TASK_FDS; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -546,6 +532,10 @@ void remote_task_end(const struct remote *remote)
     packet[n > 0 ? n : 0] = 0;
     if (strncmp(packet, LINK_ENDED, ended) == 0)
         slurm_error("berth: %s", packet + ended);
+    // Where there is no room for it, the container serves no other step.
+    if (remote->link >= 0)
+        send(remote->link, LINK_GONE, strlen(LINK_GONE),
+             MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 int remote_start_task(const struct remote *remote, spank_t sp)
@@ -573,27 +563,6 @@ int remote_start_task(const struct remote *remote, spank_t sp)
 }
 
 // What a berth-stepd that was killed has left, berth-epilog removes.
-static void sweep(const struct remote *remote)
-{
-    char *const argv[] = {(char *)"berth-epilog", (char *)"--node",
-                          (char *)remote->node,   (char *)"--step",
-                          (char *)remote->name,   NULL};
-    int status;
-
-    pid_t pid = fork();
-    if (pid == 0)
-        become(epilog_program, argv, -1, false);
-    // One that hangs in the kernel is not waited for once it was killed.
-    for (int ms = 0; pid > 0 && ms <= SWEEP_MS + KILL_MS &&
-                     waitpid(pid, &status, WNOHANG) == 0;
-         ms += 10) {
-        struct timespec t = {.tv_nsec = 10 * 1000000L};
-        if (ms == SWEEP_MS)
-            kill(pid, SIGKILL);
-        nanosleep(&t, NULL);
-    }
-}
-
 void remote_end(struct remote *remote)
 {
     char packet[1];
@@ -606,7 +575,7 @@ void remote_end(struct remote *remote)
         while (n > 0);
         close(remote->link);
         if (n == 0)
-            sweep(remote);
+            start_sweep(remote->node, remote->name);
     }
     free(remote->program);
     free(remote);

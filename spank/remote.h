@@ -6,6 +6,7 @@
 #ifndef BERTH_REMOTE_H
 #define BERTH_REMOTE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <slurm/spank.h>
@@ -16,10 +17,10 @@
 struct remote; // a step that wants a container
 
 // Root. Starts berth-stepd, whose own start then runs beside Slurm's
-// preparations of the step. Returns a new object for remote_end, or NULL
-// (after an error message) if Slurm does not say what this step is: then the
-// step must not run.
-struct remote *remote_begin(spank_t sp);
+// preparations of the step. ROOT: it asks for tasks that are root inside.
+// Returns a new object for remote_end, or NULL (after an error message) if
+// Slurm does not say what this step is: then the step must not run.
+struct remote *remote_begin(spank_t sp, bool root);
 
 // Real uid 0, effective uid the user's. Tells berth-stepd what the step
 // wants: OPTIONS, or nothing that can be had, for the reason in BAD. The

@@ -7,11 +7,15 @@
 #include "stepd/admission.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "node/trusted.h"
+#include "stepd/claim.h"
+#include "stepd/mount_source.h"
 #include "stepd/trace.h"
 
 // Without the prolog's record nothing is known of the job: no GPUs, no
@@ -42,6 +46,7 @@ static void know_subject(const struct step *step, struct admission *r)
         .job = step->job,
         .cwd = step->cwd,
         .pwd = step->pwd,
+        .start = step->start,
     };
 }
 
@@ -73,11 +78,16 @@ static void note(const struct decision *decision, struct audit_log *log)
 {
     char name[IMGREF_TEXT_MAX];
 
-    if (decision->image.path[0]) {
-        imgref_format(&decision->image, name);
+    if (decision->archive || decision->image.path[0]) {
+        decision_image_name(decision, name);
         audit_log_note(log, "name", name);
     }
     audit_log_rule(log, decision->rule);
+    if (decision->root) {
+        snprintf(name, sizeof(name), "%u-%u", decision->range.start,
+                 decision->range.start + decision->range.count - 1);
+        audit_log_note(log, "root", name);
+    }
 }
 
 // The strictest mode that a job can have, whatever its partition.
@@ -140,6 +150,39 @@ static void compare_policy(const struct step *step, struct admission *r)
                  step->node);
 }
 
+// Where a source leads that no rule names, for the sentence: as the user.
+static void find_link(const struct step *step, struct admission *r)
+{
+    const struct child_user user = {step->uid, step->gid, step->gids,
+                                    step->ngids};
+    struct mount_source source = {.path = r->decision.unnamed};
+    struct berth_err ignored;
+    char name[64], real[PATH_MAX];
+
+    if (mount_source_open(&user, r->rules.probe_seconds, &source, 1, &ignored) <
+            0 ||
+        source.fd < 0)
+        return;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", source.fd);
+    ssize_t n = readlink(name, real, sizeof(real));
+    if (n > 0 && n < (ssize_t)sizeof(real)) {
+        real[n] = 0;
+        decide_tell_link(&r->decision, &r->subject, real);
+    }
+    mount_source_close(&source, 1);
+}
+
+static int claim(const struct step *step, const struct decision *decision,
+                 struct berth_err *err)
+{
+    char dir[PATH_MAX];
+
+    snprintf(dir, sizeof(dir), "%s/%s", BERTH_STATEDIR, step->node);
+    return claim_check(CLAIM_ETC, &decision->range, err) < 0
+               ? -1
+               : claim_note(dir, step->uid, &decision->range, err);
+}
+
 int admission_make(const struct step *step, struct audit_log *log,
                    struct admission *out, struct berth_err *err)
 {
@@ -161,8 +204,12 @@ int admission_make(const struct step *step, struct audit_log *log,
     if (check_partition(step, out, err) < 0)
         return -1;
     compare_policy(step, out);
+    if (out->decision.unnamed)
+        find_link(step, out);
     if (out->decision.verdict != VERDICT_ALLOW)
         return err_set(err, out->decision.code, "%s", out->decision.reason);
+    if (out->decision.root && claim(step, &out->decision, err) < 0)
+        return -1;
     return out->decision.slurm
                ? identity_add_slurm(&out->identity, step->slurm.user, err)
                : 0;

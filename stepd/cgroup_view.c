@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "logic/procfs.h"
-#include "stepd/child.h"
+#include "node/child.h"
 #include "stepd/mount_source.h"
+#include "stepd/mountapi.h"
 
 enum { CHILD_MS = 10000, VIEWS = 32 };
 
@@ -56,18 +56,22 @@ static int copy_tree(const char *dir, const char *path)
     return tree;
 }
 
+// The name of the directory of the hierarchy of CONTROLLERS.
+static const char *name_of(const char *controllers)
+{
+    if (strncmp(controllers, "name=", 5) == 0)
+        controllers += 5;
+    return *controllers ? controllers : "unified";
+}
+
 // What TASK, whose container's own is INIT, sees of the hierarchy at DIR: its
 // job's cgroup, or its container's, where it is in that; else the top only.
 static int choose(const char *dir, const struct cgroup_line *task,
                   const struct cgroup_line *init, struct view *out)
 {
-    const char *name = task->controllers;
+    const char *name = name_of(task->controllers);
     size_t n = cgroup_job_length(task);
 
-    if (strncmp(name, "name=", 5) == 0)
-        name += 5;
-    if (!*name)
-        name = "unified";
     if (n == 0 && strcmp(task->path, init->path) == 0 && task->path[1])
         n = strlen(task->path);
     out->top = out->tree = -1;
@@ -84,12 +88,18 @@ static int choose(const char *dir, const struct cgroup_line *task,
     return out->top < 0 || (n > 0 && out->tree < 0) ? -1 : 0;
 }
 
+// Version 2 alone, as the node has it.
+static bool is_one(const struct cgroups *cgroups)
+{
+    return cgroups->n == 1 && !cgroups->hierarchy[0].controllers[0];
+}
+
 static int collect(const struct cgroups *cgroups, const struct process *init,
                    const struct process *task, struct views *out)
 {
     int rc = 0;
 
-    out->one = cgroups->n == 1 && !cgroups->hierarchy[0].controllers[0];
+    out->one = is_one(cgroups);
     for (size_t i = 0; rc == 0 && i < cgroups->n && i < VIEWS; i++) {
         const char *controllers = cgroups->hierarchy[i].controllers;
         struct cgroup_line its, inits;
@@ -110,27 +120,16 @@ static int new_tmpfs(void)
                                              {"mode", "0755"},
                                              {"size", "64k"},
                                              {"nr_inodes", "1k"}};
-    int rc = 0, tree = -1;
 
-    int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
-    for (size_t i = 0; rc == 0 && i < sizeof(options) / sizeof(*options); i++)
-        rc = (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0],
-                          options[i][1], 0);
-    if (rc == 0 &&
-        syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-        tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                MOUNT_ATTR_NOEXEC);
-    if (fs >= 0)
-        close(fs);
-    return tree;
+    return mountapi_new("tmpfs", options, sizeof(options) / sizeof(*options),
+                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                            MOUNT_ATTR_NOEXEC);
 }
 
 // Mounts TREE at NAME in DIR. A descriptor of its directory, or -1.
 static int put(int tree, int dir, const char *name)
 {
-    return syscall(SYS_move_mount, tree, "", dir, name,
-                   MOVE_MOUNT_F_EMPTY_PATH) < 0
+    return mountapi_move(tree, dir, name) < 0
                ? -1
                : openat(dir, name,
                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -157,22 +156,10 @@ static int put_below(int tree, int dir, const char *path)
         close(at);
         at = next;
     }
-    int rc =
-        at < 0 || *path
-            ? -1
-            : (int)syscall(SYS_move_mount, tree, "", at, "",
-                           MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    int rc = at < 0 || *path ? -1 : mountapi_move(tree, at, "");
     if (at >= 0)
         close(at);
     return rc;
-}
-
-static int make_readonly(int dir)
-{
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-
-    return (int)syscall(SYS_mount_setattr, dir, "", AT_EMPTY_PATH, &attr,
-                        sizeof(attr));
 }
 
 // "cpu,cpuacct" goes by the names of both as well.
@@ -214,7 +201,7 @@ static int lay_one(const struct view *v, int dir, const char *name)
             (v->place[n + 1] == '/' || !v->place[n + 1]))
             rc = put_below(v->tree, cover, v->place + n + 1);
         if (rc == 0)
-            rc = make_readonly(cover);
+            rc = mountapi_set(cover, MOUNT_ATTR_RDONLY, 0);
         close(cover);
     }
     closedir(d);
@@ -231,7 +218,7 @@ static int lay_each(const struct views *views, int sysfs)
             return -1;
         rc = lay_one(v, dir, v->name);
     }
-    return rc < 0 ? -1 : make_readonly(dir);
+    return rc < 0 ? -1 : mountapi_set(dir, MOUNT_ATTR_RDONLY, 0);
 }
 
 // The child, of which the same holds as of those of stepd/mountns.c.
@@ -243,6 +230,33 @@ static int lay(const struct views *views, const struct mountns *ns)
         ;
     return views->one ? lay_one(&views->v[0], ns->sysfs, "cgroup")
                       : lay_each(views, ns->sysfs);
+}
+
+bool cgroup_view_holds(const struct cgroups *cgroups, const struct mountns *ns,
+                       const struct process *task)
+{
+    bool holds = true;
+
+    for (size_t i = 0; holds && ns->sysfs >= 0 && i < cgroups->n; i++) {
+        const char *controllers = cgroups->hierarchy[i].controllers;
+        char there[PATH_MAX], here[2 * PATH_MAX];
+        struct stat a, b;
+        struct cgroup_line its;
+        char *line = cgroup_read_line(task, controllers, &its);
+        int n = line ? (int)cgroup_job_length(&its) : 0;
+        if (n > 0) {
+            snprintf(here, sizeof(here), "%s%.*s", cgroups->hierarchy[i].dir, n,
+                     its.path);
+            snprintf(there, sizeof(there), "cgroup%s%s%.*s",
+                     is_one(cgroups) ? "" : "/",
+                     is_one(cgroups) ? "" : name_of(controllers), n, its.path);
+            holds = stat(here, &a) == 0 &&
+                    fstatat(ns->sysfs, there, &b, 0) == 0 &&
+                    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+        }
+        free(line);
+    }
+    return holds;
 }
 
 int cgroup_view_lay(const struct cgroups *cgroups, const struct mountns *ns,

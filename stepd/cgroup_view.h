@@ -7,6 +7,7 @@
 #ifndef BERTH_CGROUP_VIEW_H
 #define BERTH_CGROUP_VIEW_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "logic/err.h"
@@ -24,5 +25,10 @@
 int cgroup_view_lay(const struct cgroups *cgroups, const struct mountns *ns,
                     const struct process *init, const struct process *task,
                     struct berth_err *err);
+
+// Says whether that is so already: an earlier step's view holds as long as
+// Slurm has not removed the job's cgroups with that step, and made new ones.
+bool cgroup_view_holds(const struct cgroups *cgroups, const struct mountns *ns,
+                       const struct process *task);
 
 #endif

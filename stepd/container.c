@@ -7,6 +7,8 @@
 #include "stepd/container.h"
 
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,9 @@
 
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "images/archive.h"
+#include "images/get.h"
+#include "images/saved.h"
 #include "logic/image.h"
 #include "logic/imgref.h"
 #include "logic/libpod.h"
@@ -21,32 +26,50 @@
 #include "logic/request.h"
 #include "protocol/wire.h"
 #include "stepd/admission.h"
-#include "stepd/child.h"
+#include "node/child.h"
+#include "stepd/errand.h"
 #include "stepd/gpus_env.h"
+#include "stepd/join.h"
 #include "stepd/listen.h"
+#include "stepd/mount_source.h"
 #include "stepd/mountns.h"
 #include "stepd/mounts.h"
 #include "stepd/observe.h"
 #include "stepd/peer.h"
 #include "stepd/process.h"
 #include "stepd/request_node.h"
+#include "stepd/share.h"
 #include "stepd/trace.h"
 #include "stepd/verify.h"
 #include "stepd/verify_dev.h"
+#include "stepd/verify_mapped.h"
+#include "stepd/view.h"
+
+// How long the user hears nothing of a fetch; in a step over several nodes.
+enum { ROUND_MS = 5000, ROUND_NODES_MS = 30000 };
+
+// A container with a name waits for a step as long as its job lasts, or a day:
+// what was changed in it is lost with it.
+enum { NAMED_IDLE_S = 24 * 60 * 60 };
 
 // What is needed to make one container, and gone when it is made.
 struct making {
     const struct step *step;
+    int theirs; // the mount namespace of the tasks, or -1
     const struct store_step *store;
     struct audit_log *log;
     const struct cgroups *cgroups;
     const struct watch *watch;
+    const struct container_listener *listener;
     struct admission admission;
     struct engine *engine;
-    struct engine_image image;
+    struct images_got got;
     struct step_mounts mounts;
     struct request_node node;
     const struct request *request; // the node's
+    struct strv made_from;
+    char stands_for[128]; // an image's name that is the user's, for now
+    struct join join;
     struct store_record record;
     char id[65];
     struct engine_container seen;
@@ -61,10 +84,10 @@ static int check_annotations(const struct making *m, const char *name,
 {
     char quoted[ERR_QUOTE_MAX];
 
-    for (size_t i = 0; i < m->image.nannotations; i++) {
-        if (image_annotation_ok(m->image.annotations[i]))
+    for (size_t i = 0; i < m->got.image.nannotations; i++) {
+        if (image_annotation_ok(m->got.image.annotations[i]))
             continue;
-        err_quote(m->image.annotations[i], quoted, sizeof(quoted));
+        err_quote(m->got.image.annotations[i], quoted, sizeof(quoted));
         return err_set(err, BERTH_EINVAL,
                        "the image %s has the annotation %s, and what an image "
                        "has of these can reach Podman's runtime, which obeys "
@@ -101,27 +124,134 @@ static bool find_local(struct making *m, struct berth_err *err)
     return true;
 }
 
+static void say_nothing(void *arg, const char *line)
+{
+    (void)arg;
+    (void)line;
+}
+
+// The digest as engines write it, by the registry's word or else the engine's.
+// OUT stays where there is none.
+static void find_digest(const struct making *m, char out[IMGREF_TEXT_MAX])
+{
+    const struct imgref *ref = &m->admission.decision.image;
+
+    if (m->got.digest[0])
+        snprintf(out, IMGREF_TEXT_MAX, "%s/%s@%s", ref->domain, ref->path,
+                 m->got.digest);
+    else if (m->got.image.digest[0])
+        snprintf(out, IMGREF_TEXT_MAX, "%s", m->got.image.digest);
+}
+
+static void note_digest(const struct making *m)
+{
+    char text[IMGREF_TEXT_MAX] = "";
+
+    find_digest(m, text);
+    audit_log_note(m->log, "digest", text);
+}
+
+// The engine for the container: one without user namespaces may have another
+// beside it.
+static const char *engine_path(const struct admission *admission)
+{
+    return admission->decision.root ? policy_root_engine(admission->policy)
+                                    : policy_engine(admission->policy);
+}
+
+// Docker has one map for all of its users, if any.
+static int check_root_engine(const struct making *m, struct berth_err *err)
+{
+    if (!m->admission.decision.root || engine_is_podman(m->engine))
+        return 0;
+    return err_set(err, BERTH_EENGINE,
+                   "node %s cannot have you be root in a container by %s, "
+                   "which has one map of IDs for all users: ask your "
+                   "administrator to name Podman's socket by root_engine in "
+                   "berth.conf, or leave --container-root out",
+                   m->step->node, engine_name(m->engine));
+}
+
+// Has the image, which may have to be fetched first. Of a step over several
+// nodes the first one speaks for all.
 static int find_image(struct making *m, struct berth_err *err)
+{
+    const struct admission *a = &m->admission;
+    const struct step *step = m->step;
+    const struct child_user user = {step->uid, step->gid, step->gids,
+                                    step->ngids};
+    const struct images_order order = {
+        .state = BERTH_STATEDIR,
+        .node = step->node,
+        .job = step->job,
+        .ref = &a->decision.image,
+        .rules = &a->rules,
+        .user = &user,
+        .theirs = m->theirs,
+        .home = a->identity.home,
+        .engine = engine_path(a),
+        .watch = m->watch,
+        .say = step->nodeid == 0 ? m->listener->say : say_nothing,
+        .confine = m->listener->confine,
+        .arg = m->listener->arg,
+        .round_ms = step->nnodes > 1 ? ROUND_NODES_MS : ROUND_MS,
+    };
+    char name[IMGREF_TEXT_MAX];
+
+    decision_image_name(&a->decision, name);
+    m->engine = engine_open(order.engine, m->watch, err);
+    if (!m->engine)
+        return -1;
+    m->node.engine = m->engine;
+    if (check_root_engine(m, err) < 0)
+        return -1;
+    if (a->decision.mine) {
+        if (images_get_saved(&order, name, m->engine, &m->got, err) < 0)
+            return -1;
+    } else if (a->decision.archive) {
+        if (images_get_archive(&order, a->decision.archive, m->engine, &m->got,
+                               err) < 0)
+            return -1;
+    } else if (images_get(&order, m->engine, &m->got, err) < 0) {
+        // It may be there by a name that is no registry's.
+        if (err->code == BERTH_ENOTFOUND)
+            find_local(m, err);
+        return -1;
+    }
+    audit_log_note(m->log, "id", m->got.image.id);
+    note_digest(m);
+    return check_annotations(m, name, err);
+}
+
+// "fetched NAME: 117 MB in 12 s"
+static void tell_fetched(const struct making *m, char *out, size_t size)
 {
     char name[IMGREF_TEXT_MAX];
 
-    imgref_format(&m->admission.decision.image, name);
-    m->engine = engine_open(policy_engine(m->admission.policy), m->watch, err);
-    if (!m->engine)
-        return -1;
-    if (engine_image_inspect(m->engine, name, &m->image, err) == 0) {
-        audit_log_note(m->log, "id", m->image.id);
-        audit_log_note(m->log, "digest", m->image.digest);
-        return check_annotations(m, name, err);
-    }
-    if (err->code == BERTH_ENOTFOUND && find_local(m, err))
-        return -1;
-    if (err->code == BERTH_ENOTFOUND)
-        err_set(err, BERTH_ENOTFOUND,
-                "the image %s is allowed, but the container engine of node "
-                "%s does not have it: ask your administrator to pull it there",
-                name, m->step->node);
-    return -1;
+    *out = 0;
+    if (!m->got.fetched || m->step->nodeid > 0)
+        return;
+    decision_image_name(&m->admission.decision, name);
+    snprintf(out, size, "%s %s: %.1f MB in %u s",
+             m->admission.decision.archive ? "loaded" : "fetched", name,
+             (double)m->got.bytes / 1e6, m->got.seconds);
+}
+
+// What srun is to compare, of an image whose name can lead to another one on
+// another node: what was asked for by its digest is what it says, and a file of
+// the user's he has on each node himself.
+static void tell_image(const struct making *m, char *out, size_t size)
+{
+    const struct decision *d = &m->admission.decision;
+    char name[IMGREF_TEXT_MAX], digest[IMGREF_TEXT_MAX] = "-";
+
+    *out = 0;
+    if (!m->step->compare || d->archive || !d->image.path[0] ||
+        d->image.digest[0] || !m->got.image.id[0])
+        return;
+    decision_image_name(d, name);
+    find_digest(m, digest);
+    snprintf(out, size, "%s %s %s", name, m->got.image.id, digest);
 }
 
 // Waits until berth-init has connected. Others of the user's processes on
@@ -141,8 +271,11 @@ static int await_init(struct making *m, struct berth_err *err)
             if (engine_container_inspect(m->engine, m->id, &m->seen, err) < 0)
                 return -1;
             if (!m->seen.running)
-                return err_set(err, BERTH_EENGINE,
-                               "the container ended before its tasks began");
+                return err_set(
+                    err, BERTH_EENGINE,
+                    "the container ended before its tasks began, which %s "
+                    "may say in its log",
+                    engine_name(m->engine));
             continue;
         }
         struct peer peer;
@@ -169,7 +302,8 @@ static int await_init(struct making *m, struct berth_err *err)
         close(peer.conn);
     }
     return err_set(err, BERTH_ETIMEOUT,
-                   "the container did not come up within %d seconds",
+                   "the container did not come up within %d seconds: its "
+                   "engine may be busy; try again, or tell your administrator",
                    BERTH_READY_MS / 1000);
 }
 
@@ -206,13 +340,15 @@ static void explain(const struct making *m, struct berth_err *err)
                 engine, node);
 }
 
-// Podman takes the names of CDI devices in its own words only.
+// Podman takes the names of CDI devices, and IDs, in its own words only.
 static int create(struct making *m, const json_t *body, struct berth_err *err)
 {
-    if (!engine_is_podman(m->engine) || m->request->gpus_by != REQUEST_GPUS_CDI)
+    if (!engine_is_podman(m->engine) ||
+        (m->request->gpus_by != REQUEST_GPUS_CDI && !m->request->root.count))
         return engine_container_create(m->engine, m->record.container, body,
                                        m->id, err);
-    char *text = libpod_request(body, m->record.container, err);
+    char *text =
+        libpod_request(body, m->record.container, &m->request->root, err);
     int rc =
         text ? engine_container_create_libpod(m->engine, text, m->id, err) : -1;
     free(text);
@@ -226,23 +362,19 @@ static int hold(struct making *m, struct berth_err *err)
     return m->seen.pid > 1 && process_hold(m->seen.pid, -1, &m->init) == 0
                ? 0
                : err_set(err, BERTH_EENGINE,
-                         "the container ended before its tasks began");
+                         "the container ended before its tasks began, which %s "
+                         "may say in its log",
+                         engine_name(m->engine));
 }
 
-static int start(struct making *m, struct strv *changes, struct berth_err *err)
+static int start(struct making *m, struct berth_err *err)
 {
     int rc = -1;
 
-    if (store_record_write(m->store, policy_engine(m->admission.policy),
-                           &m->record, err) < 0)
+    if (store_record_write(m->store, engine_path(&m->admission), &m->record,
+                           err) < 0)
         return -1;
-    m->node = (struct request_node){.step = m->step,
-                                    .admission = &m->admission,
-                                    .engine = m->engine,
-                                    .image = &m->image,
-                                    .mounts = &m->mounts,
-                                    .nonce = m->record.nonce};
-    if (request_node_choose(&m->node, changes, err) < 0)
+    if (request_node_complete(&m->node, err) < 0)
         return -1;
     audit_log_note(m->log, "warning", m->admission.decision.warning);
     audit_log_allow(m->log);
@@ -319,67 +451,338 @@ static int verify(const struct making *m, struct berth_err *err)
         return err_set(err, BERTH_ESYS, "opening the container's root: %m");
     if (observe(m->request, copies, &m->init, root, &kernel, err) == 0 &&
         verify_kernel(m->request, &kernel, err) == 0)
-        rc = verify_dev(&m->node.gpus, m->request->devices,
-                        m->request->ndevices, root, err);
+        rc =
+            verify_dev(&m->node.gpus, m->request->devices, m->request->ndevices,
+                       m->request->root.count > 0, root, err);
     observe_clear(&kernel);
     close(root);
     return rc;
 }
 
-int container_create(const struct step *step, const struct cgroups *cgroups,
-                     const struct store_step *store, struct audit_log *log,
-                     const struct watch *watch, struct container *out,
+// Once more, when the user's mounts are there.
+static int verify_laid(const struct making *m, struct berth_err *err)
+{
+    const struct mount_copies *copies = &m->mounts.copies;
+    struct seen_copy seen[BERTH_MOUNTS_MAX];
+    char *mountinfo = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < copies->n; i++) {
+        seen[i] = (struct seen_copy){.target = copies->v[i].target,
+                                     .mapped = !copies->v[i].own};
+        rc = observe_mount_id(copies->v[i].tree, &seen[i].id, err);
+    }
+    if (rc == 0)
+        rc = observe_mounts(&m->init, &mountinfo, err);
+    if (rc == 0)
+        rc = verify_mapped(m->request, seen, copies->n, mountinfo, err);
+    free(mountinfo);
+    return rc;
+}
+
+// What the user is to know of a container that he gets.
+static int warn(const struct making *m, struct strv *out)
+{
+    const char *warning = m->admission.decision.warning;
+    const char *left_out = m->mounts.copies.left_out;
+    int rc = 0;
+
+    if (m->admission.rules.mode == RULE_MODE_WARN && warning[0])
+        rc = strv_add(out, warning);
+    if (rc == 0 && m->admission.advice[0])
+        rc = strv_add(out, m->admission.advice);
+    if (rc == 0 && m->admission.rules.root != RULE_LEAVE_NEVER &&
+        m->step->options.writable == CHOICE_YES && !m->admission.decision.root)
+        rc = strv_add(out,
+                      "with --container-writable you write as yourself, and "
+                      "most of an image is root's: --container-root has you be "
+                      "root over it");
+    if (rc == 0 && left_out[0])
+        rc = strv_addf(out,
+                       "this container lacks the file systems that node %s "
+                       "has mounted at %s: name these in --container-mounts "
+                       "as well, or ask your administrator for recursive in "
+                       "mounts_allowed",
+                       m->step->node, left_out);
+    return rc;
+}
+
+// What the user's own name for an image stands for, before it is looked up. An
+// archive is one file as long as nothing of that changes; in a directory the
+// files would have to be looked at, and it stays unknown.
+static void identify(struct making *m)
+{
+    const struct decision *decision = &m->admission.decision;
+    const struct step *step = m->step;
+    const struct child_user user = {step->uid, step->gid, step->gids,
+                                    step->ngids};
+    struct mount_source file = {.path = decision->archive, .fd = -1};
+    char name[IMGREF_TEXT_MAX], id[MANIFEST_DIGEST];
+    struct view view = VIEW_NONE;
+
+    if (decision->mine) {
+        decision_image_name(decision, name);
+        if (images_saved_id(BERTH_STATEDIR, step->node,
+                            engine_path(&m->admission), step->uid, name, id))
+            snprintf(m->stands_for, sizeof(m->stands_for), "%s", id);
+    }
+    if (!decision->archive)
+        return;
+    int rc = view_enter(m->theirs, &view, NULL);
+    if (rc == 0)
+        rc = mount_source_open(&user, m->admission.rules.probe_seconds, &file,
+                               1, NULL);
+    view_leave(&view);
+    if (rc == 0 && file.fd >= 0 && file.type == S_IFREG)
+        snprintf(m->stands_for, sizeof(m->stands_for), "%jx:%jx %jd %jd.%09ld",
+                 (uintmax_t)file.dev, (uintmax_t)file.ino, (intmax_t)file.size,
+                 (intmax_t)file.changed.tv_sec, file.changed.tv_nsec);
+    mount_source_close(&file, 1);
+}
+
+// Says whether the container may outlive its step. What is the batch script's
+// or a PMIx server's alone is of no use to another; what the prolog has no
+// record of would not end with its job; what is written to a root file system
+// a step that doesn't know of it is not to find; and what an image of the
+// user's own is must be known.
+static bool keeps(const struct making *m)
+{
+    const struct decision *decision = &m->admission.decision;
+    bool known = (!decision->archive && !decision->mine) || m->stands_for[0];
+
+    return (decision->named ||
+            (decision->reuse && !decision->writable && known)) &&
+           !m->step->script && !m->step->pmix && m->admission.allocated &&
+           m->admission.allocation.run[0];
+}
+
+// As far as no option says it: what has a name is nobody's without it.
+static int note_made_from(struct making *m, struct berth_err *err)
+{
+    if (request_node_made_from(&m->node, &m->made_from, err) < 0)
+        return -1;
+    return (m->join.by_name &&
+            strv_addf(&m->made_from, "name=%s", m->join.name) < 0) ||
+                   (m->stands_for[0] &&
+                    strv_addf(&m->made_from, "own=%s", m->stands_for) < 0)
+               ? err_set(err, BERTH_ENOMEM, "memory is out")
+               : 0;
+}
+
+// Joins the container that another step of the job has, or has had.
+static int join(struct making *m, struct container *out, struct berth_err *err)
+{
+    const struct join *j = &m->join;
+    enum keep_verb verb = !j->by_name    ? KEEP_JOIN
+                          : j->exclusive ? KEEP_TAKE
+                                         : KEEP_NAME;
+
+    if (trace_phase("mounts looked at",
+                    step_mounts_look(m->step, &m->admission, m->theirs,
+                                     &m->mounts, err)) < 0 ||
+        note_made_from(m, err) < 0)
+        return -1;
+    int rc = share_join(m->step, j->host, verb, m->watch, out, &m->got.image);
+    trace_phase("joined", rc);
+    if (rc < 0)
+        return err_set(err, BERTH_EENDED, "nobody waits for it");
+    if (rc == 0 && j->exclusive)
+        return err_set(err, BERTH_EINVAL,
+                       "a step is in the container %s on node %s: wait for its "
+                       "end, or leave :no_exec out",
+                       j->name, m->step->node);
+    if (rc == 0)
+        return err_set(err, BERTH_EINVAL,
+                       "the container of step %s is not to be had on node %s: "
+                       "no step is in it any more, or it did not come up",
+                       j->host, m->step->node);
+    return join_compare(j, &m->made_from, m->admission.allocation.gpus, err);
+}
+
+// Looks for a container that an earlier step of the job has left. 1: OUT has
+// it; 0: there is none.
+static int take_over(struct making *m, struct container *out,
                      struct berth_err *err)
 {
+    int rc = 0;
+
+    if (!out->keeps || m->join.by_name || !share_any(m->step))
+        return 0;
+    if (trace_phase("mounts looked at",
+                    step_mounts_look(m->step, &m->admission, m->theirs,
+                                     &m->mounts, err)) < 0 ||
+        note_made_from(m, err) < 0)
+        return -1;
+    rc = share_take(m->step, &m->made_from, m->watch, out, &m->got.image);
+    trace_phase("others asked", rc);
+    if (rc > 0)
+        return 1;
+    step_mounts_clear(&m->mounts);
+    strv_clear(&m->made_from);
+    return rc < 0 ? err_set(err, BERTH_EENDED, "nobody waits for it") : 0;
+}
+
+// Tells the audit log, and whoever looks for the step, whose container it is.
+static void note_taken(const struct making *m, const struct container *out)
+{
+    struct strv in = {0};
+
+    if (strv_add(&in, out->host) == 0)
+        store_strings_write(m->store->dir, KEEP_IN, &in, NULL);
+    strv_clear(&in);
+    audit_log_note(m->log, "id", m->got.image.id);
+    audit_log_note(m->log, "digest", m->got.image.digest);
+    audit_log_note(m->log, "container", m->join.host[0] ? "joined" : "reused");
+    audit_log_note(m->log, "of", out->host);
+    audit_log_note(m->log, "warning", m->admission.decision.warning);
+    audit_log_allow(m->log);
+}
+
+static int make(struct making *m, struct container *out, struct berth_err *err)
+{
+    const struct step *step = m->step;
+    const struct decision *decision = &m->admission.decision;
+    struct child_user user = {step->uid, step->gid, step->gids, step->ngids};
+
+    // Who looks places up in the container.
+    if (decision->root)
+        user = (struct child_user){decision->range.start, decision->range.start,
+                                   NULL, 0};
+    if (join_note(&m->join, m->store, step, err) < 0 ||
+        trace_phase("image found", find_image(m, err)) < 0 ||
+        trace_phase("mounts opened",
+                    step_mounts_make(step, &m->admission, m->theirs, m->store,
+                                     &m->mounts, err)) < 0 ||
+        note_made_from(m, err) < 0 || start(m, err) < 0 ||
+        (out->control = trace_phase("berth-init's hello", await_init(m, err))) <
+            0 ||
+        check_init(m, err) < 0 || note_cgroups(m, err) < 0 ||
+        identity_add_user(&m->admission.identity, step,
+                          request_node_home(&m->node), err) < 0 ||
+        trace_phase("prepared from within",
+                    mountns_prepare(&m->init, m->request, &m->mounts.copies,
+                                    &m->admission.identity, m->store->dir,
+                                    &out->mountns, err)) < 0 ||
+        trace_phase("verified", verify(m, err)) < 0 ||
+        trace_phase("mounts laid",
+                    mountns_lay(&out->mountns, &m->mounts.copies, &user,
+                                m->admission.rules.probe_seconds, err)) < 0)
+        return -1;
+    if (decision->root &&
+        trace_phase("mounts verified", verify_laid(m, err)) < 0)
+        return -1;
+    out->cdi = m->request->gpus_by == REQUEST_GPUS_CDI;
+    out->init = m->init;
+    m->init = (struct process)PROCESS_NONE;
+    return share_note(m->store, &m->made_from, out, &m->got.image, err);
+}
+
+static int open_engine(struct making *m, struct berth_err *err)
+{
+    m->engine = engine_open(policy_engine(m->admission.policy), m->watch, err);
+    return m->engine ? 0 : -1;
+}
+
+// What the step wants in place of a container. What changes nothing is not in
+// the audit log.
+static int do_errand(struct making *m, struct container *out,
+                     struct berth_err *err)
+{
+    enum errand errand = m->admission.decision.errand;
+    bool images = errand == ERRAND_LIST || errand == ERRAND_LAYERS;
+    bool looks = images || errand == ERRAND_CONTAINERS;
+    struct errand_order order = {
+        .step = m->step,
+        .admission = &m->admission,
+        .join = &m->join,
+        .got = &m->got,
+        .watch = m->watch,
+        .log = m->log,
+    };
+
+    audit_log_note(m->log, "warning", m->admission.decision.warning);
+    if (!looks)
+        audit_log_allow(m->log);
+    if (errand == ERRAND_PULL && find_image(m, err) < 0)
+        return -1;
+    if ((images || errand == ERRAND_REMOVE) && open_engine(m, err) < 0)
+        return -1;
+    order.engine = m->engine;
+    tell_fetched(m, out->fetched, sizeof(out->fetched));
+    out->answer = errand_run(&order, err);
+    return out->answer < 0 ? -1 : warn(m, &out->warnings);
+}
+
+int container_create(const struct step *step, int theirs,
+                     const struct cgroups *cgroups,
+                     const struct store_step *store, struct audit_log *log,
+                     const struct watch *watch,
+                     const struct container_listener *listener,
+                     struct container *out, struct berth_err *err)
+{
     struct making m = {.step = step,
+                       .theirs = theirs,
                        .store = store,
                        .log = log,
                        .cgroups = cgroups,
                        .watch = watch,
-                       .mounts = {.listener = -1},
+                       .listener = listener,
+                       .mounts = STEP_MOUNTS_NONE,
                        .init = PROCESS_NONE,
+                       .join = JOIN_NONE,
                        .prime = -1};
     const struct rules *rules = &m.admission.rules;
-    const struct child_user user = {step->uid, step->gid, step->gids,
-                                    step->ngids};
-    int control = -1, rc = -1;
+    int taken = 0, rc = -1;
 
-    *out = (struct container){
-        .init = PROCESS_NONE, .control = -1, .mountns = MOUNTNS_NONE};
-    m.request = &m.node.plan.request;
-    if (trace_phase("decided", admission_make(step, log, &m.admission, err)) <
-            0 ||
-        trace_phase("image found", find_image(&m, err)) < 0 ||
-        trace_phase("mounts opened", step_mounts_make(step, &m.admission, store,
-                                                      &m.mounts, err)) < 0 ||
-        start(&m, &out->changes, err) < 0 ||
-        request_node_changes(&m.node, &out->changes, err) < 0 ||
-        (control = trace_phase("berth-init's hello", await_init(&m, err))) <
-            0 ||
-        check_init(&m, err) < 0 || note_cgroups(&m, err) < 0 ||
-        (m.request->gpus_by == REQUEST_GPUS_CDI &&
-         gpus_inherit(m.init.proc, m.image.env, m.image.nenv, &out->changes,
-                      err) < 0) ||
-        trace_phase("prepared from within",
-                    mountns_prepare(&m.init, m.request, &m.mounts.copies,
-                                    &m.admission.identity, store->dir,
-                                    &out->mountns, err)) < 0 ||
-        trace_phase("verified", verify(&m, err)) < 0 ||
-        trace_phase("mounts laid",
-                    mountns_lay(&out->mountns, &m.mounts.copies, &user,
-                                rules->probe_seconds, err)) < 0)
+    *out = (struct container)CONTAINER_NONE;
+    if (join_find(step, &m.join, err) < 0)
         goto out;
+    if (m.join.host[0])
+        m.step = &m.join.step;
+    m.node = (struct request_node){.step = m.step,
+                                   .admission = &m.admission,
+                                   .mounts = &m.mounts,
+                                   .image = &m.got.image,
+                                   .nonce = m.record.nonce};
+    m.request = &m.node.plan.request;
+    if (trace_phase("decided", admission_make(m.step, log, &m.admission, err)) <
+        0)
+        goto out;
+    if (m.admission.decision.errand != ERRAND_NONE) {
+        rc = do_errand(&m, out, err);
+        goto out;
+    }
+    if (request_node_choose(&m.node, &out->changes, err) < 0 ||
+        save_prepare(step, &m.admission.decision,
+                     policy_engine(m.admission.policy), &out->save, err) < 0)
+        goto out;
+    if (m.admission.decision.reuse && !m.join.by_name && !m.join.host[0])
+        identify(&m);
+    out->keeps = keeps(&m);
+    out->idle_s = m.join.by_name ? NAMED_IDLE_S : rules->reuse_idle;
+    if (m.join.by_name)
+        audit_log_note(log, "container_name", m.join.name);
+    taken = !m.join.host[0]           ? take_over(&m, out, err)
+            : join(&m, out, err) == 0 ? 1
+                                      : -1;
+    if (taken > 0)
+        note_taken(&m, out);
+    else if (taken < 0 || make(&m, out, err) < 0)
+        goto out;
+    if (request_node_changes(&m.node, &out->changes, err) < 0 ||
+        (out->cdi && gpus_inherit(out->init.proc, m.got.image.env,
+                                  m.got.image.nenv, &out->changes, err) < 0))
+        goto out;
+    out->uid = decision_uid(&m.admission.decision, &m.admission.subject);
     out->pids_limit = rules->pids_limit;
-    if (rules->mode == RULE_MODE_WARN)
-        memcpy(out->warning, m.admission.decision.warning,
-               sizeof(out->warning));
-    memcpy(out->advice, m.admission.advice, sizeof(out->advice));
-    out->init = m.init;
-    m.init = (struct process)PROCESS_NONE;
-    out->control = control;
+    tell_fetched(&m, out->fetched, sizeof(out->fetched));
+    tell_image(&m, out->tells, sizeof(out->tells));
+    if (warn(&m, &out->warnings) < 0) {
+        err_set(err, BERTH_ENOMEM, "memory is out");
+        goto out;
+    }
     out->gpus = m.node.gpus;
     m.node.gpus = (struct gpus){0};
-    control = -1;
     rc = 0;
 out:
     if (rc < 0)
@@ -387,15 +790,15 @@ out:
     if (rc < 0 && err->code == BERTH_EENDED)
         err_set(err, BERTH_EENDED,
                 "the step ended while its container was being made");
-    if (control >= 0)
-        close(control);
     if (m.prime > 0)
         child_end(m.prime);
     process_close(&m.init);
     engine_container_clear(&m.seen);
     request_node_clear(&m.node);
+    strv_clear(&m.made_from);
     step_mounts_clear(&m.mounts);
-    engine_image_clear(&m.image);
+    join_clear(&m.join);
+    engine_image_clear(&m.got.image);
     engine_close(m.engine);
     admission_clear(&m.admission);
     return rc;
@@ -405,9 +808,15 @@ void container_close(struct container *container)
 {
     if (container->control >= 0)
         close(container->control);
-    container->control = -1;
+    if (container->keeper >= 0)
+        close(container->keeper);
+    if (container->answer >= 0)
+        close(container->answer);
+    container->control = container->keeper = container->answer = -1;
     mountns_clear(&container->mountns);
     process_close(&container->init);
     strv_clear(&container->changes);
+    strv_clear(&container->warnings);
     gpus_clear(&container->gpus);
+    save_wish_clear(&container->save);
 }

@@ -69,7 +69,8 @@ static int check_gpu(const struct gpu *gpu, const char *node,
 
     if (gpu->problem[0])
         return err_set(err, BERTH_ENOTFOUND,
-                       "GPU %u of node %s cannot be had in a container: %s",
+                       "GPU %u of node %s cannot be had in a container: %s: "
+                       "tell your administrator",
                        gpu->index, node, gpu->problem);
     for (size_t i = 0; i < gpu->nfiles; i++)
         if (stat(gpu->files[i], &st) < 0 || !S_ISCHR(st.st_mode))
@@ -109,8 +110,10 @@ int gpus_choose(const struct step *step, const struct store_job *allocation,
             continue;
         if (i >= out->table->n)
             return err_set(err, BERTH_ENOTFOUND,
-                           "Slurm has no device file for GPU %u of node %s", i,
-                           step->node);
+                           "Slurm has no device file for GPU %u of node %s: "
+                           "ask your administrator for File= or AutoDetect= "
+                           "in gres.conf",
+                           i, step->node);
         if (check_gpu(&out->table->gpus[i], step->node, err) < 0)
             return -1;
     }

@@ -72,19 +72,30 @@ int identity_lookup(const struct step *step, struct identity *out,
     const char *user = field(found ? pw.pw_name : NULL, NULL);
     out->home = home ? strdup(home) : NULL;
     out->user = user ? strdup(user) : NULL;
-    user = out->user ? out->user : number;
-    // The image need not have the user's shell; every image that has a
-    // shell has this one.
-    if (asprintf(&out->passwd, "%s:x:%u:%u::%s:/bin/sh\n", user, step->uid,
-                 step->gid, out->home ? out->home : "/") < 0)
-        out->passwd = NULL;
+    out->passwd = strdup("");
     if (buf)
-        out->group = make_groups(step, user, out, buf);
+        out->group =
+            make_groups(step, out->user ? out->user : number, out, buf);
     free(buf);
     if (!out->passwd || !out->group) {
         identity_clear(out);
         return err_set(err, BERTH_ENOMEM, "memory is out");
     }
+    return 0;
+}
+
+int identity_add_user(struct identity *identity, const struct step *step,
+                      const char *home, struct berth_err *err)
+{
+    char number[32], *text;
+
+    snprintf(number, sizeof(number), "user%u", step->uid);
+    if (asprintf(&text, "%s:x:%u:%u::%s:/bin/sh\n%s",
+                 identity->user ? identity->user : number, step->uid, step->gid,
+                 field(home, "/"), identity->passwd) < 0)
+        return err_set(err, BERTH_ENOMEM, "memory is out");
+    free(identity->passwd);
+    identity->passwd = text;
     return 0;
 }
 

@@ -22,9 +22,16 @@ struct identity {
 };
 
 // Looks the user and the groups of STEP up on the node (NSS). An id without
-// a name gets one made of its number. 0, or -1 with ERR set.
+// a name gets one made of its number. Of passwd there are no lines yet. 0, or
+// -1 with ERR set.
 int identity_lookup(const struct step *step, struct identity *out,
                     struct berth_err *err);
+
+// Puts the line of STEP's user in front of passwd: what programs look up is to
+// be there, so his home is HOME, and his shell one that every image has which
+// has any. 0, or -1 with ERR set.
+int identity_add_user(struct identity *identity, const struct step *step,
+                      const char *home, struct berth_err *err);
 
 // Adds those whom Slurm's own files name, root and SLURM_USER, as the node
 // knows them: Slurm's commands want to. 0, or -1 with ERR set.

@@ -16,13 +16,15 @@
 #include "logic/err.h"
 #include "logic/limits.h"
 #include "logic/step.h"
+#include "logic/strv.h"
 
 struct mount_copy {
     char *target;
     int tree; // the copy (stepd/mount_source.h)
     bool is_dir;
-    bool nested;   // its target is in another one's: its place is there, or
-                   // made there as the user
+    bool own;      // it is a file of root's own, and has no map
+    bool nested;   // its target is in another one's, or the engine's: its
+                   // place is there, or made there as the user
     char name[16]; // of the empty directory or file, unless it is nested
     dev_t dev;     // of that
     ino_t ino;
@@ -31,18 +33,29 @@ struct mount_copy {
 struct mount_copies {
     size_t n;
     struct mount_copy v[BERTH_MOUNTS_MAX]; // those that hold others first
-    bool no_home; // the home is not there, whatever the decision says
+    bool no_home;       // the home is not there, whatever the decision says
+    char left_out[512]; // what the node has mounted within them and they lack,
+                        // for a sentence; or empty
+    struct strv made_from; // of each of them what it is a copy of, as text
     const struct rule_list *targets; // the rules'
+    int map; // by which the IDs of each are shown (stepd/idmap.h), or -1
 };
+
+#define MOUNT_COPIES_NONE                                                      \
+    {                                                                          \
+        .map = -1                                                              \
+    }
 
 // Stages the mounts of DECISION for SUBJECT, and what Slurm itself has for the
 // tasks of STEP: its copy of the batch script, PMIx's directories, and what
-// opens the job's X11 display. Makes the empty ones in the directory DIR.
+// opens the job's X11 display: what that is in the tasks' own mount namespace
+// THEIRS, or (-1) in this process's. Makes the empty ones in the directory DIR;
+// -1: only looks what they would be copies of.
 // NEVER: see mount_source_judge. 0; or -1 with ERR set to a sentence for the
 // user. mount_copies_clear in either case.
 int mount_copies_make(const struct decision *decision,
                       const struct subject *subject, const struct step *step,
-                      const char *const *never, int dir,
+                      const char *const *never, int theirs, int dir,
                       struct mount_copies *out, struct berth_err *err);
 
 // Says whether one of MOUNTS is at TARGET itself.

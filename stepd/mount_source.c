@@ -15,13 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "logic/limits.h"
 #include "logic/procfs.h"
+#include "logic/strv.h"
+#include "protocol/passing.h"
+#include "stepd/mountapi.h"
 
 // A question to the child, and its answer.
 struct question {
@@ -36,56 +39,34 @@ struct answer {
     uid_t owner;
     dev_t dev;
     ino_t ino;
+    off_t size;
+    struct timespec changed;
 };
 
 static void send_answer(int sock, struct answer answer, int fd)
 {
-    struct iovec iov = {&answer, sizeof(answer)};
-    union {
-        struct cmsghdr h;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-    }
-    sendmsg(sock, &msg, MSG_NOSIGNAL);
+    passing_send(sock, &answer, sizeof(answer), &fd, fd >= 0, 0);
 }
 
 static void receive_answer(int sock, struct mount_source *source)
 {
     struct answer answer = {.error = EPROTO};
-    struct iovec iov = {&answer, sizeof(answer)};
-    union {
-        struct cmsghdr h;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof(control)};
 
-    source->fd = -1;
-    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer))
+    if (passing_receive(sock, &answer, sizeof(answer), &source->fd, 1, 0) !=
+            (ssize_t)sizeof(answer) ||
+        (answer.error == 0) != (source->fd >= 0))
         answer.error = EPROTO;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-    if (answer.error == 0 && c && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&source->fd, CMSG_DATA(c), sizeof(source->fd));
-    else if (answer.error == 0)
-        answer.error = EPROTO;
+    if (answer.error != 0 && source->fd >= 0) {
+        close(source->fd);
+        source->fd = -1;
+    }
     source->error = answer.error;
     source->type = answer.type & S_IFMT;
     source->owner = answer.owner;
     source->dev = answer.dev;
     source->ino = answer.ino;
+    source->size = answer.size;
+    source->changed = answer.changed;
 }
 
 // The child, for good: nothing of root's is left to it, least of all the
@@ -116,6 +97,8 @@ static _Noreturn void answer_as(pid_t parent, const struct child_user *user,
             answer.owner = st.st_uid;
             answer.dev = st.st_dev;
             answer.ino = st.st_ino;
+            answer.size = st.st_size;
+            answer.changed = st.st_ctim;
         }
         send_answer(0, answer, answer.error ? -1 : fd);
         if (fd >= 0)
@@ -156,8 +139,8 @@ int mount_opener_ask(const struct mount_opener *opener, unsigned seconds,
         return err_set(err, BERTH_ESYS, "asking for %s: %m", source->path);
     if (poll(&p, 1, (int)seconds * 1000) <= 0)
         return err_set(err, BERTH_ETIMEOUT,
-                       "%s did not open within %u seconds: does its file "
-                       "server answer?",
+                       "%s did not open within %u seconds: its file server "
+                       "may not answer",
                        source->path, seconds);
     receive_answer(opener->sock, source);
     return 0;
@@ -174,8 +157,11 @@ void mount_opener_end(struct mount_opener *opener)
 
 static int open_source(const struct mount_source *source)
 {
-    return open(source->path,
-                O_PATH | O_CLOEXEC | (source->itself ? O_NOFOLLOW : 0));
+    int flags = O_PATH | O_CLOEXEC | (source->itself ? O_NOFOLLOW : 0);
+
+    // An automount comes for whoever wants a directory, and else is empty.
+    int fd = open(source->path, flags | O_DIRECTORY);
+    return fd >= 0 || errno != ENOTDIR ? fd : open(source->path, flags);
 }
 
 int mount_source_open(const struct child_user *user, unsigned seconds,
@@ -204,20 +190,26 @@ void mount_source_close(struct mount_source *sources, size_t n)
             close(sources[i].fd);
         sources[i].fd = -1;
         free(sources[i].real);
-        sources[i].real = NULL;
+        free(sources[i].mount);
+        sources[i].real = sources[i].mount = NULL;
     }
 }
 
-int mount_source_explain(const struct child_user *user,
+int mount_source_explain(const struct child_user *user, const char *name,
                          const struct mount_source *source,
                          struct berth_err *err)
 {
-    return err_set(err,
-                   source->error == EACCES || source->error == EPERM
-                       ? BERTH_EDENIED
-                       : BERTH_ENOTFOUND,
-                   "%s cannot be opened as user %u: %s", source->path,
-                   user->uid, strerror(source->error));
+    bool denied = source->error == EACCES || source->error == EPERM;
+    char number[16], path[ERR_QUOTE_MAX * 2];
+
+    snprintf(number, sizeof(number), "%u", user->uid);
+    err_quote(source->path, path, sizeof(path));
+    if (source->error == ENOENT || source->error == ENOTDIR)
+        return err_set(err, BERTH_ENOTFOUND,
+                       "there is no %s on this node to be mounted", path);
+    return err_set(err, denied ? BERTH_EDENIED : BERTH_ENOTFOUND,
+                   "%s cannot be mounted, as user %s cannot open it: %s", path,
+                   name ? name : number, strerror(source->error));
 }
 
 // Where something is: in this process's view, and in its file system.
@@ -225,6 +217,8 @@ struct where {
     char path[4096];
     char device[32];
     char inner[8192];
+    char mount[256]; // the number of its mount, and that's flags
+    bool automount;  // what is there comes for a process of the node's only
 };
 
 static bool at_or_under(const char *path, const char *dir)
@@ -239,14 +233,25 @@ static bool overlap(const char *a, const char *b)
     return at_or_under(a, b) || at_or_under(b, a);
 }
 
+// The file NAME of the directory SELF, to be read.
+static FILE *open_file(int self, const char *name)
+{
+    int fd = openat(self, name, O_RDONLY | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
 // The number of the mount that FD is in, as text.
-static bool mount_of(int fd, char *id, size_t size)
+static bool mount_of(int self, int fd, char *id, size_t size)
 {
     char path[64], line[256];
     bool found = false;
 
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-    FILE *f = fopen(path, "re");
+    snprintf(path, sizeof(path), "fdinfo/%d", fd);
+    FILE *f = open_file(self, path);
     while (f && !found && fgets(line, sizeof(line), f))
         if (strncmp(line, "mnt_id:", 7) == 0) {
             char *number = line + 7 + strspn(line + 7, "\t ");
@@ -269,38 +274,76 @@ static bool place_in(struct where *w, const struct mountinfo *mount)
         rest += strlen(mount->target);
     if (strcmp(rest, "/") == 0)
         rest = "";
+    w->automount = strcmp(mount->fstype, "autofs") == 0;
     bool top = strcmp(mount->root, "/") == 0;
     return (size_t)snprintf(w->inner, sizeof(w->inner), "%s%s",
                             top && *rest ? "" : mount->root,
                             rest) < sizeof(w->inner) &&
            (size_t)snprintf(w->device, sizeof(w->device), "%s", mount->device) <
-               sizeof(w->device);
+               sizeof(w->device) &&
+           (size_t)snprintf(w->mount, sizeof(w->mount), "%s %s", mount->id,
+                            mount->flags) < sizeof(w->mount);
 }
 
-// Finds out where FD is open. False: nobody can tell, as where its mount has
-// gone.
-static bool locate(int fd, struct where *w)
-{
-    char link[64], id[32], *line = NULL;
-    struct mountinfo mount;
-    size_t cap = 0;
-    bool found = false;
+// The kernel's table of mounts, read once for all that is looked up in it.
+struct table {
+    int self; // this process's directory in /proc
+    struct strv lines;
+    struct mountinfo *v; // of each, or what has no ID
+};
 
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, w->path, sizeof(w->path) - 1);
-    if (n <= 0 || n == (ssize_t)sizeof(w->path) - 1)
-        return false;
-    w->path[n] = 0;
-    if (w->path[0] != '/' || !mount_of(fd, id, sizeof(id)))
-        return false;
-    FILE *f = fopen("/proc/self/mountinfo", "re");
-    while (f && !found && getline(&line, &cap, f) > 0)
-        if (mountinfo_parse(line, &mount) && strcmp(mount.id, id) == 0)
-            found = place_in(w, &mount);
+static void table_clear(struct table *t)
+{
+    strv_clear(&t->lines);
+    free(t->v);
+    t->v = NULL;
+}
+
+static void table_read(struct table *t)
+{
+    char *line = NULL;
+    size_t cap = 0;
+
+    table_clear(t);
+    FILE *f = open_file(t->self, "mountinfo");
+    while (f && getline(&line, &cap, f) > 0 && strv_add(&t->lines, line) == 0)
+        ;
     free(line);
     if (f)
         fclose(f);
-    return found;
+    t->v = calloc(t->lines.n + 1, sizeof(*t->v));
+    for (size_t i = 0; t->v && i < t->lines.n; i++)
+        if (!mountinfo_parse(t->lines.v[i], &t->v[i]))
+            t->v[i].id = NULL;
+}
+
+static const struct mountinfo *table_find(const struct table *t, const char *id)
+{
+    for (size_t i = 0; t->v && i < t->lines.n; i++)
+        if (t->v[i].id && strcmp(t->v[i].id, id) == 0)
+            return &t->v[i];
+    return NULL;
+}
+
+// Finds out where FD is open. False: nobody can tell, as where its mount has
+// gone. What is not in the table may have come since that was read.
+static bool locate(int fd, struct table *t, struct where *w)
+{
+    char link[64], id[32];
+
+    snprintf(link, sizeof(link), "fd/%d", fd);
+    ssize_t n = readlinkat(t->self, link, w->path, sizeof(w->path) - 1);
+    if (n <= 0 || n == (ssize_t)sizeof(w->path) - 1)
+        return false;
+    w->path[n] = 0;
+    if (w->path[0] != '/' || !mount_of(t->self, fd, id, sizeof(id)))
+        return false;
+    const struct mountinfo *mount = table_find(t, id);
+    if (!mount) {
+        table_read(t);
+        mount = table_find(t, id);
+    }
+    return mount && place_in(w, mount);
 }
 
 // Everything is below "/": only "/" itself is meant there.
@@ -315,8 +358,24 @@ static bool meets(const struct where *what, const struct where *never)
            (same_fs && overlap(what->inner, never->inner));
 }
 
+static int forbid(const struct mount_source *source, const char *never,
+                  struct berth_err *err)
+{
+    if (strcmp(source->path, source->real) != 0)
+        return err_set(err, BERTH_EDENIED,
+                       "%s leads to %s, which cannot be mounted into a "
+                       "container, because it is, holds or lies in %s, which "
+                       "no container gets",
+                       source->path, source->real, never);
+    return err_set(err, BERTH_EDENIED,
+                   "%s cannot be mounted into a container, because it is, "
+                   "holds or lies in %s, which no container gets",
+                   source->path, never);
+}
+
 static int judge(struct mount_source *source, const char *const *never,
-                 const struct where *nevers, struct berth_err *err)
+                 const struct where *nevers, struct table *table,
+                 struct berth_err *err)
 {
     struct where what;
 
@@ -325,31 +384,35 @@ static int judge(struct mount_source *source, const char *const *never,
                        "%s is neither a directory nor a file, and cannot be "
                        "mounted into a container",
                        source->path);
-    if (!locate(source->fd, &what) || !(source->real = strdup(what.path)))
+    if (!locate(source->fd, table, &what) ||
+        !(source->real = strdup(what.path)) ||
+        !(source->mount = strdup(what.mount)))
         return err_set(err, BERTH_EDENIED,
                        "%s cannot be mounted into a container, because it is "
-                       "no longer there",
+                       "no longer there: try again",
+                       source->path);
+    if (what.automount)
+        return err_set(err, BERTH_EDENIED,
+                       "%s is where the node's automounts come, which a "
+                       "container would wait for in vain: name a directory "
+                       "below it",
                        source->path);
     for (size_t i = 0; never[i]; i++)
         if (nevers[i].path[0] && meets(&what, &nevers[i]) &&
             !(source->spare && strcmp(never[i], source->spare) == 0))
-            return err_set(err, BERTH_EDENIED,
-                           "%s cannot be mounted into a container, because "
-                           "it is, holds or lies in %s, which no container "
-                           "gets",
-                           source->path, never[i]);
+            return forbid(source, never[i], err);
     return 0;
 }
 
 // Those that this node does not have are passed over.
 static int locate_never(const char *const *never, struct where *out,
-                        struct berth_err *err)
+                        struct table *table, struct berth_err *err)
 {
     for (size_t i = 0; never[i]; i++) {
         int dir = open(never[i], O_PATH | O_CLOEXEC);
         if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
             continue;
-        bool ok = dir >= 0 && locate(dir, &out[i]);
+        bool ok = dir >= 0 && locate(dir, table, &out[i]);
         if (dir >= 0)
             close(dir);
         if (!ok)
@@ -361,10 +424,11 @@ static int locate_never(const char *const *never, struct where *out,
     return 0;
 }
 
-int mount_source_judge(struct mount_source *sources, size_t n,
+int mount_source_judge(int self, struct mount_source *sources, size_t n,
                        const char *const *never, size_t *which,
                        struct berth_err *err)
 {
+    struct table table = {.self = self};
     size_t count = 0;
 
     while (never[count])
@@ -372,12 +436,13 @@ int mount_source_judge(struct mount_source *sources, size_t n,
     struct where *nevers = calloc(count + 1, sizeof(*nevers));
     if (!nevers)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-    int rc = locate_never(never, nevers, err);
+    int rc = locate_never(never, nevers, &table, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (sources[i].fd >= 0 && !sources[i].trusted) {
             *which = i;
-            rc = judge(&sources[i], never, nevers, err);
+            rc = judge(&sources[i], never, nevers, &table, err);
         }
+    table_clear(&table);
     free(nevers);
     return rc;
 }
@@ -402,17 +467,12 @@ int mount_source_judge_made(int fd, const char *path, uid_t uid,
 
 int mount_clone(int fd, bool readonly, struct berth_err *err)
 {
-    struct mount_attr attr = {
-        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                    (readonly ? MOUNT_ATTR_RDONLY : 0),
-        .propagation = 1 << 18, // MS_PRIVATE of mount(2)
-    };
-    int tree =
-        (int)syscall(SYS_open_tree, fd, "",
-                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    int tree = mountapi_clone(fd, "", 0);
 
-    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
-                             sizeof(attr)) == 0)
+    if (tree >= 0 && mountapi_set(tree,
+                                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                      (readonly ? MOUNT_ATTR_RDONLY : 0),
+                                  MS_PRIVATE) == 0)
         return tree;
     err_set(err, BERTH_ESYS, "preparing a mount: %m");
     if (tree >= 0)
@@ -436,9 +496,9 @@ int mount_point_make(int dir, const char *name, bool is_dir,
     if (make(dir, name, is_dir, err) < 0)
         return -1;
     snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
-    if (is_dir && syscall(SYS_mount, "tmpfs", path, "tmpfs",
-                          MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                          "mode=0711,size=64k,nr_inodes=1k") < 0)
+    if (is_dir &&
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "mode=0711,size=64k,nr_inodes=1k") < 0)
         return err_set(err, BERTH_ESYS, "making %s: %m", name);
     return 0;
 }
@@ -455,8 +515,7 @@ int mount_bind(int fd, int dir, const char *name, bool readonly,
     int tree = mount_clone(fd, readonly, err);
     if (tree < 0)
         return -1;
-    int rc = (int)syscall(SYS_move_mount, tree, "", dir, name,
-                          MOVE_MOUNT_F_EMPTY_PATH);
+    int rc = mountapi_move(tree, dir, name);
     if (rc < 0)
         err_set(err, BERTH_ESYS, "staging %s: %m", name);
     close(tree);

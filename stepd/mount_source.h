@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "logic/err.h"
-#include "stepd/child.h"
+#include "node/child.h"
 
 struct mount_source {
     const char *path;  // absolute
@@ -28,7 +28,10 @@ struct mount_source {
     uid_t owner;       // out
     dev_t dev;         // out
     ino_t ino;         // out
-    char *real;        // out of mount_source_judge: the path that it led to
+    off_t size;        // out
+    struct timespec changed; // out: its content, owner or mode, last
+    char *real;  // out of mount_source_judge: the path that it led to,
+    char *mount; // and the number and flags of the mount that it is in
 };
 
 // Opens (O_PATH) what SOURCE's path, itself and make say. A descriptor, or -1
@@ -63,18 +66,20 @@ int mount_source_open(const struct child_user *user, unsigned seconds,
 
 void mount_source_close(struct mount_source *sources, size_t n); // all of them
 
-// Says in ERR why SOURCE, which has an error, could not be opened: returns
-// -1 (BERTH_EDENIED: the user may not, BERTH_ENOTFOUND).
-int mount_source_explain(const struct child_user *user,
+// Says in ERR why SOURCE, which has an error, could not be opened as USER, who
+// is called NAME (or NULL): returns -1 (BERTH_EDENIED: he may not,
+// BERTH_ENOTFOUND).
+int mount_source_explain(const struct child_user *user, const char *name,
                          const struct mount_source *source,
                          struct berth_err *err);
 
 // Says whether those of the N SOURCES that are open may be given to a
-// container: each a directory or a regular file, and neither one of the NEVER
-// paths (a NULL at the end), nor within or above one, by the kernel's table
-// of mounts: by path, and by file system and place in it. 0; or -1 with ERR
-// set (BERTH_EDENIED), and WHICH if it is about one of them.
-int mount_source_judge(struct mount_source *sources, size_t n,
+// container, in the mount namespace that this process is in, whose directory
+// in /proc is open on SELF: each a directory or a regular file, and neither one
+// of the NEVER paths (a NULL at the end), nor within or above one, by the
+// kernel's table of mounts: by path, and by file system and place in it. 0; or
+// -1 with ERR set (BERTH_EDENIED), and WHICH if it is about one of them.
+int mount_source_judge(int self, struct mount_source *sources, size_t n,
                        const char *const *never, size_t *which,
                        struct berth_err *err);
 

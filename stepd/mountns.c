@@ -12,21 +12,27 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
+#include "stepd/idmap.h"
 #include "stepd/mount_source.h"
+#include "stepd/mountapi.h"
+#include "stepd/own_dev.h"
 #include "stepd/underlay.h"
+#include "stepd/view.h"
 
 // How long a child may take that waits for no file server of a user's.
 enum { CHILD_MS = 10000 };
@@ -49,10 +55,8 @@ static int write_all(int fd, const char *data, size_t len)
 
 int mountns_open(int root, const char *path, int flags)
 {
-    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-
-    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    return mountapi_open(root, path, flags,
+                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 // From within, where the root is this process's own.
@@ -91,15 +95,13 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static int seal_mount(const struct request_mount *m)
 {
-    struct mount_attr attr = {
-        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                    (m->readonly ? MOUNT_ATTR_RDONLY : 0),
-    };
     int fd = open_inside(m->target);
 
     return fd < 0 ? -1
-                  : (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH,
-                                 &attr, sizeof(attr));
+                  : mountapi_set(fd,
+                                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                     (m->readonly ? MOUNT_ATTR_RDONLY : 0),
+                                 0);
 }
 
 // A device node that an image brings is worth nothing: the tasks are in
@@ -107,10 +109,9 @@ static int seal_mount(const struct request_mount *m)
 // a mount of its own.
 static int seal_root(void)
 {
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV};
+    int fd = open_inside("/");
 
-    return (int)syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &attr,
-                        sizeof(attr));
+    return fd < 0 ? -1 : mountapi_set(fd, MOUNT_ATTR_NODEV, 0);
 }
 
 // A symbolic link of the image's, or in a directory that is mounted, can lead
@@ -168,28 +169,50 @@ static int judge_targets(int self, const struct request *request,
     return rc;
 }
 
+// What this process makes in the file systems of a container's own IDs is that
+// container's root's: they take nobody else's. It stays root otherwise.
+static int be_root_there(const struct root_range *root)
+{
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+        return -1;
+    setfsgid(root->start);
+    setfsuid(root->start);
+    return setfsuid((uid_t)-1) == (int)root->start ? 0 : -1;
+}
+
 // In the child. Nothing of libc that could load or look up anything is called
 // from here on: "/" is the image's.
 static int prepare(int ns, const struct request *request,
-                   const struct mount_copies *mounts, int passwd, int group,
+                   const struct mount_copies *mounts,
+                   const int devices[OWN_DEVS], int passwd, int group,
                    struct berth_err *err)
 {
     int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0 ||
-        judge_targets(self, request, mounts, err) < 0)
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0 || seal_root() < 0)
+        return err_set(err, BERTH_ESYS, "entering the container: %m");
+    if (judge_targets(self, request, mounts, err) < 0)
         return -1;
     for (size_t i = 0; i < request->nmounts; i++)
         if (!mount_copies_covers(mounts, request->mounts[i].target) &&
             seal_mount(&request->mounts[i]) < 0)
-            return -1;
+            return err_set(err, BERTH_ESYS,
+                           "%s cannot be made nosuid and nodev in the "
+                           "container: %m",
+                           request->mounts[i].target);
+    if (request->root.count &&
+        (own_dev_lay(devices) < 0 || be_root_there(&request->root) < 0))
+        return err_set(err, BERTH_ESYS,
+                       "giving the container devices of its own: %m");
     if (underlay(self, request, err) < 0)
         return -1;
-    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (passwd < 0)
+        return 0;
+    int tree = mountapi_clone(AT_FDCWD, "/", 0);
     return tree < 0 || append_file(tree, "etc/passwd", passwd) < 0 ||
                    append_file(tree, "etc/group", group) < 0
-               ? -1
+               ? err_set(err, BERTH_ESYS,
+                         "reading the image's passwd and group: %m")
                : 0;
 }
 
@@ -203,7 +226,9 @@ static struct berth_err *share_err(struct berth_err *err)
         err_set(err, BERTH_ENOMEM, "memory is out");
         return NULL;
     }
-    err_set(why, BERTH_ESYS, "the container cannot be prepared from within");
+    err_set(why, BERTH_ETIMEOUT,
+            "the container cannot be prepared from within: that takes too "
+            "long");
     return why;
 }
 
@@ -248,6 +273,9 @@ int mountns_prepare(const struct process *init, const struct request *request,
                     struct mountns *out, struct berth_err *err)
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC, rc = -1;
+    int devices[OWN_DEVS] = {-1, -1, -1, -1, -1, -1};
+    int passwd = -1, group = -1;
+    bool root = request->root.count;
     pid_t parent = getpid();
 
     *out = MOUNTNS_NONE;
@@ -255,22 +283,31 @@ int mountns_prepare(const struct process *init, const struct request *request,
     if (!why)
         return -1;
     out->ns = process_open(init, "ns/mnt", O_RDONLY);
-    int passwd = openat(dir, "passwd", flags);
-    int group = openat(dir, "group", flags);
-    int keep[] = {out->ns, passwd, group};
-    if (passwd < 0 || group < 0 ||
-        write_all(passwd, identity->passwd, strlen(identity->passwd)) < 0 ||
-        write_all(group, identity->group, strlen(identity->group)) < 0) {
+    if (root && ((out->map = fcntl(mounts->map, F_DUPFD_CLOEXEC, 0)) < 0 ||
+                 own_dev_make(dir, devices, err) < 0))
+        goto out;
+    if (!root) {
+        passwd = openat(dir, "passwd", flags);
+        group = openat(dir, "group", flags);
+    }
+    int keep[3 + OWN_DEVS] = {out->ns, passwd, group};
+    memcpy(keep + 3, devices, sizeof(devices));
+    if (!root &&
+        (passwd < 0 || group < 0 ||
+         write_all(passwd, identity->passwd, strlen(identity->passwd)) < 0 ||
+         write_all(group, identity->group, strlen(identity->group)) < 0)) {
         err_set(err, BERTH_ESYS, "writing passwd and group: %m");
         goto out;
     }
     pid_t child = fork();
     if (child == 0)
-        _exit(child_begin(parent, keep, 3) < 0 ||
-              prepare(out->ns, request, mounts, passwd, group, why) < 0);
+        _exit(child_begin(parent, keep, 3 + OWN_DEVS) < 0 ||
+              prepare(out->ns, request, mounts, devices, passwd, group, why) <
+                  0);
     rc = finish(child, CHILD_MS, why, err) < 0 ? -1 : hold_dirs(init, out, err);
 out:
     munmap(why, sizeof(*why));
+    own_dev_close(devices);
     if (passwd >= 0)
         close(passwd);
     if (group >= 0)
@@ -331,9 +368,7 @@ static int lay_over(const struct mount_copy *entry, int self,
     int place = source.error == EACCES ? early : source.fd;
     if (place >= 0 && judge_place(self, place, targets, entry->target, err) < 0)
         return -1;
-    if (place >= 0 &&
-        syscall(SYS_move_mount, entry->tree, "", place, "",
-                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+    if (place >= 0 && mountapi_move(entry->tree, place, "") == 0)
         return 0;
     return err_set(err, BERTH_EINVAL,
                    "nothing can be mounted at %s in the container, because %s "
@@ -385,7 +420,7 @@ static int lay(int ns, const struct mount_copies *mounts,
     struct mount_opener opener;
 
     if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
-        return -1;
+        return err_set(err, BERTH_ESYS, "entering the container: %m");
     for (size_t i = 0; i < mounts->n; i++)
         early[i] =
             mounts->v[i].nested ? -1 : clear_place(&mounts->v[i], self, held);
@@ -438,6 +473,14 @@ static bool may_have_terminal(const struct process *task)
     return strstr(name, "/pts/");
 }
 
+// A terminal's file system has no map, so who is root inside could not open it
+// there anyway: he has it by his descriptors.
+static bool brings_terminal(const struct mountns *ns,
+                            const struct process *task)
+{
+    return ns->map < 0 && may_have_terminal(task);
+}
+
 // The terminal of a pty that is UID's: a descriptor of it that can't be read
 // or written, or -1.
 static int open_terminal(const struct process *task, uid_t uid)
@@ -455,27 +498,14 @@ static int open_terminal(const struct process *task, uid_t uid)
     return -1;
 }
 
-// Says whether NS is the mount namespace of this process.
-static bool is_own(int ns)
-{
-    struct stat own, other;
-
-    return stat("/proc/self/ns/mnt", &own) == 0 && fstat(ns, &other) == 0 &&
-           same_file(&own, &other);
-}
-
 // A copy of the mount at PATH, or at the descriptor FROM itself where that is
-// empty, which belongs nowhere yet.
-static int clone_mount(int from, const char *path, uint64_t flags)
+// empty, which belongs nowhere yet. With the MAP of stepd/idmap.h, or -1.
+static int clone_mount(int from, const char *path, uint64_t flags, int map)
 {
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | flags};
-    int tree =
-        (int)syscall(SYS_open_tree, from, path,
-                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
-                         (path[0] ? 0 : AT_EMPTY_PATH));
+    int tree = mountapi_clone(from, path, AT_SYMLINK_NOFOLLOW);
 
-    if (tree >= 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
-                             sizeof(attr)) < 0) {
+    if (tree >= 0 && (mountapi_set(tree, MOUNT_ATTR_NOSUID | flags, 0) < 0 ||
+                      idmap_mount(map, tree, path, NULL) < 0)) {
         close(tree);
         tree = -1;
     }
@@ -486,46 +516,43 @@ static int attach_console(int tree, int dev)
 {
     return mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST
                ? -1
-               : (int)syscall(SYS_move_mount, tree, "", dev, "console",
-                              MOVE_MOUNT_F_EMPTY_PATH);
-}
-
-static int attach_dir(int tree, int dir)
-{
-    return (int)syscall(SYS_move_mount, tree, "", dir, "",
-                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+               : mountapi_move(tree, dev, "console");
 }
 
 // The child, of which the same holds as of prepare. THEIRS is the job's
-// own mount namespace, or -1.
+// own mount namespace, or -1; DIRS: what is the job's own there is to come.
 static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
-                             const struct mountns *ns)
+                             bool dirs, const struct mountns *ns)
 {
-    int terminal = may_have_terminal(task) ? open_terminal(task, uid) : -1;
+    int terminal = brings_terminal(ns, task) ? open_terminal(task, uid) : -1;
     int console = -1, trees[MOUNTNS_DIRS];
     struct stat own[MOUNTNS_DIRS], st;
     bool have[MOUNTNS_DIRS];
 
-    if (terminal >= 0 &&
-        (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC)) < 0)
-        _exit(1);
+    // slurmstepd has made it in this namespace, or where it has been put
+    // itself: a mount is copied where it is.
+    if (terminal >= 0)
+        console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC, -1);
     for (int i = 0; i < MOUNTNS_DIRS; i++)
         have[i] = lstat(private_dirs[i], &own[i]) == 0;
     if (theirs >= 0 && setns(theirs, CLONE_NEWNS) < 0)
         _exit(1);
+    if (terminal >= 0 && console < 0 &&
+        (console = clone_mount(terminal, "", MOUNT_ATTR_NOEXEC, -1)) < 0)
+        _exit(1);
     for (int i = 0; i < MOUNTNS_DIRS; i++) {
         trees[i] = -1;
-        if (lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
+        if (dirs && lstat(private_dirs[i], &st) == 0 && S_ISDIR(st.st_mode) &&
             !(have[i] && same_file(&st, &own[i])) &&
-            (trees[i] =
-                 clone_mount(AT_FDCWD, private_dirs[i], MOUNT_ATTR_NODEV)) < 0)
+            (trees[i] = clone_mount(AT_FDCWD, private_dirs[i], MOUNT_ATTR_NODEV,
+                                    ns->map)) < 0)
             _exit(1);
     }
     if (setns(ns->ns, CLONE_NEWNS) < 0 ||
         (console >= 0 && attach_console(console, ns->dev) < 0))
         _exit(1);
     for (int i = 0; i < MOUNTNS_DIRS; i++)
-        if (trees[i] >= 0 && attach_dir(trees[i], ns->dirs[i]) < 0)
+        if (trees[i] >= 0 && mountapi_move(trees[i], ns->dirs[i], "") < 0)
             _exit(1);
     _exit(0);
 }
@@ -533,22 +560,22 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
 int mountns_add_task(const struct mountns *ns, const struct process *task,
                      uid_t uid, int theirs, bool *done, struct berth_err *err)
 {
-    bool terminal = may_have_terminal(task);
+    bool terminal = brings_terminal(ns, task), dirs = !*done;
     pid_t parent = getpid();
     int rc = 0;
 
-    if (*done || is_own(theirs))
+    if (!view_differs(theirs))
         theirs = -1;
     if (!process_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
-    } else if (terminal || theirs >= 0) {
-        int keep[] = {task->proc,  theirs,      ns->ns,     ns->dev,
-                      ns->dirs[0], ns->dirs[1], ns->dirs[2]};
+    } else if (terminal || (theirs >= 0 && dirs)) {
+        int keep[] = {task->proc,  theirs,      ns->ns,      ns->dev,
+                      ns->dirs[0], ns->dirs[1], ns->dirs[2], ns->map};
         pid_t child = fork();
         if (child == 0) {
             if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
                 _exit(1);
-            attach(task, uid, theirs, ns);
+            attach(task, uid, theirs, dirs, ns);
         }
         if (child < 0 || !child_wait(child, CHILD_MS))
             rc = err_set(err, BERTH_ESYS,
@@ -559,6 +586,40 @@ int mountns_add_task(const struct mountns *ns, const struct process *task,
     return rc;
 }
 
+// Says whether something is mounted at /dev/console, which is root's to make.
+static bool has_console(int dev)
+{
+    struct stat dir, console;
+
+    return fstat(dev, &dir) == 0 && fstatat(dev, "console", &console, 0) == 0 &&
+           console.st_dev != dir.st_dev;
+}
+
+static _Noreturn void remove_console(const struct mountns *ns)
+{
+    if (setns(ns->ns, CLONE_NEWNS) < 0 || fchdir(ns->dev) < 0)
+        _exit(1);
+    while (umount2("console", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        ;
+    _exit(has_console(ns->dev));
+}
+
+int mountns_forget_task(const struct mountns *ns)
+{
+    int keep[] = {ns->ns, ns->dev};
+    pid_t parent = getpid();
+
+    if (!has_console(ns->dev))
+        return 0;
+    pid_t child = fork();
+    if (child == 0) {
+        if (child_begin(parent, keep, 2) < 0)
+            _exit(1);
+        remove_console(ns);
+    }
+    return child >= 0 && child_wait(child, CHILD_MS) ? 0 : -1;
+}
+
 void mountns_clear(struct mountns *ns)
 {
     if (ns->ns >= 0)
@@ -567,6 +628,8 @@ void mountns_clear(struct mountns *ns)
         close(ns->sysfs);
     if (ns->dev >= 0)
         close(ns->dev);
+    if (ns->map >= 0)
+        close(ns->map);
     for (int i = 0; i < MOUNTNS_DIRS; i++)
         if (ns->dirs[i] >= 0)
             close(ns->dirs[i]);

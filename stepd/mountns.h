@@ -13,7 +13,7 @@
 
 #include "logic/err.h"
 #include "logic/request.h"
-#include "stepd/child.h"
+#include "node/child.h"
 #include "stepd/identity.h"
 #include "stepd/mount_copies.h"
 #include "stepd/process.h"
@@ -31,16 +31,18 @@ struct mountns {
     int ns;
     int sysfs;              // /sys/fs; -1: there is none
     int dev;                // a file system of the engine's own making
+    int map;                // stepd/idmap.h, where it has IDs of its own; or -1
     int dirs[MOUNTNS_DIRS]; // where a job's own can be; -1: there is none
 };
 
-#define MOUNTNS_NONE ((struct mountns){-1, -1, -1, {-1, -1, -1}})
+#define MOUNTNS_NONE ((struct mountns){-1, -1, -1, -1, {-1, -1, -1}})
 
 // In the container whose first process is INIT: gives its root nodev, and
 // each mount of REQUEST that none of MOUNTS is to cover nosuid and nodev (an
 // engine that makes a mount read-only forgets them), and read-only where
 // asked; looks whether a symbolic link leads a tmpfs to where a mount may not
-// be; and writes IDENTITY's lines, with the image's own behind them, to
+// be; with IDs of its own, gives it devices of berth's (stepd/own_dev.h), and
+// else writes IDENTITY's lines, with the image's own behind them, to
 // the files "passwd" and "group" of the directory DIR, which are mounted over
 // the image's. 0 and OUT, or -1 with ERR set. mountns_clear in either case.
 int mountns_prepare(const struct process *init, const struct request *request,
@@ -65,6 +67,10 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
 // 0, or -1 with ERR set.
 int mountns_add_task(const struct mountns *ns, const struct process *task,
                      uid_t uid, int theirs, bool *done, struct berth_err *err);
+
+// Takes away what mountns_add_task has brought for a task that was another
+// step's: its terminal. 0, or -1.
+int mountns_forget_task(const struct mountns *ns);
 
 void mountns_clear(struct mountns *ns);
 

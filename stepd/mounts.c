@@ -75,9 +75,10 @@ static int bind_own(struct step_mounts *s, int fd, const char *name,
                : add_mount(s, name, target, true, err);
 }
 
-// The mounts that the decision has.
-static int bind_decided(struct step_mounts *s, const struct step *step,
-                        const struct admission *admission,
+// The mounts that the decision has, made in the directory DIR, or only looked
+// at.
+static int copy_decided(struct step_mounts *s, const struct step *step,
+                        const struct admission *admission, int theirs, int dir,
                         struct berth_err *err)
 {
     const struct strv *words = &step->words;
@@ -86,6 +87,7 @@ static int bind_decided(struct step_mounts *s, const struct step *step,
     // container looks, either.
     const char *files[] = {
         policy_engine(admission->policy),
+        policy_root_engine(admission->policy),
         step->conf,
         policy_conf_path(words->n, (const char *const *)words->v, &given),
     };
@@ -108,19 +110,26 @@ static int bind_decided(struct step_mounts *s, const struct step *step,
         all[n++] = dirs[i];
     }
     all[n] = NULL;
-    if (mount_copies_make(&admission->decision, &admission->subject, step, all,
-                          s->store->dir, &s->copies, err) < 0)
-        goto out;
-    rc = 0;
+    rc = mount_copies_make(&admission->decision, &admission->subject, step, all,
+                           theirs, dir, &s->copies, err);
+out:
+    for (size_t i = 0; i < FILES; i++)
+        free(dirs[i]);
+    return rc;
+}
+
+static int bind_decided(struct step_mounts *s, const struct step *step,
+                        const struct admission *admission, int theirs,
+                        struct berth_err *err)
+{
+    int rc = copy_decided(s, step, admission, theirs, s->store->dir, err);
+
     // Writable, as nobody sees them: what an image's symbolic links lead the
     // engine to make there is to fail in mountns_prepare, which can say why.
     for (size_t i = 0; rc == 0 && i < s->copies.n; i++)
         if (!s->copies.v[i].nested)
             rc = add_mount(s, s->copies.v[i].name, s->copies.v[i].target, false,
                            err);
-out:
-    for (size_t i = 0; i < FILES; i++)
-        free(dirs[i]);
     return rc;
 }
 
@@ -241,17 +250,31 @@ static int bind_control(struct step_mounts *s, uid_t uid, struct berth_err *err)
 }
 
 int step_mounts_make(const struct step *step, const struct admission *admission,
-                     const struct store_step *store, struct step_mounts *out,
-                     struct berth_err *err)
+                     int theirs, const struct store_step *store,
+                     struct step_mounts *out, struct berth_err *err)
 {
-    *out = (struct step_mounts){.store = store, .listener = -1};
-    return bind_init(out, step->node, err) < 0 ||
-                   bind_decided(out, step, admission, err) < 0 ||
-                   bind_control(out, step->uid, err) < 0 ||
-                   bind_empty(out, "passwd", "/etc/passwd", err) < 0 ||
-                   bind_empty(out, "group", "/etc/group", err) < 0
+    const struct decision *decision = &admission->decision;
+    uid_t uid = decision_uid(decision, &admission->subject);
+
+    *out = (struct step_mounts)STEP_MOUNTS_NONE;
+    out->store = store;
+    if (bind_init(out, step->node, err) < 0 ||
+        bind_decided(out, step, admission, theirs, err) < 0 ||
+        bind_control(out, uid, err) < 0)
+        return -1;
+    // Who is root is in the image's own files, and changes these.
+    return !decision->root &&
+                   (bind_empty(out, "passwd", "/etc/passwd", err) < 0 ||
+                    bind_empty(out, "group", "/etc/group", err) < 0)
                ? -1
                : 0;
+}
+
+int step_mounts_look(const struct step *step, const struct admission *admission,
+                     int theirs, struct step_mounts *out, struct berth_err *err)
+{
+    *out = (struct step_mounts)STEP_MOUNTS_NONE;
+    return copy_decided(out, step, admission, theirs, -1, err);
 }
 
 bool step_mounts_holds(const struct step_mounts *mounts, const char *target)
@@ -269,5 +292,5 @@ void step_mounts_clear(struct step_mounts *mounts)
     mount_copies_clear(&mounts->copies);
     for (size_t i = 0; i < mounts->n; i++)
         free(mounts->paths[i]);
-    *mounts = (struct step_mounts){.listener = -1};
+    *mounts = (struct step_mounts)STEP_MOUNTS_NONE;
 }

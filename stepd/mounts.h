@@ -30,11 +30,23 @@ struct step_mounts {
     int listener;               // where berth-init connects
 };
 
+#define STEP_MOUNTS_NONE                                                       \
+    {                                                                          \
+        .copies = MOUNT_COPIES_NONE, .listener = -1                            \
+    }
+
 // Stages in STORE what the container of STEP gets by RULING, whose decision
-// allows it. 0; or -1 with ERR set to a sentence for the user.
+// allows it, as the tasks see that in the mount namespace THEIRS (-1: as this
+// process does). 0; or -1 with ERR set to a sentence for the user.
 // step_mounts_clear in either case.
 int step_mounts_make(const struct step *step, const struct admission *admission,
-                     const struct store_step *store, struct step_mounts *out,
+                     int theirs, const struct store_step *store,
+                     struct step_mounts *out, struct berth_err *err);
+
+// Only looks what the mounts of the decision would be copies of, and makes
+// nothing: OUT->copies has that. Else as step_mounts_make.
+int step_mounts_look(const struct step *step, const struct admission *admission,
+                     int theirs, struct step_mounts *out,
                      struct berth_err *err);
 
 // Says whether TARGET is where one of these is, or in what one of them

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,8 @@ static int see_status(const struct process *init, struct seen *out,
 static int see_namespaces(int proc, struct seen_ns *out, struct berth_err *err)
 {
     static const char *const names[SEEN_NS] = {
-        [SEEN_MNT] = "mnt",
-        [SEEN_PID] = "pid",
-        [SEEN_IPC] = "ipc",
-        [SEEN_NET] = "net",
+        [SEEN_MNT] = "mnt", [SEEN_PID] = "pid",   [SEEN_IPC] = "ipc",
+        [SEEN_NET] = "net", [SEEN_USER] = "user",
     };
     char path[64];
     struct stat st;
@@ -70,6 +69,26 @@ static int see_namespaces(int proc, struct seen_ns *out, struct berth_err *err)
                            path);
         out[i] = (struct seen_ns){.dev = st.st_dev, .ino = st.st_ino};
     }
+    return 0;
+}
+
+static int see_ids(const struct process *init, struct seen *out,
+                   struct berth_err *err)
+{
+    static const char *const streams[] = {"fd/0", "fd/1", "fd/2"};
+    struct stat st;
+
+    if (read_proc(init, "uid_map", out->uid_map, sizeof(out->uid_map)) < 0 ||
+        read_proc(init, "gid_map", out->gid_map, sizeof(out->gid_map)) < 0)
+        return err_set(err, BERTH_ESYS, "reading the container's IDs: %m");
+    // What a process has open is looked at without a path.
+    for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++)
+        if (fstatat(init->proc, streams[i], &st, 0) < 0)
+            return err_set(err, BERTH_ESYS,
+                           "reading the container's streams: "
+                           "%m");
+        else
+            out->node_stream |= S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
     return 0;
 }
 
@@ -152,6 +171,7 @@ int observe(const struct request *request, const struct mount_copies *copies,
     int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int rc = see_status(init, out, err) < 0 ||
                      see_namespaces(init->proc, out->ns, err) < 0 ||
+                     (request->root.count && see_ids(init, out, err) < 0) ||
                      see_namespaces(self, out->node, err) < 0
                  ? -1
                  : 0;
@@ -162,6 +182,42 @@ int observe(const struct request *request, const struct mount_copies *copies,
         return -1;
     see_labels(init, out);
     return see_files(request, copies, root, out, err);
+}
+
+int observe_mounts(const struct process *init, char **out,
+                   struct berth_err *err)
+{
+    char *line = NULL;
+    size_t size = 0, cap = 0;
+
+    *out = NULL;
+    int fd = process_open(init, "mountinfo", O_RDONLY);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    FILE *to = f ? open_memstream(out, &size) : NULL;
+    while (to && getline(&line, &cap, f) > 0)
+        fputs(line, to);
+    free(line);
+    if (f)
+        fclose(f);
+    else if (fd >= 0)
+        close(fd);
+    return to && fclose(to) == 0 && size > 0
+               ? 0
+               : err_set(err, BERTH_ESYS, "reading the container's mounts: %m");
+}
+
+int observe_mount_id(int fd, uint64_t *out, struct berth_err *err)
+{
+    char path[64], line[256];
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    FILE *f = fopen(path, "re");
+    while (f && !found && fgets(line, sizeof(line), f))
+        found = sscanf(line, "mnt_id: %" SCNu64, out) == 1;
+    if (f)
+        fclose(f);
+    return found ? 0 : err_set(err, BERTH_ESYS, "%s cannot be read", path);
 }
 
 void observe_clear(struct seen *seen)

@@ -21,6 +21,14 @@ int observe(const struct request *request, const struct mount_copies *copies,
             const struct process *init, int root, struct seen *out,
             struct berth_err *err);
 
+// Reads the kernel's table of the mounts that INIT has, a new string for the
+// caller. 0, or -1 with ERR set. No file system is asked.
+int observe_mounts(const struct process *init, char **out,
+                   struct berth_err *err);
+
+// The kernel's number of the mount in which FD is. 0, or -1 with ERR set.
+int observe_mount_id(int fd, uint64_t *out, struct berth_err *err);
+
 void observe_clear(struct seen *seen); // keeps errno
 
 #endif

@@ -23,6 +23,21 @@
 #define SYS_pidfd_send_signal 424
 #endif
 
+pid_t process_number(int pidfd)
+{
+    char path[64], line[256];
+    long pid = -1;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f))
+        if (strncmp(line, "Pid:", 4) == 0)
+            pid = strtol(line + 4, NULL, 10);
+    if (f)
+        fclose(f);
+    return pid > 0 ? (pid_t)pid : -1;
+}
+
 // The directory is opened by number, between two moments at which PIDFD says
 // that the process has it.
 int process_hold(pid_t pid, int pidfd, struct process *out)

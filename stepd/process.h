@@ -21,6 +21,11 @@ struct process {
         .pidfd = -1, .proc = -1                                                \
     }
 
+// The number that the process has here of which PIDFD is a pidfd: in a pid
+// namespace of its own it calls itself otherwise. -1: it has ended, or has
+// none.
+pid_t process_number(int pidfd);
+
 // Holds the process PID, of which PIDFD is a pidfd, or -1: then it is the one
 // that has that number now. Takes PIDFD over, whatever comes of it. 0 and OUT,
 // for process_close; or -1 with errno set: it has ended. Linux 5.3.

@@ -42,9 +42,11 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
     if (!o->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     r->ntmpfs = 0;
-    for (size_t i = 0; i < o->image->nvolumes; i++)
+    // Who is root changes the image's files, and these are among them.
+    size_t nvolumes = r->root.count ? 0 : o->image->nvolumes;
+    for (size_t i = 0; i < nvolumes; i++)
         image_volume_clean(o->image->volumes[i]);
-    for (size_t i = 0; i < planned + o->image->nvolumes; i++) {
+    for (size_t i = 0; i < planned + nvolumes; i++) {
         struct request_tmpfs one =
             i < planned ? o->plan.tmpfs[i]
                         : (struct request_tmpfs){o->image->volumes[i - planned],
@@ -145,7 +147,7 @@ static int choose_gpus(struct request_node *o, struct berth_err *err)
         o->capabilities[r->ngpu_capabilities++] =
             rules->gpu_capabilities.v[i]->text;
     r->gpu_capabilities = o->capabilities;
-    return request_gpus(o, err);
+    return 0;
 }
 
 // Gives Podman M->seccomp as a file of this step's.
@@ -180,6 +182,8 @@ static int choose_seccomp(struct request_node *o, struct berth_err *err)
 
     if (!path)
         return 0;
+    if (strcmp(path, RULE_SECCOMP_BERTH) == 0)
+        path = BERTH_LIBEXECDIR "/seccomp.json";
     if (trusted_read(path, &text, &len, err) < 0)
         return err_prefix(err, "seccomp");
     json_t *profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
@@ -193,7 +197,7 @@ static int choose_seccomp(struct request_node *o, struct berth_err *err)
                        "administrator",
                        path);
     o->plan.request.seccomp = o->seccomp;
-    return engine_is_podman(o->engine) ? write_seccomp(o, err) : 0;
+    return 0;
 }
 
 // What Podman's interface for Docker's clients would ignore.
@@ -240,28 +244,93 @@ int request_node_choose(struct request_node *o, struct strv *changes,
         r->shm_bytes = statvfs("/dev/shm", &shm) == 0 && shm.f_blocks > 0
                            ? (uint64_t)shm.f_blocks * shm.f_frsize
                            : (uint64_t)memory / 2;
-    r->image_id = o->image->id;
-    r->mounts = o->mounts->binds;
-    r->nmounts = o->mounts->n;
-    r->labels = o->labels;
-    r->image_env = o->image->env;
-    r->nimage_env = o->image->nenv;
     r->ulimits = o->ulimits;
     size_t nulimits = ulimits_choose(o->ulimits);
     if (ulimits_override(&rules->ulimits, o->ulimits, nulimits, changes, err) <
         0)
         return -1;
     r->nulimits = nulimits;
-    choose_labels(o);
-    if (check_environment(o, err) < 0 || choose_gpus(o, err) < 0 ||
-        devices_find(&rules->devices, r, &o->devices, err) < 0 ||
-        choose_seccomp(o, err) < 0 ||
-        choose_tmpfs(o,
-                     request_decided_size(&rules->tmp_size, (uint64_t)memory),
-                     err) < 0 ||
-        check_names(o, err) < 0 || check_podman(o, err) < 0)
+    o->tmpfs_bytes = request_decided_size(&rules->tmp_size, (uint64_t)memory);
+    return choose_gpus(o, err) < 0 ||
+                   devices_find(&rules->devices, r, &o->devices, err) < 0 ||
+                   choose_seccomp(o, err) < 0
+               ? -1
+               : 0;
+}
+
+// The GPUs by number: what stands for each of them the table says.
+static int add_gpus(const struct request_node *o, struct strv *out)
+{
+    const struct gpu *gpu;
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && (gpu = gpus_next(&o->gpus, &i));)
+        rc = strv_addf(out, "gpu=%u %s %s", gpu->index, o->gpus.table->boot,
+                       o->gpus.table->conf);
+    return rc;
+}
+
+int request_node_made_from(const struct request_node *o, struct strv *out,
+                           struct berth_err *err)
+{
+    const struct admission *admission = o->admission;
+    const struct mount_copies *copies = &o->mounts->copies;
+    struct request request = o->plan.request;
+    char name[IMGREF_TEXT_MAX];
+
+    decision_image_name(&admission->decision, name);
+    request.image_id = name;
+    json_t *body = request_build(&request, err);
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(body);
+    if (!body)
         return -1;
-    return 0;
+    int rc = text ? 0 : -1;
+    if (rc == 0)
+        rc = strv_addf(out, "run=%u %s", o->step->job,
+                       admission->allocation.run);
+    if (rc == 0)
+        rc = strv_addf(out, "image=%s", name);
+    for (size_t i = 0; rc == 0 && i < copies->made_from.n; i++)
+        rc = strv_addf(out, "mount=%s", copies->made_from.v[i]);
+    if (rc == 0)
+        rc = add_gpus(o, out);
+    if (rc == 0)
+        rc = strv_addf(out, "policy=%s", policy_fingerprint(admission->policy));
+    if (rc == 0)
+        rc = strv_addf(out, "request=%s", text);
+    if (rc == 0)
+        rc = strv_addf(out, "passwd=%s", admission->identity.passwd);
+    if (rc == 0)
+        rc = strv_addf(out, "group=%s", admission->identity.group);
+    free(text);
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
+}
+
+int request_node_complete(struct request_node *o, struct berth_err *err)
+{
+    struct request *r = &o->plan.request;
+
+    r->image_id = o->image->id;
+    r->mounts = o->mounts->binds;
+    r->nmounts = o->mounts->n;
+    r->labels = o->labels;
+    r->image_env = o->image->env;
+    r->nimage_env = o->image->nenv;
+    choose_labels(o);
+    return check_environment(o, err) < 0 || request_gpus(o, err) < 0 ||
+                   (o->seccomp && engine_is_podman(o->engine) &&
+                    write_seccomp(o, err) < 0) ||
+                   choose_tmpfs(o, o->tmpfs_bytes, err) < 0 ||
+                   check_names(o, err) < 0 || check_podman(o, err) < 0
+               ? -1
+               : 0;
+}
+
+const char *request_node_home(const struct request_node *o)
+{
+    return o->mounts->copies.no_home ? DECIDE_NO_HOME
+                                     : o->admission->decision.home;
 }
 
 int request_node_changes(const struct request_node *o, struct strv *out,
@@ -275,11 +344,16 @@ int request_node_changes(const struct request_node *o, struct strv *out,
         .argv0 = o->step->argv0,
         .entry = o->image->entry,
         .nentry = o->image->nentry,
-        .run_entry = d->entrypoint,
+        .run_entry =
+            d->entrypoint ||
+            (o->step->own && o->step->options.entrypoint == CHOICE_UNSAID),
+        .cmd = o->image->cmd,
+        .ncmd = o->image->ncmd,
+        .own = o->step->own,
         .cwd = d->workdir,
         .workdir = has ? workdir : NULL,
         .in_workdir = has && d->anywhere,
-        .home = o->mounts->copies.no_home ? DECIDE_NO_HOME : d->home,
+        .home = request_node_home(o),
         .slurm_conf = d->slurm ? o->step->slurm.conf : NULL,
         .options = &o->step->options,
         .node_cwd = o->step->cwd,
@@ -287,6 +361,11 @@ int request_node_changes(const struct request_node *o, struct strv *out,
         .env_pass = &o->admission->rules.env_pass,
         .env_ask = &o->admission->rules.env_ask,
         .env_job = &o->admission->rules.env_job,
+        .env_sets = &o->admission->rules.env_sets,
+        .has_ranks =
+            o->step->step != STEP_BATCH && o->step->step != STEP_INTERACTIVE,
+        .job = o->step->job,
+        .step = o->step->step,
         .image_env = o->image->env,
         .nimage_env = o->image->nenv,
         .env = d->env,

@@ -19,13 +19,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "logic/limits.h"
 #include "logic/procfs.h"
 #include "stepd/mount_source.h"
+#include "stepd/mountapi.h"
 #include "stepd/mountns.h"
 
 // Mounts within one tmpfs: the request's, and a few of the engine's own.
@@ -48,20 +48,12 @@ struct place {
     size_t n;
 };
 
-static int move(int tree, int dir, const char *name)
-{
-    return (int)syscall(SYS_move_mount, tree, "", dir, name,
-                        MOVE_MOUNT_F_EMPTY_PATH);
-}
-
 // Opens PATH, below DIR in the same mount, without following any link.
 static int open_plain(int dir, const char *path, int flags)
 {
-    struct open_how how = {.flags = (uint64_t)flags | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-                                      RESOLVE_NO_XDEV};
-
-    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+    return mountapi_open(dir, path, flags | O_DIRECTORY,
+                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+                             RESOLVE_NO_XDEV);
 }
 
 // Says whether DIR, which is closed, has anything in it.
@@ -89,8 +81,7 @@ static int add_within(struct place *p, const char *path)
     if (p->n == WITHIN_MAX)
         return -1;
     *w = (struct within){.path = strdup(path)};
-    w->tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
-                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    w->tree = mountapi_clone(AT_FDCWD, path, AT_RECURSIVE);
     if (!w->path || w->tree < 0 || fstat(w->tree, &st) < 0)
         return -1;
     w->is_dir = S_ISDIR(st.st_mode);
@@ -167,13 +158,14 @@ static int furnish(struct place *p, int root)
         mkdirat(p->room, "image", 0700) < 0 ||
         mkdirat(p->room, "lower", 0700) < 0 ||
         mkdirat(p->room, "upper", 0700) < 0 ||
-        mkdirat(p->room, "work", 0700) < 0 || move(copy, p->room, "image") < 0)
+        mkdirat(p->room, "work", 0700) < 0 ||
+        mountapi_move(copy, p->room, "image") < 0)
         goto out;
     if ((dir = open_plain(copy, p->path + 1, O_PATH)) < 0)
         goto out;
     close(copy);
     if ((copy = mount_clone(dir, true, &why)) < 0 ||
-        move(copy, p->room, "lower") < 0)
+        mountapi_move(copy, p->room, "lower") < 0)
         goto out;
     upper = open_plain(p->room, "upper", O_RDONLY);
     if (upper < 0 || fchmod(upper, 01777) < 0)
@@ -206,22 +198,9 @@ static int make_overlay(void)
         {"index", "off"},
         {"xino", "auto"},
     };
-    int rc = 0, tree = -1;
 
-    int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-    if (fs < 0)
-        return -1;
-    for (size_t i = 0; rc == 0 && i < sizeof(options) / sizeof(*options); i++)
-        rc = (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0],
-                          options[i][1], 0);
-    if (rc == 0 &&
-        syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-        tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    int saved = errno;
-    close(fs);
-    errno = saved;
-    return tree;
+    return mountapi_new("overlay", options, sizeof(options) / sizeof(*options),
+                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
 // Puts the overlay TREE into the place of the tmpfs, which it has from now on
@@ -231,10 +210,10 @@ static int replace(const struct place *p, int tree)
     int rc = 0;
 
     if (umount2(p->path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ||
-        move(tree, AT_FDCWD, p->path) < 0)
+        mountapi_move(tree, AT_FDCWD, p->path) < 0)
         return -1;
     for (size_t i = 0; rc == 0 && i < p->n; i++)
-        rc = move(p->within[i].tree, AT_FDCWD, p->within[i].path);
+        rc = mountapi_move(p->within[i].tree, AT_FDCWD, p->within[i].path);
     return rc;
 }
 

@@ -54,7 +54,8 @@ int verify_engine(const struct request *r, const struct engine_container *c,
         return differs(err, "its image");
     if (!c->running || c->pid <= 1)
         return differs(err, "it does not run");
-    if (c->privileged || c->ncap_add > 0)
+    // Podman counts those that it gives everybody as none.
+    if (c->privileged || (c->ncap_add > 0 && !r->root.count))
         return differs(err, "it is privileged");
     if (c->readonly_rootfs == r->writable)
         return differs(err, "its root file system");
@@ -135,7 +136,7 @@ static bool is_asked_for(const struct request *r, gid_t gid)
     for (size_t i = 0; i < r->ngids; i++)
         if (gid == r->gids[i])
             return true;
-    return gid == r->gid;
+    return gid == r->root.start + r->gid;
 }
 
 // The supplementary groups are those asked for; the primary one may be
@@ -157,15 +158,40 @@ static bool groups_are(const char *status, const struct request *r)
     return more == 0;
 }
 
-static bool no_capabilities(const char *status)
+static bool capabilities_are(const char *status, const struct request *r)
 {
-    static const char *const sets[] = {
-        "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"};
+    static const char *const own[] = {"CapPrm:", "CapEff:", "CapBnd:"};
+    static const char *const never[] = {"CapInh:", "CapAmb:"};
+    char want[32];
 
-    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
-        if (!status_is(status, sets[i], "0000000000000000"))
+    snprintf(want, sizeof(want), "%016x",
+             r->root.count ? REQUEST_ROOT_CAPABILITY_BITS : 0);
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (!status_is(status, own[i], want))
             return false;
-    return true;
+    return status_is(status, never[0], "0000000000000000") &&
+           status_is(status, never[1], "0000000000000000");
+}
+
+static bool is_nodes(const struct seen *seen, int ns)
+{
+    return seen->ns[ns].dev == seen->node[ns].dev &&
+           seen->ns[ns].ino == seen->node[ns].ino;
+}
+
+static int verify_ids(const struct request *r, const struct seen *seen,
+                      struct berth_err *err)
+{
+    if (is_nodes(seen, SEEN_USER) != !r->root.count)
+        return differs(err, "its user namespace");
+    if (!r->root.count)
+        return 0;
+    if (!root_range_is(&r->root, seen->uid_map) ||
+        !root_range_is(&r->root, seen->gid_map))
+        return differs(err, "its IDs");
+    if (seen->node_stream)
+        return differs(err, "it holds a device of the node");
+    return 0;
 }
 
 // Linux 5.9 and later counts them.
@@ -176,22 +202,17 @@ static long filters(const char *status)
     return count ? strtol(count, NULL, 10) : 0;
 }
 
-static bool is_nodes(const struct seen *seen, int ns)
-{
-    return seen->ns[ns].dev == seen->node[ns].dev &&
-           seen->ns[ns].ino == seen->node[ns].ino;
-}
-
 static int verify_process(const struct request *r, const struct seen *seen,
                           struct berth_err *err)
 {
     const char *status = seen->status;
 
-    if (!ids_are(status, "Uid:", r->uid) || !ids_are(status, "Gid:", r->gid))
+    if (!ids_are(status, "Uid:", r->root.start + r->uid) ||
+        !ids_are(status, "Gid:", r->root.start + r->gid))
         return differs(err, "its user");
     if (!groups_are(status, r))
         return differs(err, "its groups");
-    if (!no_capabilities(status))
+    if (!capabilities_are(status, r))
         return differs(err, "its capabilities");
     if (!status_is(status, "NoNewPrivs:", "1"))
         return differs(err, "it may gain privileges");
@@ -205,7 +226,7 @@ static int verify_process(const struct request *r, const struct seen *seen,
         return differs(err, "its namespaces");
     if (is_nodes(seen, SEEN_NET) != !r->network)
         return differs(err, "its network");
-    return 0;
+    return verify_ids(r, seen, err);
 }
 
 // "profile (enforce)"

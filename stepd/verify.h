@@ -36,13 +36,16 @@ struct seen_ns {
     ino_t ino;
 };
 
-enum { SEEN_MNT, SEEN_PID, SEEN_IPC, SEEN_NET, SEEN_NS };
+enum { SEEN_MNT, SEEN_PID, SEEN_IPC, SEEN_NET, SEEN_USER, SEEN_NS };
 
 // A container as the kernel shows it.
 struct seen {
     char *status;               // the text of /proc/PID/status
     struct seen_ns ns[SEEN_NS]; // of the container
     struct seen_ns node[SEEN_NS];
+    char uid_map[256]; // of its user namespace, as the node sees it
+    char gid_map[256];
+    bool node_stream;    // a standard stream of its is a device
     char apparmor[1024]; // what the security modules call the process, or ""
     char selinux[1024];
     struct seen_file root;
@@ -60,7 +63,8 @@ int verify_engine(const struct request *request,
                   struct berth_err *err);
 
 // Compares the kernel's with REQUEST: identity, groups, capabilities,
-// no-new-privileges, seccomp, namespaces, security labels; the root; each of
+// no-new-privileges, seccomp, namespaces and their IDs, standard streams,
+// security labels; the root; each of
 // the engine's mounts by device and inode, and its flags; the sizes of file
 // systems in memory. 0, or -1 as above.
 int verify_kernel(const struct request *request, const struct seen *seen,

@@ -15,10 +15,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "stepd/mountapi.h"
+#include "stepd/own_dev.h"
 
 enum {
     DEVPTS_MAGIC = 0x1cd1,
@@ -30,6 +32,7 @@ struct check {
     const struct gpus *gpus;
     const char *const *devices; // the administrator's
     size_t ndevices;
+    bool own;     // none of the standard ones is the node's
     size_t found; // files of the GPUs, and devices
     struct berth_err *err;
 };
@@ -138,9 +141,20 @@ static bool is_administrators(const struct check *check, const char *path,
     return false;
 }
 
+// Says whether PATH is the node's file itself, and not one like it.
+static bool is_the_nodes(const char *path, const struct stat *st)
+{
+    struct stat nodes;
+
+    return stat(path, &nodes) == 0 && nodes.st_dev == st->st_dev &&
+           nodes.st_ino == st->st_ino;
+}
+
 static int verify_node(struct check *check, const char *path,
                        const struct stat *st)
 {
+    if (check->own && own_dev_is(path) && is_the_nodes(path, st))
+        return differs(check->err, "it has the node's own", path);
     if (is_administrators(check, path, st)) {
         check->found++;
         return 0;
@@ -199,17 +213,19 @@ static int verify_dir(struct check *check, int fd, const char *path, int depth)
 }
 
 int verify_dev(const struct gpus *gpus, const char *const *devices,
-               size_t ndevices, int root, struct berth_err *err)
+               size_t ndevices, bool own, int root, struct berth_err *err)
 {
-    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
-                                      RESOLVE_NO_SYMLINKS};
-    struct check check = {
-        .gpus = gpus, .devices = devices, .ndevices = ndevices, .err = err};
+    struct check check = {.gpus = gpus,
+                          .devices = devices,
+                          .ndevices = ndevices,
+                          .own = own,
+                          .err = err};
     const struct gpu *gpu;
     size_t wanted = ndevices;
 
-    int dev = (int)syscall(SYS_openat2, root, "/dev", &how, sizeof(how));
+    int dev = mountapi_open(root, "/dev", O_RDONLY | O_DIRECTORY,
+                            RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
+                                RESOLVE_NO_SYMLINKS);
     if (verify_dir(&check, dev, "/dev", 0) < 0)
         return -1;
     for (unsigned i = 0; (gpu = gpus_next(gpus, &i));)

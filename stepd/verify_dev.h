@@ -14,10 +14,11 @@
 // Compares the device nodes in the /dev of the container whose root ROOT is
 // open on with what there should be: each file of each GPU, each of DEVICES,
 // the engine's standard ones, and no other but those that NVIDIA's GPUs share
-// and the GPUs' own graphics devices. 0, or -1 with ERR set to the first
+// and the GPUs' own graphics devices. OWN: the standard ones are berth's
+// (stepd/own_dev.h) and not the node's. 0, or -1 with ERR set to the first
 // difference.
 int verify_dev(const struct gpus *gpus, const char *const *devices,
-               size_t ndevices, int root, struct berth_err *err);
+               size_t ndevices, bool own, int root, struct berth_err *err);
 
 // Says whether PATH ("/dev/dri/renderD128") is a graphics device of one of
 // the GPUs, by the links in SYS ("/sys").

@@ -32,10 +32,18 @@ static bool parse_what(const char *what, char name[STEP_NAME_MAX],
     return true;
 }
 
+// What was done in place of a container.
+static bool is_done(const char *event)
+{
+    return !strcmp(event, "pulled") || !strcmp(event, "removed") ||
+           !strcmp(event, "ended");
+}
+
 static bool is_event(const char *event)
 {
     return !strcmp(event, "allow") || !strcmp(event, "deny") ||
-           !strcmp(event, "start") || !strcmp(event, "end");
+           !strcmp(event, "start") || !strcmp(event, "end") ||
+           !strcmp(event, "gone") || is_done(event);
 }
 
 // A file of berth's own has the objects alone, and syslog's have a time and a
@@ -122,10 +130,23 @@ static void say_asked(const json_t *line, FILE *to)
     const char *user = get(line, "user"), *image = get(line, "image");
     const char *name = get(line, "name");
     const json_t *uid = json_object_get(line, "uid");
+    const char *errand = get(line, "do");
 
-    say(to, get(line, "time"), "%s (uid %lld) asked for the image \"%s\"%s%s.",
-        user ? user : "A user", (long long)json_integer_value(uid),
-        image ? image : "?", name ? ", which is " : "", name ? name : "");
+    if (errand)
+        say(to, get(line, "time"), "%s (uid %lld) asked to %s %s%s.",
+            user ? user : "A user", (long long)json_integer_value(uid),
+            is(line, "do", "layers") || is(line, "do", "containers") ? "list"
+                                                                     : errand,
+            is(line, "do", "end")                                ? "a container"
+            : is(line, "do", "containers")                       ? "containers"
+            : is(line, "do", "pull") || is(line, "do", "remove") ? "the image "
+                                                                 : "images",
+            image && !is(line, "do", "end") ? image : "");
+    else
+        say(to, get(line, "time"),
+            "%s (uid %lld) asked for the image \"%s\"%s%s.",
+            user ? user : "A user", (long long)json_integer_value(uid),
+            image ? image : "?", name ? ", which is " : "", name ? name : "");
 }
 
 // After the sentence of the decision.
@@ -157,19 +178,94 @@ static void say_end(const json_t *line, const char *when, FILE *to)
         snprintf(after, sizeof(after), " after %.3f seconds",
                  json_number_value(seconds));
     if (is(line, "exit", "step"))
-        say(to, when, "The step was over%s, and its container went.", after);
+        say(to, when, "The step was over%s, and %s.", after,
+            is(line, "container", "kept")
+                ? "its container stayed for a later one"
+            : get(line, "container") ? "left that container"
+                                     : "its container went");
     else if (is(line, "exit", "container"))
         say(to, when, "The container ended by itself%s.", after);
     else if (is(line, "exit", "killed"))
         say(to, when,
             "What was left of it was removed: its berth-stepd was "
             "killed, or the node went down.");
+    else if (get(line, "do"))
+        say(to, when, "It failed: %s.", reason ? reason : "no reason is given");
     else
         say(to, when, "The container could not be made: %s.",
             reason ? reason : "no reason is given");
 }
 
-static void say_line(const json_t *line, bool first, FILE *to)
+// Of a container that had served other steps.
+static void say_gone(const json_t *line, const char *when, FILE *to)
+{
+    say(to, when, "The container, which had served other steps, %s.",
+        is(line, "exit", "job")         ? "went with the job"
+        : is(line, "exit", "idle")      ? "went, as no step came for it"
+        : is(line, "exit", "container") ? "ended by itself"
+                                        : "was removed, as what kept it had "
+                                          "been killed, or the node went down");
+}
+
+static void say_start(const json_t *line, const char *when, FILE *to)
+{
+    const char *of = get(line, "of"), *name = get(line, "container_name");
+
+    if (is(line, "container", "reused"))
+        say(to, when, "It took over the container of step %s.", of ? of : "?");
+    else if (is(line, "container", "joined"))
+        say(to, when, "It joined the container %s%sof step %s.",
+            name ? name : "", name ? " " : "", of ? of : "?");
+    else
+        say(to, when, "The container%s%s was up, and tasks could begin.",
+            name ? " " : "", name ? name : "");
+}
+
+// Another node had another image by the same name, in the same step.
+static void say_others(const json_t *lines, const json_t *line, FILE *to)
+{
+    const char *id = get(line, "id"), *name = get(line, "name");
+    const char *digest = get(line, "digest");
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach (lines, i, other) {
+        if (!id || !name || !is(line, "event", "allow") ||
+            !is(other, "event", "allow") || !is(other, "name", name) ||
+            !get(other, "id") || is(other, "id", id) || !get(other, "node") ||
+            (digest && is(other, "digest", digest)) ||
+            !json_equal(json_object_get(line, "step"),
+                        json_object_get(other, "step")))
+            continue;
+        say(to, "", "That is another image than node %s had by the same name.",
+            get(other, "node"));
+        return;
+    }
+}
+
+static void say_done(const json_t *line, const char *when, FILE *to)
+{
+    const char *of = get(line, "of");
+
+    if (is(line, "event", "ended"))
+        say(to, when, "The container of step %s was ended.", of ? of : "?");
+    else
+        say(to, when, "The image was %s.",
+            is(line, "event", "removed") ? "removed" : "there");
+}
+
+static void say_saved(const json_t *line, FILE *to)
+{
+    const char *saved = get(line, "saved"), *why = get(line, "not_saved");
+
+    if (saved)
+        say(to, "", "It was saved as %s.", saved);
+    else if (why)
+        say(to, "", "It was to be saved, and was not: %s.", why);
+}
+
+static void say_line(const json_t *lines, const json_t *line, bool first,
+                     FILE *to)
 {
     const char *when = get(line, "time"), *warning = get(line, "warning");
     const char *reason = get(line, "reason");
@@ -188,10 +284,17 @@ static void say_line(const json_t *line, bool first, FILE *to)
         say(to, when, "It was allowed.");
     if (decision || first)
         say_why(line, to);
+    say_others(lines, line, to);
     if (is(line, "event", "start"))
-        say(to, when, "The container was up, and tasks could begin.");
+        say_start(line, when, to);
     else if (is(line, "event", "end"))
         say_end(line, when, to);
+    else if (is(line, "event", "gone"))
+        say_gone(line, when, to);
+    else if (is_done(get(line, "event")))
+        say_done(line, when, to);
+    if (is(line, "event", "end"))
+        say_saved(line, to);
 }
 
 static void say_heading(const json_t *line, FILE *to)
@@ -223,6 +326,7 @@ static bool is_same(const json_t *line, const json_t *other)
 static void say_run(const json_t *lines, size_t from, bool *said, FILE *to)
 {
     const json_t *first = json_array_get(lines, from);
+    bool over = false;
 
     say_heading(first, to);
     for (size_t i = from; i < json_array_size(lines); i++) {
@@ -232,13 +336,17 @@ static void say_run(const json_t *lines, size_t from, bool *said, FILE *to)
         if (i > from &&
             (is(line, "event", "allow") || is(line, "event", "deny")))
             break;
-        say_line(line, i == from, to);
+        // What it has left for others goes later.
+        if (over && !is(line, "event", "gone"))
+            break;
+        say_line(lines, line, i == from, to);
         said[i] = true;
-        if (is(line, "event", "deny") || is(line, "event", "end"))
-            return;
+        over |= is(line, "event", "deny") || is(line, "event", "end") ||
+                is(line, "event", "gone") || is_done(get(line, "event"));
     }
-    say(to, "",
-        "There is no word of its end: it goes on, or the line is lost.");
+    if (!over)
+        say(to, "",
+            "There is no word of its end: it goes on, or the line is lost.");
 }
 
 void explain_print(const json_t *report, FILE *to)

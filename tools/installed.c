@@ -168,7 +168,7 @@ static int ping(const char *path)
     return rc;
 }
 
-static int check_engine(const char *path, struct installed *out)
+int installed_engine(const char *path, struct installed *out)
 {
     struct stat st;
 
@@ -264,7 +264,7 @@ int installed_look(const char *plugstack, const struct plugstack_origin *origin,
     const char *slurm = plugstack || out->files.n == 0 ? NULL : out->files.v[0];
     if (check_plugin(origin, slurm, out) < 0 ||
         (policy && (check_names(policy, slurm, out) < 0 ||
-                    check_engine(policy_engine(policy), out) < 0)))
+                    installed_engine(policy_engine(policy), out) < 0)))
         return -1;
     return check_conf(conf, slurm, out);
 }

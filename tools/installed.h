@@ -27,6 +27,9 @@ int installed_look(const char *plugstack, const struct plugstack_origin *origin,
                    const char *conf, const struct policy *policy,
                    struct installed *out);
 
+// The same, of the engine's socket at PATH alone.
+int installed_engine(const char *path, struct installed *out);
+
 void installed_clear(struct installed *installed);
 
 #endif

@@ -20,9 +20,9 @@
 #include "logic/policy.h"
 #include "logic/strv.h"
 #include "node/plugstack_find.h"
-#include "node/trusted.h"
 #include "tools/explain.h"
 #include "tools/installed.h"
+#include "tools/read_policy.h"
 #include "tools/report.h"
 #include "tools/who.h"
 
@@ -149,84 +149,6 @@ static int read_words(int argc, char **argv, struct words *words,
         }
     }
     free(all);
-    return rc;
-}
-
-// --- the policy --------------------------------------------------------------
-
-// With the caller's rights.
-static int read_file(const char *path, char **text, size_t *len,
-                     struct berth_err *err)
-{
-    FILE *f = fopen(path, "re");
-    char *buf = f ? malloc(BERTH_CONF_MAX + 2) : NULL;
-
-    if (!buf) {
-        err_set(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS, "%s: %m",
-                path);
-        if (f)
-            fclose(f);
-        return -1;
-    }
-    // One byte more than there may be, for the parser to refuse.
-    *len = fread(buf, 1, BERTH_CONF_MAX + 1, f);
-    bool bad = ferror(f);
-    fclose(f);
-    if (bad) {
-        free(buf);
-        return err_set(err, BERTH_ESYS, "%s: %m", path);
-    }
-    *text = buf;
-    return 0;
-}
-
-// Reads the text of berth.conf as the node does, or with the caller's rights
-// if he named it. No file: TEXT is NULL.
-static int read_conf(const struct words *words, const struct strv *plugin,
-                     const char **path, char **text, size_t *len,
-                     struct berth_err *err)
-{
-    bool given;
-
-    *path = words->conf;
-    if (*path)
-        return read_file(*path, text, len, err);
-    *path = policy_conf_path(plugin->n, (const char *const *)plugin->v, &given);
-    if (trusted_read(*path, text, len, err) == 0)
-        return 0;
-    return err->code == BERTH_ENOTFOUND && !given
-               ? 0
-               : err_prefix(err, "containers are refused");
-}
-
-// 0 and OUT; EXIT_REFUSED with ERR set: the policy is in error; or
-// EXIT_TROUBLE with ERR set.
-static int read_policy(const struct words *words, struct policy **out,
-                       struct berth_err *err)
-{
-    struct plugstack_origin origin;
-    struct strv plugin = {0};
-    const char *path = NULL;
-    char *text = NULL;
-    size_t len = 0;
-    int rc = EXIT_REFUSED;
-
-    plugstack_load(words->plugstack, &origin, &plugin);
-    struct policy_source source = {origin.file[0] ? origin.file : NULL,
-                                   origin.line, origin.cut};
-    if (read_conf(words, &plugin, &path, &text, &len, err) < 0) {
-        // What the caller cannot read, the node may.
-        if (err->code == BERTH_ESYS || words->conf)
-            rc = EXIT_TROUBLE;
-        goto out;
-    }
-    *out = policy_parse(plugin.n, (const char *const *)plugin.v, &source, path,
-                        text, len, err);
-    if (*out)
-        rc = 0;
-out:
-    free(text);
-    strv_clear(&plugin);
     return rc;
 }
 
@@ -380,14 +302,15 @@ static int run(struct words *words)
 {
     struct policy *policy = NULL;
     struct berth_err err = {0};
-    int rc = read_policy(words, &policy, &err);
+    bool unread;
+    int rc = read_policy(words->plugstack, words->conf, &policy, &unread, &err);
 
-    if (rc == EXIT_TROUBLE)
+    if (rc < 0 && unread)
         return trouble(err.text);
     if (strcmp(words->command, "lint") == 0)
-        rc = lint(words, policy, rc ? err.text : NULL);
-    else if (rc == EXIT_REFUSED)
-        rc = say(words, report_error(&err), rc);
+        rc = lint(words, policy, rc < 0 ? err.text : NULL);
+    else if (rc < 0)
+        rc = say(words, report_error(&err), EXIT_REFUSED);
     else
         rc = with_rules(words, policy);
     policy_free(policy);
@@ -444,10 +367,11 @@ static int explain(const struct words *words, const char *what)
 {
     struct policy *policy = NULL;
     struct berth_err err = {0};
+    bool unread;
 
     if (words->log)
         return explain_from(words, words->log, what);
-    if (read_policy(words, &policy, &err) != 0)
+    if (read_policy(words->plugstack, words->conf, &policy, &unread, &err) < 0)
         return trouble(err.text);
     const char *path = find_log(policy);
     int rc = path ? explain_from(words, path, what) : EXIT_TROUBLE;
@@ -497,7 +421,7 @@ int main(int argc, char **argv)
         words.plugstack = "/dev/null";
     }
     if (n > 2 || (n == 2 && !check && !is_lint) ||
-        (rc == 0 && check && !words.options.image)) {
+        (rc == 0 && check && !words.options.image && !words.options.errand)) {
         fputs(usage, stderr);
         rc = EXIT_TROUBLE;
     } else if (rc == EXIT_REFUSED) {

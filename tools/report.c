@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "logic/decide.h"
 #include "logic/limits.h"
 #include "logic/mount_syntax.h"
 #include "logic/path.h"
@@ -61,6 +62,8 @@ static void add_common(json_t *parts, const struct rules *rules)
         add_part(parts, "pids limit",
                  json_sprintf("%llu", (unsigned long long)rules->pids_limit),
                  NULL);
+    if (rules->shm == RULE_SHM_NODE)
+        add_text(parts, "shm", "node", &rules->shm_rule);
     add_text(parts, "seccomp", rules->seccomp, NULL);
     add_text(parts, "apparmor", rules->apparmor, NULL);
     add_text(parts, "selinux", rules->selinux, NULL);
@@ -78,14 +81,30 @@ static const struct rule *find_text(const struct rule_list *list,
     return NULL;
 }
 
+static const char *pull_word(const struct rules *rules)
+{
+    static const char *const words[] = {"never", "missing", "always"};
+
+    return words[rules->pull];
+}
+
+static const char *resolve_word(const struct rules *rules)
+{
+    return rules->resolve == RULE_RESOLVE_SUBMIT ? "submit" : "never";
+}
+
 static void add_mounts(json_t *parts, const struct decision *decision)
 {
     for (size_t i = 0; i < decision->nmounts; i++) {
         const struct decision_mount *m = &decision->mounts[i];
-        add_part(parts, "mount",
-                 json_sprintf("%s %s %s", m->source ? m->source : "tmpfs",
-                              m->target, m->readonly ? "ro" : "rw"),
-                 m->rule);
+        add_part(
+            parts, "mount",
+            json_sprintf("%s %s %s%s", m->source ? m->source : "tmpfs",
+                         m->target, m->readonly ? "ro" : "rw",
+                         m->source && decide_recurses(decision, m, m->source)
+                             ? " recursive"
+                             : ""),
+            m->rule);
     }
 }
 
@@ -96,8 +115,9 @@ static json_t *decision_parts(const struct decision *d,
     json_t *parts = json_array();
     char image[IMGREF_TEXT_MAX];
 
-    imgref_format(&d->image, image);
+    decision_image_name(d, image);
     add_text(parts, "image", image, d->rule);
+    add_text(parts, "pull", pull_word(rules), &rules->pull_rule);
     add_part(parts, "user", json_sprintf("%u:%u", subject->uid, subject->gid),
              NULL);
     for (size_t i = 0; i < d->ngids; i++)
@@ -115,8 +135,14 @@ static json_t *decision_parts(const struct decision *d,
     add_list(parts, "env_pass", &rules->env_pass);
     add_list(parts, "env_ask", &rules->env_ask);
     add_list(parts, "env_job", &rules->env_job);
+    add_list(parts, "env_sets", &rules->env_sets);
     add_text(parts, "root", d->writable ? "writable" : "read-only",
              &rules->writable_rule);
+    if (d->root)
+        add_part(parts, "is root as",
+                 json_sprintf("%u to %u of the node", d->range.start,
+                              d->range.start + d->range.count - 1),
+                 &rules->root_rule);
     if (d->entrypoint)
         add_text(parts, "runs", "the image's entry point", NULL);
     add_text(parts, "network", d->network ? d->network : "host",
@@ -124,7 +150,26 @@ static json_t *decision_parts(const struct decision *d,
     add_list(parts, "port", &d->publish);
     if (d->slurm)
         add_text(parts, "mounts", "Slurm's commands", &rules->slurm_rule);
+    add_text(parts, "reuse", d->reuse ? "yes" : "no", &rules->reuse_rule);
+    if (d->save)
+        add_text(parts, d->save_image ? "saved as image" : "saved as", d->save,
+                 &rules->save_rule);
     add_common(parts, rules);
+    return parts;
+}
+
+// Of what runs no container.
+static json_t *errand_parts(const struct decision *d)
+{
+    json_t *parts = json_array();
+    char image[IMGREF_TEXT_MAX];
+
+    add_text(parts, "does", options_errand_word(d->errand), NULL);
+    if (d->errand != ERRAND_PULL)
+        return parts;
+    decision_image_name(d, image);
+    add_text(parts, "image", image, d->rule);
+    add_text(parts, "pull", pull_word(d->rules), &d->rules->pull_rule);
     return parts;
 }
 
@@ -219,7 +264,7 @@ static json_t *build_request(const struct decision *decision,
     if (request_decided_make(decision, subject, SOME_MEMORY, &plan, err) < 0)
         goto out;
     struct request *r = &plan.request;
-    imgref_format(&decision->image, image);
+    decision_image_name(decision, image);
     snprintf(id, sizeof(id), "<the ID of %s>", image);
     r->image_id = id;
     for (size_t i = 0; i < decision->nmounts && i < BERTH_MOUNTS_MAX; i++) {
@@ -273,20 +318,24 @@ json_t *report_decision(const struct decision *decision,
         report = denial(decision->reason);
         parts = json_array();
         if (decision->rule) {
-            imgref_format(&decision->image, image);
+            decision_image_name(decision, image);
             add_text(parts, "image", image, decision->rule);
         }
         json_object_set_new(report, "parts", parts);
         return report;
     }
-    json_t *request = build_request(decision, subject, err);
-    if (!request)
+    bool errand = decision->errand != ERRAND_NONE;
+    json_t *request = errand ? NULL : build_request(decision, subject, err);
+    if (!errand && !request)
         return NULL;
     report = json_pack("{s:s}", "verdict", "allow");
     if (decision->warning[0])
         json_object_set_new(report, "warning", json_string(decision->warning));
-    json_object_set_new(report, "parts", decision_parts(decision, subject));
-    json_object_set_new(report, "request", request);
+    json_object_set_new(report, "parts",
+                        errand ? errand_parts(decision)
+                               : decision_parts(decision, subject));
+    if (request)
+        json_object_set_new(report, "request", request);
     return report;
 }
 
@@ -306,6 +355,25 @@ json_t *report_rules(const struct rules *rules)
 
     add_list(parts, "allow", &rules->allow);
     add_list(parts, "deny", &rules->deny);
+    add_text(parts, "pull", pull_word(rules), &rules->pull_rule);
+    add_part(parts, "pull_seconds", json_sprintf("%u", rules->pull_seconds),
+             NULL);
+    add_part(parts, "pull_max",
+             json_sprintf("%llu bytes", (unsigned long long)rules->pull_max),
+             NULL);
+    add_part(parts, "pull_max_unpacked",
+             json_sprintf("%llu bytes",
+                          (unsigned long long)rules->pull_max_unpacked),
+             NULL);
+    add_part(parts, "pull_tries", json_sprintf("%u", rules->pull_tries), NULL);
+    add_part(parts, "pull_parallel", json_sprintf("%u", rules->pull_parallel),
+             NULL);
+    add_text(parts, "resolve", resolve_word(rules), &rules->resolve_rule);
+    add_text(parts, "registry_auth", rules->registry_auth, NULL);
+    add_list(parts, "credential_helpers", &rules->credential_helpers);
+    add_text(parts, "fetch_user", rules->fetch_user, NULL);
+    add_text(parts, "fetch_proxy", rules->fetch_proxy, NULL);
+    add_list(parts, "fetch_no_proxy", &rules->fetch_no_proxy);
     add_list(parts, "mounts_always", &rules->mounts_always);
     add_list(parts, "mounts_default", &rules->mounts_default);
     add_list(parts, "mounts_allowed", &rules->mounts_allowed);
@@ -317,9 +385,21 @@ json_t *report_rules(const struct rules *rules)
     add_list(parts, "env_pass", &rules->env_pass);
     add_list(parts, "env_ask", &rules->env_ask);
     add_list(parts, "env_job", &rules->env_job);
+    add_list(parts, "env_sets", &rules->env_sets);
     add_list(parts, "options", &rules->options);
+    add_text(parts, "archives", rules->archives ? "yes" : "no",
+             &rules->archives_rule);
     add_text(parts, "writable", leave[rules->writable], &rules->writable_rule);
+    add_text(parts, "save", rules->save ? "yes" : "no", &rules->save_rule);
+    add_part(parts, "save_max",
+             json_sprintf("%llu bytes", (unsigned long long)rules->save_max),
+             NULL);
+    add_part(parts, "save_total",
+             json_sprintf("%llu bytes", (unsigned long long)rules->save_total),
+             NULL);
+    add_text(parts, "root", leave[rules->root], &rules->root_rule);
     add_text(parts, "slurm", leave[rules->slurm], &rules->slurm_rule);
+    add_text(parts, "reuse", leave[rules->reuse], &rules->reuse_rule);
     add_list(parts, "networks", &rules->networks);
     add_list(parts, "publish", &rules->publish);
     add_common(parts, rules);

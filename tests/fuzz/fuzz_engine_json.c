@@ -68,20 +68,50 @@ static void check_container(const char *body, size_t size)
     engine_container_clear(&c);
 }
 
+static void check_message(const char *message)
+{
+    MUST(utf8_valid(message) && strlen(message) < 64);
+    for (const char *p = message; *p; p++)
+        MUST((unsigned char)*p >= 0x20 && *p != 0x7f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *body = (const char *)data;
     struct berth_err err = {0};
-    char id[65], message[64];
+    char id[65], message[64], root[64];
+    size_t n;
 
     check_image(body, size);
     check_container(body, size);
     if (parse_created(body, size, id, &err) == 0)
         check_id(id);
-    if (parse_message(body, size, message, sizeof(message), &err) == 0) {
-        MUST(utf8_valid(message) && strlen(message) < sizeof(message));
-        for (const char *p = message; *p; p++)
-            MUST((unsigned char)*p >= 0x20 && *p != 0x7f);
+    struct engine_found *found = NULL;
+    if (parse_found(body, size, &found, &n, &err) == 0) {
+        for (size_t i = 0; i < n; i++)
+            check_image_id(found[i].id);
+        free(found);
     }
+    struct engine_named *named = NULL;
+    if (parse_named(body, size, &named, &n, &err) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            check_image_id(named[i].id);
+            for (size_t k = 0; k < named[i].nnames; k++)
+                MUST(utf8_valid(named[i].names[k]));
+        }
+        engine_named_free(named, n);
+    }
+    uint64_t *sizes = NULL;
+    if (parse_sizes(body, size, &sizes, &n, &err) == 0) {
+        for (size_t i = 0; i < n; i++)
+            MUST(sizes[i] > 0);
+        free(sizes);
+    }
+    if (parse_root(body, size, root, sizeof(root), &err) == 0)
+        MUST(root[0] == '/' && strlen(root) < sizeof(root));
+    if (parse_progress(body, size, message, sizeof(message), &err) == 0)
+        check_message(message);
+    if (parse_message(body, size, message, sizeof(message), &err) == 0)
+        check_message(message);
     return 0;
 }

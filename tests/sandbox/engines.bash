@@ -25,18 +25,25 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
 address = "$RUN/containerd.sock"
 END
+    local cgroups=(--cgroup-parent /berth-quickstart --exec-opt native.cgroupdriver=cgroupfs)
+    ! with_systemd || cgroups=(--cgroup-parent "$SLICE" --exec-opt native.cgroupdriver=systemd)
     # Docker 25 to 28.1 has CDI where it is asked to; before, this says nothing.
-    echo "{\"features\": {\"cdi\": true}, \"live-restore\": $LIVE_RESTORE}" >"$ETC/docker.json"
+    # engines.bats asks for more, by BERTH_DOCKER_*.
+    cat >"$ETC/docker.json" <<END
+{"features": {"cdi": true${BERTH_DOCKER_FEATURE:+, $BERTH_DOCKER_FEATURE}},
+ "live-restore": $LIVE_RESTORE,
+ "insecure-registries": ["$REGISTRY"]${BERTH_DOCKER_KEYS:+, $BERTH_DOCKER_KEYS}}
+END
     alive containerd || spawn containerd containerd -c "$ETC/containerd.toml"
     must_start containerd 10 test -S "$RUN/containerd.sock"
     # One that was killed has left it.
     rm -f "$RUN/docker.pid"
-    spawn engine dockerd --config-file "$ETC/docker.json" \
+    spawn engine env ${BERTH_DOCKER_FLOOR:+DOCKER_MIN_API_VERSION="$BERTH_DOCKER_FLOOR"} \
+        dockerd --config-file "$ETC/docker.json" \
         --host "unix://$RUN/docker.sock" --group root \
         --containerd "$RUN/containerd.sock" \
         --data-root "$STATE/docker" --exec-root "$RUN/docker" \
-        --pidfile "$RUN/docker.pid" --cgroup-parent /berth-quickstart \
-        --exec-opt native.cgroupdriver=cgroupfs --shutdown-timeout 2 \
+        --pidfile "$RUN/docker.pid" "${cgroups[@]}" --shutdown-timeout 2 \
         --bridge none --iptables=false --ip6tables=false --ip-forward=false \
         --ip-masq=false --userland-proxy=false
 }
@@ -47,7 +54,8 @@ PODMAN=(env HOME="$STATE/podman" TMPDIR="$STATE/podman/tmp" XDG_RUNTIME_DIR="$RU
     CONTAINERS_REGISTRIES_CONF="$ETC/registries.conf" podman)
 
 start_podman() {
-    local controller controllers=() dir
+    local controller controllers=() dir manager=cgroupfs
+    ! with_systemd || manager=systemd
     cat >"$ETC/storage.conf" <<END
 [storage]
 driver = "overlay"
@@ -56,7 +64,7 @@ runroot = "$RUN/podman/storage"
 END
     cat >"$ETC/containers.conf" <<END
 [engine]
-cgroup_manager = "cgroupfs"
+cgroup_manager = "$manager"
 runtime = "crun"
 events_logger = "file"
 tmp_dir = "$RUN/podman/tmp"
@@ -65,7 +73,12 @@ volume_path = "$STATE/podman/volumes"
 [network]
 network_config_dir = "$STATE/podman/networks"
 END
-    echo 'unqualified-search-registries = ["docker.io"]' >"$ETC/registries.conf"
+    cat >"$ETC/registries.conf" <<END
+unqualified-search-registries = ["docker.io"]
+[[registry]]
+location = "$REGISTRY"
+insecure = true
+END
     install -d -m 0700 "$RUN/podman" "$STATE/podman" "$STATE/podman/tmp"
     # Where both cgroup versions are mounted, crun wants no controller in v2:
     # mounting one as v1 takes it from there until it is unmounted.

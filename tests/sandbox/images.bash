@@ -7,12 +7,15 @@
 PACKAGES=(
     slurmctld slurmd slurm-client slurm-wlm-basic-plugins libslurm-dev munge
     docker.io containerd runc apparmor podman crun conmon
+    skopeo docker-registry openssl perl-base python3
     debootstrap debian-archive-keyring curl ca-certificates util-linux
     gcc libc6-dev make autoconf automake libtool pkg-config
     libcurl4-openssl-dev libjansson-dev libhwloc-dev
+    libssl-dev zlib1g-dev libzstd-dev libarchive-dev
     libcmocka-dev clang clang-format codespell file gcovr git mandoc shellcheck
     mpich libmpich-dev openmpi-bin libopenmpi-dev libpmix-dev
-    bats iproute2 tmux xauth xvfb x11-utils slurmdbd mariadb-server-core nftables
+    bats debhelper lintian rpm xz-utils zstd iproute2 tmux xauth xvfb x11-utils
+    slurmdbd mariadb-server-core nftables zsh
 )
 
 remove_policy() {
@@ -37,9 +40,9 @@ install_packages() {
         chmod 0755 "$policy"
     fi
     logged dpkg dpkg --configure -a
-    logged apt-update apt-get update
+    logged apt-update apt-get -o Acquire::Retries=3 update
     logged apt-install DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends "${missing[@]}"
+        apt-get -o Acquire::Retries=3 install -y --no-install-recommends "${missing[@]}"
     remove_policy
     trap - EXIT
 }

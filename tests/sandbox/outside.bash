@@ -8,10 +8,11 @@
 own_cgroups() {
     local root id
     while read -r root; do
-        printf '%s\n' "$root"/{slurm_n[0-9]*,berth-quickstart} \
+        printf '%s\n' "$root"/{slurm_n[0-9]*,berth-quickstart,"$SLICE"} \
             "$root"/system.slice/n[0-9]*_slurmstepd.scope
         for id in "$STATE"/podman/storage/overlay-containers/*/; do
-            echo "$root/libpod_parent/libpod-$(basename "$id")"
+            printf '%s\n' "$root/libpod_parent/libpod-$(basename "$id")" \
+                "$root/machine.slice/libpod-$(basename "$id").scope"
         done
     done < <(cgroup_roots)
 }
@@ -22,6 +23,8 @@ cgroup_roots() { awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts; }
 shared() {
     local root
     printf '%s\n' "$GPUS"/gpu{0,1} "$GPUS"
+    printf '%s\n' "$CONTAINERS_ETC"/registries.conf.d/berth-quickstart*.conf \
+        "$CONTAINERS_ETC/certs.d/$PRIVATE_REGISTRY"{/ca.crt,} "$CONTAINERS_ETC/certs.d"
     printf '%s\n' /etc/docker/key.json /etc/docker \
         /run/containerd/s/* /run/containerd/s /run/containerd /run/docker/plugins /run/docker \
         /run/crun/.cache/seccomp/* /run/crun/.cache{/seccomp,} /run/crun \
@@ -57,12 +60,15 @@ note_before() {
     for name in "${OWN_GROUPS[@]}"; do
         ! getent group "$name" >/dev/null || echo "group $name"
     done >>"$STATE/before.new"
+    ! has_registry_address || echo "address $REGISTRY_ADDRESS" >>"$STATE/before.new"
+    ! getent passwd "$FETCH_USER" >/dev/null || echo "user $FETCH_USER" >>"$STATE/before.new"
     mv "$STATE/before.new" "$STATE/before"
 }
 
 remove_outside() {
     local path
     [[ -e $STATE/before ]] || return 0
+    remove_registry_address
     while read -r path; do
         find "$path" -depth -type d -exec rmdir {} + || true
     done < <(our_cgroups)
@@ -103,6 +109,9 @@ make_users() {
             -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 "$user"
         chmod 0700 "$STATE/home/$user"
     done
+    getent passwd "$FETCH_USER" >/dev/null ||
+        logged useradd useradd --system --no-create-home --home-dir /nonexistent \
+            --shell /usr/sbin/nologin -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 "$FETCH_USER"
     # The first user is in both groups, the second in the second only.
     usermod -aG berthgrp1,berthgrp2 berth1
     usermod -aG berthgrp2 berth2
@@ -113,8 +122,23 @@ remove_users() {
     for name in "${USERS[@]}"; do
         ! our_user "$name" || userdel -f "$name" 2>/dev/null
     done
+    [[ ! -e $STATE/before ]] || grep -qx "user $FETCH_USER" "$STATE/before" ||
+        userdel -f "$FETCH_USER" 2>/dev/null || true
     for name in "${OWN_GROUPS[@]}"; do
         [[ ! -e $STATE/before ]] || grep -qx "group $name" "$STATE/before" ||
             groupdel "$name" 2>/dev/null || true
     done
+}
+
+# A room's interface has the registry's address. Else it is the loopback's, until
+# `down`.
+has_registry_address() { ip -4 -o addr show "$@" | grep -q " $REGISTRY_ADDRESS/"; }
+make_registry_address() {
+    has_registry_address || ip addr add "$REGISTRY_ADDRESS/32" dev lo ||
+        die "this machine can't have the registry's address, $REGISTRY_ADDRESS"
+}
+remove_registry_address() {
+    ! has_registry_address dev lo ||
+        grep -qx "address $REGISTRY_ADDRESS" "$STATE/before" ||
+        ip addr del "$REGISTRY_ADDRESS/32" dev lo || true
 }

@@ -36,6 +36,21 @@ spawn() {
     disown
 }
 
+# spawn_unit NAME COMMAND: likewise, as a unit of systemd's with what Slurm's own
+# unit file has.
+spawn_unit() {
+    local name=$1 unit=berth-quickstart-$1.service
+    shift
+    systemd-run --quiet --collect --unit="$unit" -p Delegate=yes -p KillMode=process \
+        -p TasksMax=infinity -p LimitNOFILE=131072 -p LimitMEMLOCK=infinity \
+        -p LimitSTACK=infinity -p "StandardOutput=append:$LOG/$name.log" \
+        -p "StandardError=append:$LOG/$name.log" \
+        env -i "$MARK" HOME=/root PATH="$INSTALLED_PATH" LANG=C.UTF-8 \
+        SLURM_CONF="$ETC/slurm.conf" "$@"
+    set -- "$(systemctl show -P MainPID "$unit")"
+    echo "$1 $(start_time "$1")" >"$RUN/pid/$name"
+}
+
 # stop NAME: end a daemon, the hard way after ten seconds.
 stop() {
     local pid

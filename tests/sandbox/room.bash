@@ -15,7 +15,7 @@ COMMON=$STATE/check                     # is the same directory in every room
 
 # make_room NAME: its directory and its cgroups. What is built is there already.
 make_room() {
-    local dir=$ROOMS/$1 root file rooms=("$ROOMS"/*/)
+    local dir=$ROOMS/$1 root file what rooms=("$ROOMS"/*/)
     install -d "$dir/state/images" "$dir/state/check" "$dir/here" "$COMMON"
     # Podman makes it, and each room has its own in its place.
     [[ -d /var/lib/containers ]] ||
@@ -24,8 +24,12 @@ make_room() {
     # The kernel counts a user's processes in all rooms together.
     sed -i "s/^\([UG]ID_MIN\s\).*/\1$((20000 + 100 * ${#rooms[@]}))/" \
         "$dir/etc/login.defs"
+    # Accounts of the system's end below the first user, unless this is said.
+    printf 'SYS_%s_MAX 999\n' UID GID >>"$dir/etc/login.defs"
     cp -al "$STATE"/images/*.tar "$dir/state/images/"
-    [[ ! -e $PREFIX ]] || cp -a "$PREFIX" "$dir/state/"
+    for what in "$PREFIX" "$STATE"/{src,build}; do
+        [[ ! -e $what ]] || cp -a "$what" "$dir/state/"
+    done
     while read -r root; do
         install -d "$root/$ROOM_CGROUP-$1"
         if [[ $(stat -fc %T "$root") == cgroup2fs ]]; then

@@ -13,12 +13,21 @@ PREFIX=$STATE/install
 MARK=BERTH_QUICKSTART_DAEMON=$STATE     # in the environment of each daemon,
 WORK=BERTH_QUICKSTART_WORK=$STATE       # and of what is to end with this script
 USERS=(berth1 berth2)
+FETCH_USER=_berth    # the account that fetches images
 GPUS=/dev/berth-quickstart
+SLICE=berthquickstart.slice     # of Docker's containers, with systemd
 OWN_GROUPS=("${USERS[@]}" berthgrp1 berthgrp2)
 CTLD_PORT=26817
 NODE_PORT=26900      # node nI listens on NODE_PORT + I
+REGISTRY_ADDRESS=198.18.0.1     # a room's, see enter
+REGISTRY=$REGISTRY_ADDRESS:26820
+PRIVATE_REGISTRY=$REGISTRY_ADDRESS:26821
+CONTAINERS_ETC=/etc/containers
 LIVE_RESTORE=false   # Docker's containers outlive it
 INSTALLED_PATH=$PREFIX/bin:$PREFIX/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# Whether the cgroups are systemd's to make.
+with_systemd() { [[ -e $RUN/systemd ]]; }
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }

@@ -63,17 +63,20 @@ END
 # who asks for those of IPv4 alone, as Slurm does.
 has_address() { ip -4 -o addr show | grep -qv ' 127\.0\.0\.1/'; }
 
+# A kernel for one CPU may have none.
+has_cpusets() { grep -q '^cpuset' /proc/cgroups; }
+
 cgroup_conf() {
     cat <<END
-ConstrainCores=yes
+ConstrainCores=$(has_cpusets && echo yes || echo no)
 ConstrainRAMSpace=yes
 ConstrainDevices=yes
 CgroupMountpoint=/sys/fs/cgroup
 END
     if [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; then
-        # slurmd makes its own directories under system.slice.
         echo CgroupPlugin=cgroup/v2
-        echo IgnoreSystemd=yes
+        # Else slurmd makes its own directories under system.slice.
+        with_systemd || echo IgnoreSystemd=yes
         case $(slurmd -V) in
         *' 22.'*) echo CgroupAutomount=yes ;;
         *) echo EnableControllers=yes ;;
@@ -81,6 +84,13 @@ END
     else
         echo CgroupPlugin=cgroup/v1
     fi
+}
+
+# What systemd has made elsewhere: slurmd looks for its controllers there.
+make_slice() {
+    install -d /sys/fs/cgroup/system.slice
+    enable_controllers /sys/fs/cgroup
+    enable_controllers /sys/fs/cgroup/system.slice
 }
 
 gres_conf() {
@@ -92,7 +102,8 @@ plugstack_conf() {
     echo "# Written anew by each 'quickstart up' that starts the cluster."
     # The tests' images are berth/NAME.
     [[ ! -e $plugin ]] ||
-        echo "required $plugin allow=debian allow=berth/** engine=unix://$(engine_socket)"
+        echo "required $plugin allow=debian allow=berth/**" \
+            "allow=$REGISTRY/** allow=$PRIVATE_REGISTRY/** engine=unix://$(engine_socket)"
 }
 
 start_munge() {
@@ -112,16 +123,27 @@ start_slurmctld() {
 start_node() {
     install -d "$STATE/spool/$1"
     install -d -m 1777 "$STATE/tmp/$1"
-    spawn "$1" slurmd -D -N "$1" -f "$ETC/slurm.conf"
+    if with_systemd; then
+        spawn_unit "$1" slurmd -D -N "$1" -f "$ETC/slurm.conf"
+    else
+        spawn "$1" slurmd -D -N "$1" -f "$ETC/slurm.conf"
+    fi
 }
 
 slurm() { SLURM_CONF=$ETC/slurm.conf "$@"; }
 node_is_up() { [[ $(slurm sinfo -hN -p main -n "$1" -o %T 2>/dev/null) =~ ^(idle|mixed|allocated|completing)$ ]]; }
+# node_is_new NODE SINCE: it is up, and its slurmd, which has started since then,
+# has told slurmctld so.
+node_is_new() {
+    local start
+    start=$(slurm scontrol -o show node "$1" | grep -o 'SlurmdStartTime=[^ ]*')
+    start=$(date -d "${start#*=}" +%s) && ((start >= $2)) && node_is_up "$1"
+}
 
 nodes() { seq -f 'n%.0f' "$(cat "$RUN/nodes" 2>/dev/null || echo 0)"; }
 daemons() {
     [[ $(engine) != docker ]] || echo containerd
-    printf '%s\n' engine munge slurmctld
+    printf '%s\n' engine registry private-registry munge slurmctld
     nodes
 }
 
@@ -130,17 +152,19 @@ start_all() {
     install -d -m 0755 "$RUN" "$RUN/pid" "$ETC"
     echo "$1" >"$RUN/engine"
     echo "$2" >"$RUN/nodes"
+    [[ ! ${3-} ]] || : >"$RUN/systemd"
     note_before
     make_users
     # As `make install` made it, before `down` removed it.
     install -d -m 0711 "$STATE/var/lib/berth"
     start_engine
+    start_registries
     import docker.io/library/debian <"$STATE/images/debian.tar"
     make_gpus
     slurm_conf "$2" >"$ETC/slurm.conf"
     cgroup_conf >"$ETC/cgroup.conf"
     gres_conf >"$ETC/gres.conf"
-    ! grep -q /v2 "$ETC/cgroup.conf" || install -d /sys/fs/cgroup/system.slice
+    ! grep -q IgnoreSystemd "$ETC/cgroup.conf" || make_slice
     plugstack_conf >"$ETC/plugstack.conf"
     start_munge
     start_slurmctld

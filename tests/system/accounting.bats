@@ -95,7 +95,11 @@ StorageHost=localhost
 StorageUser=root
 END
     daemon slurmdbd -D
-    poll "$SOON" answers || fail "$(cat "$DB/slurmdbd.log")"
+    poll "$SOON" answers && return
+    # That of Debian 13 ends here, with the client's library of its MariaDB 11.8.9.
+    ! grep -q 'maximum allowed number of columns (=0)' "$DB/slurmdbd.log" ||
+        skip_without "a slurmdbd that MariaDB's library lets start"
+    fail "$(cat "$DB/slurmdbd.log")"
 }
 answers() { : <"/dev/tcp/127.0.0.1/$PORT"; }
 
@@ -144,8 +148,16 @@ limited() {
     scontrol update jobid="$JOB" EndTime=now+1
 }
 
-@test "sacct tells how each job and step ended as bare" {
-    local end bare jobs limited words=JobName,State,ExitCode,NTasks,AllocCPUS,ReqMem,NodeList
+# The options of the containers whose jobs are compared with bare ones: one a
+# line. In the second the user is root, which needs a map of IDs for each user.
+in_containers() {
+    echo --container=debian
+    [[ $BERTH_ENGINE != podman ]] || echo --container=debian --container-root
+}
+may_be_root() { conf <<<$'root = "allowed"\nroot_ids = "2000000:65536"'; }
+
+@test "sacct tells how each job and step ended as bare, and root's" {
+    local options end bare jobs limited words=JobName,State,ExitCode,NTasks,AllocCPUS,ReqMem,NodeList
     cat >"$HOME1/ends.sh" <<'END'
 srun "$@" true
 srun "$@" -n3 sh -c 'exit $((SLURM_PROCID * 3))'
@@ -155,14 +167,17 @@ srun "$@" -n1 -w n1 --mem=50M perl -e '$x = "x" x 300_000_000'
 srun "$@" -n1 -w n1 sh -c 'echo ready; sleep 1000' | { read -r; scancel "$SLURM_JOB_ID.5"; cat; }
 exit 7
 END
+    may_be_root
     limited
     limited=$JOB
     limited --container=debian
     jobs_of ends
     jobs=$JOBS
-    jobs_of ends --container=debian
     bare=$(account "$jobs" $words)
-    equal "$(account "$JOBS" $words)" "$bare"
+    while read -ra options; do
+        jobs_of ends "${options[@]}" </dev/null
+        equal "$(account "$JOBS" $words)" "$bare"
+    done < <(in_containers)
     for end in 'J1|bats|FAILED|7:0' 'J1.0|true|COMPLETED|0:0' 'J1.1|sh|FAILED|6:0' \
         'J1.2|sh|CANCELLED|0:15' 'J1.3|sh|CANCELLED|0:11' 'J1.4|perl|OUT_OF_MEMORY|0:125' \
         "J1.5|sh|CANCELLED by $(id -u berth1)|0:9" 'J3|bats|FAILED|9:0' 'J4|bats|FAILED|0:9'; do
@@ -177,9 +192,10 @@ END
     nothing_left
 }
 
-@test "sacct tells the memory and CPU time of each task as bare" {
+@test "sacct tells the memory and CPU time of each task as bare, and root's" {
     local all=NTasks,MaxRSSTask,MaxRSSNode,MinCPUTask,MinCPUNode,AveCPU,MaxRSS,TRESUsageInTot,TotalCPU
-    local bare cpu job rss total
+    local bare cpu got options rss total
+    may_be_root
     # Task 1 has the memory, and task 3 nothing to do. (Slurm 22.05 sees the
     # memory of tasks on the first node only.)
     cat >"$HOME1/load.pl" <<'END'
@@ -192,16 +208,15 @@ while ($used < 1.5) {
 sleep 2;
 END
     load() { as_user srun -N2 --ntasks-per-node=2 --mem=400 --acctg-freq=task=1 "$@" perl load.pl; }
-    jobs_of load
-    job=$JOBS
-    jobs_of load --container=debian
     readings() {
         account "$1" $all | sed -nE 's/^J1\.0\|(.*)\|([0-9]+)\|cpu=00:00:0([0-9]).*\|00:0([0-9.]*)$/\1 \2 \3 \4/p'
     }
-    read -r bare rss cpu total < <(readings "$job")
+    jobs_of load
+    read -r bare rss cpu total < <(readings "$JOBS")
     equal "$bare" '4|1|n1|3|n2|00:00:01'
-    readings "$JOBS" | {
-        read -r -a got
+    while read -ra options; do
+        jobs_of load "${options[@]}" </dev/null
+        read -ra got < <(readings "$JOBS")
         equal "${got[0]}" "$bare"
         ((rss > 150000000 && got[1] > rss - 10000000 && got[1] < rss + 10000000)) ||
             fail "MaxRSS is ${got[1]}, bare $rss"
@@ -210,7 +225,7 @@ END
         # Of a task in a container, this counts whole seconds.
         ((${got[3]%.*} >= 3 && ${got[3]%.*} <= ${total%.*})) ||
             fail "TotalCPU is ${got[3]} s, bare $total s"
-    }
+    done < <(in_containers)
     rm "$HOME1/load.pl"
     nothing_left
 }

@@ -113,6 +113,7 @@ left_by() {
 
 @test "cores are those of the task as bare" {
     local both
+    grep -q '^cpuset' /proc/cgroups || skip_without cpusets
     both=$(allocation 'for o in "" --container=debian; do
             srun -N1 -n2 -w n1 --exact --cpus-per-task=1 --cpu-bind=cores $o \
                 sh -c "grep Cpus_allowed_list /proc/self/status | sed s/^/\$SLURM_PROCID:/; nproc" | sort

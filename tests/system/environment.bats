@@ -74,7 +74,8 @@ END
 @test "HOME is the user's home where that is mounted, and never a project's directory" {
     mkdir -p "$HOME1/project"
     chown berth1: "$HOME1/project"
-    local show='echo $HOME; touch ~/x && rm ~/x'
+    local show='[ "$HOME" = "$(getent passwd "$(id -u)" | cut -d: -f6)" ] || echo "passwd differs:"
+        echo $HOME; touch ~/x && rm ~/x'
     equal "$(as_user srun --container=debian sh -c "$show")" "$HOME1"
     equal "$(as_user srun --chdir="$HOME1/project" --container=debian sh -c "$show")" /tmp
     conf <<<'home = allowed'
@@ -95,5 +96,35 @@ END
     umount /etc/localtime
     equal "$output" 20BBB
     equal "$(as_user env TZ=XXX+3 srun --container=debian date -d 2026-07-01T12:00Z +%H%Z)" 09XXX
+    nothing_left
+}
+
+@test "env_sets: torch's ranks are those of Slurm's tasks, and where they meet the user may have said" {
+    local show='echo $RANK $LOCAL_RANK $WORLD_SIZE $MASTER_ADDR $MASTER_PORT $SLURM_JOB_ID'
+    torch() { as_user env "$1" srun -Q -N2 -n4 --ntasks-per-node=2 --container=debian sh -c "$show" | sort; }
+    equal "$(torch RANK=7 | cut -d' ' -f1 | sort -u)" 7
+    conf <<<'env_sets = {"torch"}'
+    run torch RANK=7
+    local id=${output##* }
+    local at="4 n1 $((20000 + id * 67 % 10000)) $id"
+    equal "$output" "0 0 $at
+1 1 $at
+2 0 $at
+3 1 $at"
+    run torch MASTER_PORT=29500
+    equal "$(cut -d' ' -f5 <<<"$output" | sort -u)" 29500
+    # Steps are apart, and a batch script has no rank.
+    as_user tee job.sh >/dev/null <<<"#!/bin/sh
+#SBATCH -Q --container=debian -n2 --container-slurm
+echo batch \$RANK \$MASTER_ADDR
+srun -n1 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
+srun -n2 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
+exit 0"
+    conf <<<$'env_sets = {"torch"}\nslurm = allowed'
+    as_user sbatch -W -o torch.out job.sh >/dev/null
+    run cat "$HOME1/torch.out"
+    equal "${lines[0]}" batch
+    equal "$(cut -d' ' -f1,2 <<<"$output" | sort)" $'0 1\n0 2\n1 2\nbatch'
+    equal "$(cut -s -d' ' -f3 <<<"$output" | sort -u | wc -l)" 2
     nothing_left
 }

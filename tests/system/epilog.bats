@@ -292,12 +292,12 @@ END
     leftover 9925.0
     leftover 9926.0
     # The process that has taken this one lives.
-    flock -n "$STATE/n1/9925.0" sleep 1000 3>&- 4>&- &
+    flock "$STATE/n1/9925.0" sleep 1000 3>&- 4>&- &
     holder=$!
     # This one's taker has ended, and the sleep has inherited it.
     # shellcheck disable=SC2094  # nothing is written
     (
-        flock -n 9
+        flock 9
         exec sleep 1000
     ) 9<"$STATE/n1/9926.0" 3>&- 4>&- &
     FAKE=$!

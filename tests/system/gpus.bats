@@ -158,15 +158,18 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
     run as_user srun -Q --gres=gpu:1 --container=berth/preload /probe env
     contains "$output" LD_PRELOAD=/evil.so
     contains "$output" LD_LIBRARY_PATH=/of/image
-    # A hook acts on the environment of the container's first process.
+    # A hook acts on the environment of the container's first process: of the
+    # next one.
+    nothing_left
     mkfifo "$BATS_TEST_TMPDIR/in"
     as_user srun -Q --gres=gpu:1 --container=berth/preload /probe show /proc/self/fd/0 \
         <"$BATS_TEST_TMPDIR/in" 3>&- 4>&- &
+    local step=$!
     exec 9>"$BATS_TEST_TMPDIR/in"
     poll "$SOON" first_process || fail "no container came up"
     output=$(tr '\0' '\n' <"/proc/$(pids berth-init)/environ")
     exec 9>&-
-    wait
+    wait "$step"
     contains "$output" LD_PRELOAD=
     lacks "$output" evil
     lacks "$output" of/image

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 The berth developers
 #
-# README's sections on a prolog of the site's own, and on removal, as they are
+# What doc/install.md says of a prolog of the site's own, and of removal, as it is
 # written. What `make install` and `make uninstall` do with files is in
 # tests/unit/installed.
 

@@ -138,6 +138,26 @@ shm_size = "16M"'
     nothing_left
 }
 
+@test "shm: the node's /dev/shm, where steps and tasks without a container meet (threat 54)" {
+    local file=berth-bats-shm
+    echo of-bare >"/dev/shm/$file"
+    chmod 666 "/dev/shm/$file"
+    run in_container cat "/dev/shm/$file"
+    ((status != 0))
+    conf <<<'shm = node'
+    equal "$(in_container sh -c "cat /dev/shm/$file; echo of-one >/dev/shm/$file")" of-bare
+    equal "$(in_container cat "/dev/shm/$file")" of-one
+    equal "$(</dev/shm/$file)" of-one
+    contains "$(in_container grep ' /dev/shm ' /proc/self/mountinfo | tail -n 1)" "rw,nosuid,nodev"
+    rm "/dev/shm/$file"
+    # Not for others, and the other one's size counts where it is one's own.
+    conf <<<$'shm = node\nuser "berth2" { shm = container }'
+    run as_other srun -Q --container=debian sh -c 'ls /dev/shm | wc -l; mkdir /dev/shm/x'
+    equal "$output" 0
+    [[ ! -e /dev/shm/x ]]
+    nothing_left
+}
+
 @test "pids_limit bounds all tasks of a step, and a fork bomb with them (threat 53)" {
     conf <<<'pids_limit = 40'
     run --separate-stderr in_container sh -c 'i=0; while [ $i -lt 100 ]; do sleep 3 & i=$((i+1)); done; wait'

@@ -107,12 +107,18 @@ skip_without() { skip "this machine lacks $1"; }
 
 # --- the engine --------------------------------------------------------------
 
-# api METHOD PATH [CURL'S OPTIONS]
+# api METHOD PATH [CURL'S OPTIONS]: in the version in which the tests know the
+# answers, or the oldest that the engine has.
 api() {
-    local method=$1 path=$2
+    local method=$1 path=$2 curl version known=$BATS_RUN_TMPDIR/api
+    curl=(curl -sS --max-time 30 --unix-socket "${DOCKER_HOST#unix://}")
     shift 2
-    curl -sS --max-time 30 --unix-socket "${DOCKER_HOST#unix://}" -X "$method" \
-        -H 'Content-Type: application/json' "$@" "http://engine/v1.40$path"
+    [[ -s $known ]] || "${curl[@]}" http://engine/version |
+        sed -n 's/.*"MinAPIVersion":"1\.\([0-9]*\)".*/\1/p' | head -n 1 >"$known"
+    version=$(<"$known")
+    ((${version:-0} > 40)) || version=40
+    "${curl[@]}" -X "$method" -H 'Content-Type: application/json' "$@" \
+        "http://engine/v1.$version$path"
 }
 
 # The names of the engine's containers, dead ones included.
@@ -127,14 +133,53 @@ volumes() { api GET /volumes | grep -o '"Name":"[^"]*"' | sort; }
 # image NAME DIR [INSTRUCTION ...]
 image() { "$QUICKSTART" image "$@"; }
 
+# --- registries --------------------------------------------------------------
+
+# push [--private] NAME DIR|TAR: prints the image's reference.
+push() { "$QUICKSTART" push "$@"; }
+
+# start_front: for a file of tests, the registry that misbehaves (front.py says
+# how). Sets FRONT, which is its host, and a port but for the last digit.
+start_front() {
+    local dir=$BATS_FILE_TMPDIR i
+    export FRONT=${REGISTRY%:*}:2683 FRONT_LOG=$dir/front.log
+    export FRONT_CONF=/etc/containers/registries.conf.d/berth-quickstart-front.conf
+    openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+        -days 30 -subj /CN=front -addext "subjectAltName=IP:${REGISTRY%:*}" \
+        -keyout "$dir/front.key" -out "$dir/front.crt" 2>/dev/null
+    for i in 0 2 3 4 5 6 7 8 9; do
+        printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$FRONT$i"
+    done >"$FRONT_CONF"
+    # Not the one of a path.
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/front.py" "$FRONT_LOG" "${REGISTRY%:*}" \
+        "${FRONT#*:}0" "$REGISTRY" "$dir"/front.{crt,key} >&2 3>&- 4>&- &
+    export FRONT_PID=$!
+    poll 10 grep -q '^ready' "$FRONT_LOG" || fail "the front is not up"
+}
+end_front() {
+    kill "$FRONT_PID" || true
+    rm -f "$FRONT_CONF"
+}
+
+# What waits at the front (layer-gate) goes on, until it is shut again.
+open_gate() { : >"$FRONT_LOG.open"; }
+shut_gate() { rm -f "$FRONT_LOG.open"; }
+
+# asked WORDS: how many requests of the log have these in them, in this order.
+asked() { grep -v ^end "$FRONT_LOG" | grep -c -- "$*" || true; }
+
 # --- what berth leaves, or rather does not -----------------------------------
 
 # Prints what is there of berth's on any node, but for the jobs' records.
 traces() {
-    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' ! -name gpus.json 2>/dev/null
+    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' ! -name gpus.json \
+        ! -name images ! -name ids 2>/dev/null
+    # Of what was fetched there is a record; the rest goes with the job.
+    find "$STATE"/*/images -type f ! -name '*.json' 2>/dev/null
     awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo
     berths | sed 's/^/container /'
-    programs | sed 's/^/process /'
+    # That one lives as long as slurmd.
+    programs | sed '/ berth-starter$/d; s/^/process /'
 }
 
 # Prints "PID PROGRAM" for each running program of berth's. In a container
@@ -152,21 +197,44 @@ programs() {
 # pids PROGRAM
 pids() { programs | awk -v n="$1" '$2 == n { print $1 }'; }
 
-# Prints the cgroups of Slurm's jobs, and of the engine's containers.
+# The tags of what is in the engine by a name of berth's own. Podman tells those
+# as well that an image once had.
+fetched() {
+    api GET /images/json | grep -o '"RepoTags":\[[^]]*\]' |
+        grep -o 'berth\.local/image:[0-9a-f]*' | sed 's/.*://' | sort -u
+}
+# All of that goes, and the records. What the epilog begins in the background
+# would take an image that comes for one that nobody has, if records were
+# removed under it.
+forget() {
+    local tag
+    poll "$SOON" no_collection
+    for tag in $(fetched); do
+        api DELETE "/images/berth.local/image:$tag" >/dev/null
+    done
+    poll "$SOON" no_collection
+    rm -rf "$STATE"/*/images
+}
+no_collection() { ! pgrep -x berth-images >/dev/null; }
+
+# Prints the cgroups of Slurm's jobs, and of the engine's containers. It is called
+# a lot: no process for each hierarchy.
 cgroups() {
-    local root node
-    while read -r root; do
-        for node in $(sinfo -hN -o %N); do
-            find "$root/slurm_$node" "$root/slurm" \
-                "$root/system.slice/${node}_slurmstepd.scope" \
-                "$root/system.slice/slurmstepd.scope" -type d -name 'job_*' || true
-        done
-        # One that is not there makes find fail.
+    local roots root jobs=() containers=() not=''
+    mapfile -t roots < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts)
+    for root in "${roots[@]}"; do
+        jobs+=("$root"/slurm{,_n[0-9]*} "$root"/system.slice/{,n[0-9]*_}slurmstepd.scope)
         case $BERTH_ENGINE in
-        docker) find "$root/berth-quickstart" -mindepth 1 -maxdepth 1 -type d || true ;;
-        podman) find "$root/libpod_parent" -mindepth 1 -maxdepth 1 -type d ! -name 'conmon*' || true ;;
+        docker) containers+=("$root"/berth-quickstart "$root"/berthquickstart.slice) ;;
+        podman)
+            containers+=("$root"/{libpod_parent,machine.slice})
+            not='*conmon*'
+            ;;
         esac
-    done 2>/dev/null < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts)
+    done
+    # Those that are not there make find fail.
+    find "${jobs[@]}" -type d -name 'job_*' 2>/dev/null || true
+    find "${containers[@]}" -mindepth 1 -maxdepth 1 -type d ! -name "$not" 2>/dev/null || true
 }
 
 no_traces() { [[ -z $(traces) ]]; }
@@ -182,8 +250,9 @@ forgive_slurm() {
     local dir
     prepends || return 0
     while read -r dir; do
-        if [[ $dir == */freezer/slurm_n*/job_* && -z $(cat "$dir/cgroup.procs") ]] &&
-            rmdir "$dir"; then
+        if [[ $dir == */freezer/slurm_n*/job_* &&
+            -z $(find "$dir" -name cgroup.procs -exec cat {} +) ]] &&
+            find "$dir" -depth -type d -exec rmdir {} +; then
             echo "# Slurm has left the empty cgroup $dir" >&3
         fi
     done < <(left_cgroups) 2>/dev/null
@@ -205,8 +274,9 @@ forgive_cgroups() {
 nothing_left() {
     poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn "$JOB_NAMES")"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
-    poll 3 no_cgroups || forgive_slurm
-    poll "$SOON" no_cgroups || fail "cgroups left: $(left_cgroups)"
+    poll 3 no_cgroups || { forgive_slurm; poll "$SOON" no_cgroups; } ||
+        fail "cgroups left: $(left_cgroups | xargs -I{} find {} -name cgroup.procs -exec grep -H . {} +)" \
+            "$(left_cgroups)"
     poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
 }
@@ -319,7 +389,8 @@ restore_policy() { mv "$RESTORE" "$PLUGSTACK_CONF"; }
 one_sentence() {
     local rest
     rest=$(grep -v -e '^srun: error: .*Exited with exit code' -e 'queued and waiting' \
-        -e 'has been allocated' -e 'Force Terminated' <<<"$1" || true)
+        -e 'has been allocated' -e 'Force Terminated' \
+        -e '^berth: fetching ' <<<"$1" || true)
     [[ $(grep -c . <<<"$rest") == 1 && $rest == *'berth: '* ]] ||
         fail "not one sentence of berth's: $1"
 }

@@ -19,8 +19,10 @@ setup() {
 }
 
 teardown() {
-    umount -l "$WORK"/fuse 2>/dev/null || true
+    umount -l "$WORK"/fuse "$DATA"/b/{one/inner,one,two/deep,closed/inner,closed,link,etc} 2>/dev/null || true
+    umount -l "$DATA"/auto/sub "$DATA"/auto "$DATA"/auto 2>/dev/null || true
     [[ -z ${FUSE-} ]] || kill "$FUSE" 2>/dev/null || true
+    [[ -z ${AUTOMOUNT-} ]] || kill "$AUTOMOUNT" 2>/dev/null || true
     rm -rf "$WORK" "$DATA"
     tidy
 }
@@ -182,6 +184,24 @@ END
     nothing_left
 }
 
+@test "a source that cannot be had is told with whose it is, and what to do" {
+    mkdir -m 700 "$DATA/closed"
+    mkdir "$DATA/closed/in"
+    ln -s /etc/hosts "$DATA/to-etc"
+    conf <<<"mounts_allowed = {\"$DATA/**\"}"
+    run --separate-stderr with "$DATA/closed/in:/x" true
+    refused "$DATA/closed/in cannot be mounted, as user berth1 cannot open it: Permission denied: name another, or leave it out"
+    run --separate-stderr with "$DATA/none:/x" true
+    refused "there is no $DATA/none on this node to be mounted: name another, or leave it out"
+    run --separate-stderr with "$DATA/to-etc:/x" true
+    refused "$DATA/to-etc leads to /etc/hosts, which cannot be mounted" "lies in /etc, which no container gets: name another, or leave it out"
+    conf <<<"mounts_always = {\"$DATA/none:/x\"}"
+    run --separate-stderr with tmpfs:/y true
+    refused "there is no $DATA/none on this node to be mounted, which every container is to have by" \
+        "berth.conf line 1: tell your administrator"
+    nothing_left
+}
+
 @test "never: the node's own, though a rule allows everything (threats 20, 66)" {
     local m socket=${DOCKER_HOST#unix://}
     conf <<<'mounts_allowed = {"/**:rw"}'
@@ -270,6 +290,31 @@ END
     run --separate-stderr with etc:/mnt true
     refused "lies in /etc, which no container gets"
     with in-link:/mnt ls /mnt
+    nothing_left
+}
+
+@test "a name that no rule has, and that leads to an allowed place, is told as that" {
+    local variable=SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_mounts run name
+    ln -s "$DATA/a" "$DATA/link"
+    ln -s b "$DATA/other"
+    ln -s /root/none "$DATA/gone"
+    conf <<<"mounts_allowed = {\"$DATA/a\"}"
+    asked() { run --separate-stderr with "$1:/x" true; }
+    node_asked() {
+        run --separate-stderr bypassing env "$variable=$1:/x" srun --container=debian true
+        contains "$stderr" "berth: node n"
+    }
+    for run in asked node_asked; do
+        "$run" "$DATA/link"
+        refused "$DATA/link cannot be mounted by that name" "it leads to $DATA/a, write that"
+        "$run" "$DATA/other/inner"
+        refused "$DATA/other/inner cannot be mounted: " "; $DATA/other/inner leads to $DATA/b/inner"
+        for name in b none gone; do
+            "$run" "$DATA/$name"
+            refused "$DATA/$name cannot be mounted: "
+            lacks "$stderr" "leads to"
+        done
+    done
     nothing_left
 }
 
@@ -406,6 +451,139 @@ of-b"
         refused "/mnt/$m" || fail "$m"
     done
     [[ ! -e $DATA/b/other && ! -e $DATA/b/inner/other ]]
+    nothing_left
+}
+
+@test "a tmpfs within a mount, in any order: bounded, gone with the container, and others within that (threats 22, 53)" {
+    local m
+    conf <<END
+mounts_allowed = {"$DATA/**:rw"}
+tmp_size = "1M"
+END
+    for m in "$DATA/b:/mnt,tmpfs:/mnt/fast" "tmpfs:/mnt/fast,$DATA/b:/mnt"; do
+        equal "$(with "$m" sh -c 'stat -f -c %T /mnt/fast; stat -c "%a %U" /mnt/fast
+            echo x >/mnt/fast/x; cat /mnt/inner/file; grep -c " /mnt/fast " /proc/self/mountinfo')" \
+            $'tmpfs\n1777 root\nof-b\n1' || fail "$m"
+        contains "$(with "$m" grep ' /mnt/fast ' /proc/self/mounts)" nosuid,nodev
+        [[ -z $(ls "$DATA/b/fast") ]] || fail "something stayed"
+        run with "$m" sh -c 'head -c 2000000 /dev/zero >/mnt/fast/y'
+        contains "$output" "No space left on device"
+        rmdir "$DATA/b/fast"
+    done
+    equal "$(with "tmpfs:$WORK/fast,$DATA/a:$WORK/fast/new/a" sh -c 'echo x >fast/x; cat fast/new/a/file')" of-a
+    [[ -z $(ls "$WORK/fast") ]] || fail "something stayed"
+    # A place that the user cannot make, or that a link of his leads away from.
+    chmod 755 "$DATA/b"
+    run --separate-stderr with "$DATA/b:/mnt,tmpfs:/mnt/other" true
+    refused "nothing can be mounted at /mnt/other" "make it there first"
+    as_user ln -s /etc "$WORK/to-etc"
+    run --separate-stderr with "tmpfs:$WORK/to-etc/fast" true
+    refused to-etc/fast
+    # A step that follows has the same container for the same words only.
+    equal "$(allocation "cd $WORK; export BERTH_CONTAINER_IMAGE=debian
+        for m in fast fast fast/new; do
+            srun -w n1 -N1 -n1 --container-mounts=tmpfs:$WORK/\$m sh -c 'cat \$0; echo kept >\$0' \$m/x 2>/dev/null
+        done")" kept
+    nothing_left
+}
+
+@test "file systems within a mount come along where a rule says recursive, and are named where not (threats 20, 21, 24)" {
+    local got sub
+    for sub in one two/deep closed link; do
+        mkdir -p "$DATA/b/$sub"
+        mount -t tmpfs -o mode=755 "nested-$sub" "$DATA/b/$sub"
+        echo "of-$sub" >"$DATA/b/$sub/file"
+    done
+    mkdir "$DATA/b/one/inner" "$DATA/b/closed/inner" "$DATA/b/etc"
+    mount -t tmpfs unreachable "$DATA/b/closed/inner"
+    mount -t tmpfs -o mode=755 inner "$DATA/b/one/inner"
+    install -m 4755 /bin/true "$DATA/b/one/inner/setuid"
+    mount --bind /etc "$DATA/b/etc"
+    chmod 700 "$DATA/b/closed"
+    read_all() { cat "$1"/{one,two/deep,closed,link}/file; ls "$1/etc" "$1/one/inner"; } 2>/dev/null
+    # As it always was, and he hears of it, once.
+    conf <<<"mounts_allowed = {\"$DATA/**:rw\"}"
+    run --separate-stderr with "$DATA/b:/mnt" bash -c "$(declare -f read_all); read_all /mnt"
+    equal "${output//[$'\n:']/}" "/mnt/etc"
+    one_sentence "$stderr"
+    contains "$stderr" "has mounted at"
+    for sub in one two/deep closed link one/inner etc; do
+        contains "$stderr" "$DATA/b/$sub"
+    done
+    run --separate-stderr with "$DATA/b:/mnt,$DATA/b/one:/mnt/one,tmpfs:/x" cat /mnt/one/file
+    equal "$output" of-one
+    contains "$stderr" "$DATA/b/two/deep"
+    lacks "$stderr" "$DATA/b/one,"
+    contains "$stderr" "$DATA/b/one/inner"
+    # What none may have does not come along, nor what he cannot reach.
+    conf <<<"mounts_allowed = {\"$DATA/**:rw+recursive\"}"
+    run --separate-stderr with "$DATA/b:/mnt" bash -c "$(declare -f read_all); read_all /mnt"
+    equal "$output" "of-one
+of-two/deep
+of-link
+/mnt/etc:
+
+/mnt/one/inner:
+setuid"
+    contains "$stderr" "has mounted at $DATA/b/etc: "
+    got=$(with "$DATA/b:/mnt:ro" grep ' /mnt/' /proc/self/mountinfo 2>/dev/null)
+    for sub in one one/inner two/deep link closed; do
+        equal "$(grep -c " /mnt/$sub ro,nosuid,nodev" <<<"$got")" 1 || fail "$got"
+    done
+    equal "$(wc -l <<<"$got")" 5
+    # It is about the place, however it comes to be mounted, and not its name.
+    chmod 777 "$DATA/b/two"
+    equal "$(as_user srun --chdir="$DATA/b/two" --container=debian cat deep/file)" of-two/deep
+    ln -s b "$DATA/to-b"
+    conf <<<"mounts_allowed = {\"$DATA/to-b:ro+recursive\", \"$DATA/b\"}"
+    run --separate-stderr with "$DATA/to-b:/mnt" cat /mnt/one/file
+    equal "$status" 1
+    contains "$stderr" "$DATA/b/one"
+    conf <<<"mounts_always = {\"$DATA/b:/mnt:recursive\"}"
+    equal "$(with tmpfs:/x cat /mnt/one/file /mnt/two/deep/file 2>/dev/null)" $'of-one\nof-two/deep'
+    # One that does not answer is left out, and the step runs.
+    fuse hang
+    conf <<<"mounts_allowed = {\"$WORK/**:recursive\"}
+probe_seconds = 2"
+    run --separate-stderr as_user srun --chdir="$WORK" --container=debian pwd
+    equal "$output" "$WORK"
+    contains "$stderr" "has mounted at $WORK/fuse: "
+    kill "$FUSE"
+    umount -l "$WORK/fuse"
+    nothing_left
+}
+
+@test "an automount comes as it is mounted, be it a source or within one" {
+    local at=$DATA/auto
+    mkdir "$at"
+    cc -O1 -o "$BATS_TEST_TMPDIR/automount" "$BATS_TEST_DIRNAME/automount.c"
+    automount() {
+        timeout 60 "$BATS_TEST_TMPDIR/automount" "$@" </dev/null >/dev/null 2>&1 3>&- 4>&- &
+        AUTOMOUNT=$!
+        poll 5 grep -q " $1 autofs " /proc/self/mounts || skip_without "autofs"
+    }
+    automounted() {
+        wait "$AUTOMOUNT"
+        umount "$at" && umount "$at"
+    }
+    conf <<<"mounts_allowed = {\"$DATA/**:recursive\"}"
+    automount "$at"
+    equal "$(with "$at:/mnt" timeout 20 ls /mnt)" came
+    automounted
+    automount "$at"
+    equal "$(with "$DATA:/mnt" timeout 20 ls /mnt/auto)" came
+    automounted
+    # In one of an indirect map a container would wait for ever.
+    automount "$at" indirect
+    poll 5 grep -q " $at/sub " /proc/self/mounts
+    run --separate-stderr with "$at:/mnt" true
+    refused "$at is where the node's automounts come" "name a directory below it"
+    run --separate-stderr with "$DATA:/mnt" ls /mnt
+    equal "$output" $'a\nauto\nb'
+    contains "$stderr" "has mounted at $at: "
+    equal "$(with "$at/sub:/mnt" sh -c 'grep " /mnt " /proc/self/mounts' | cut -d' ' -f1)" sub
+    kill "$AUTOMOUNT"
+    umount -l "$at/sub" "$at"
     nothing_left
 }
 

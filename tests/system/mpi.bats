@@ -88,6 +88,35 @@ right() {
     right "$(mpi pmix openmpi --container=berth/mpi 2>/dev/null)"
 }
 
+@test "MPI works for who is root inside, by PMI, and by PMIx where the step says so (threat 117)" {
+    [[ $BERTH_ENGINE == podman ]] || skip_without "a map of IDs for each user"
+    local combination out security='echo $PMIX_SECURITY_MODE'
+    printf '%s\n' 'root = allowed' 'root_ids = "2000000:65536"' >>"${PLUGSTACK_CONF%/*}/berth-mpi.conf"
+    for combination in 'pmi2 mpich' 'pmix openmpi'; do
+        # shellcheck disable=SC2086  # two words
+        out=$(mpi $combination --container=berth/mpi --container-root)
+        right "$out"
+        contains "$out" "rank 0 of 4 on n1: sum 10, shared 1, tcp 2,3, reads 1, segments "
+        lacks "$out" "segments 0"
+    done
+    # Its server, and no other, asks nobody who he is.
+    equal "$(as_user env PMIX_MCA_psec=native srun -Q --mpi=pmix --container=debian --container-root sh -c "$security")" none
+    equal "$(as_user env PMIX_MCA_psec=none srun -Q --mpi=pmix --container=debian sh -c "$security")" \
+        "$(as_user srun -Q --mpi=pmix sh -c "$security")"
+    lacks "$(as_user env PMIX_MCA_psec=none srun -Q --mpi=pmix --container=debian sh -c "$security")" none
+    # Nor that one where the administrator says how they are known.
+    bash -euc 'for part in settings process slurm; do
+            . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
+        done
+        stop n2
+        spawn n2 env PMIX_MCA_psec=native slurmd -D -N n2 -f "$SLURM_CONF"
+        must_start n2 20 node_is_up n2' 3>&- 4>&-
+    run -0 as_user srun -Q -w n2 --mpi=pmix --container=debian --container-root sh -c "$security; echo \$PMIX_MCA_psec"
+    "$QUICKSTART" restart n2 3>&- 4>&-
+    equal "$output" native
+    nothing_left
+}
+
 @test "MPICH by PMIx and Open MPI by PMI work as little as bare" {
     local bare in
     bare=$(bare pmix mpich)
@@ -258,6 +287,11 @@ spmix_appdir_$(id -u berth1)_JOB.0"
     contains "$out" "rank 1 of 2 on n1: sum 3, shared 0, tcp, reads 0,"
     lacks "$(<"$BATS_TEST_TMPDIR/ls")" berth-test-file
     contains "$(<"$BATS_TEST_TMPDIR/ls")" "spmix_appdir_$(id -u berth1)_"
+    # In the node's own it is there as it is, and laid over itself.
+    conf <<<'shm = node'
+    out=$(as_user env SLURM_PMIX_TMPDIR=/dev/shm srun -Q -n2 --mpi=pmix --container=berth/mpi \
+        ./mpi.openmpi check)
+    contains "$out" ": sum 3, shared 0, tcp, reads 0,"
     nothing_left
     poll "$SOON" eval '! compgen -G "/dev/shm/spmix_appdir_*"'
 }

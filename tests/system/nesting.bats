@@ -112,6 +112,9 @@ END
         lacks "$output" task
         contains "$stderr" multi-prog
     fi
+    # As from Slurm 23.11 on, where Slurm puts berth-task in front of it.
+    echo "* $LIBEXEC/berth-task /run/berth/is-not-loaded-on-this-node/sh -c '$(host_only | tr "'" '"')'" >"$HOME1/multi"
+    equal "$(bypassing srun -Q -n1 --container=debian --multi-prog multi)" container
     rm "$HOME1/multi"
     nothing_left
 }

@@ -18,7 +18,12 @@ setup_file() {
     usual_policy
     install -d "$ETC/other"
     cp "$ETC"/{cgroup,gres,plugstack}.conf "$ETC/other"
-    sed "s,^PlugStackConfig=.*,PlugStackConfig=$OTHER," "$SLURM_CONF" >"$ETC/other/slurm.conf"
+    {
+        sed "s,^PlugStackConfig=.*,PlugStackConfig=$OTHER," "$SLURM_CONF"
+        echo "TaskProlog=$ETC/other/task-prolog"
+    } >"$ETC/other/slurm.conf"
+    echo '#!/bin/sh' >"$ETC/other/task-prolog"
+    chmod 755 "$ETC/other/task-prolog"
     bash -euc 'for part in settings process slurm; do
             . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
         done
@@ -62,6 +67,38 @@ both() {
     # Whoever asks for no container needs no plugin.
     both
     equal "$output" $'host\nhost'
+    poll "$SOON" all_idle
+    nothing_left
+}
+
+@test "the TaskProlog of doc/install.md ends what srun cannot keep from the host of such a node (threat 3)" {
+    local prolog=$ETC/other/task-prolog
+    as_user tee job.sh >/dev/null <<<$'#!/bin/sh\necho ran\ntest -e /run/berth/init && echo inside'
+    as_user tee multi >/dev/null <<<'* echo ran'
+    batch() {
+        as_user "${@:2}" sbatch -Q -W -w n2 -o batch.out $1 job.sh >/dev/null 2>&1 || true
+        cat "$HOME1/batch.out"
+    }
+    sed -n '/^  #!\/bin\/sh/,/^  kill/s/^  //p' "${QUICKSTART%/*}/doc/install.md" >"$prolog"
+    grep -q kill "$prolog"
+    # Where the plugin is, nothing changes.
+    equal "$(batch --container=debian)" $'ran\ninside'
+    equal "$(as_user srun -w n2 --container=debian echo ran)" ran
+    : >"$OTHER"
+    equal "$(batch --container=debian)" ""
+    contains "$(scontrol -o show jobs | grep 'Name=bats ' | tail -n 1)" " Comment=no berth on n2"
+    equal "$(batch '' env BERTH_CONTAINER_IMAGE=debian)" ""
+    for word in "--container=debian echo ran" "--container=debian --multi-prog multi"; do
+        # shellcheck disable=SC2086
+        run bypassing srun -w n2 $word
+        ((status != 0))
+        lacks "$output" ran
+    done
+    # Whoever asks for no container needs no plugin.
+    equal "$(batch '')" ran
+    equal "$(batch --container=none)" ran
+    equal "$(as_user srun -w n2 echo ran)" ran
+    echo '#!/bin/sh' >"$prolog"
     poll "$SOON" all_idle
     nothing_left
 }

@@ -195,7 +195,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 @test "a variable that berth does not know is refused, and pyxis's are taken for what they are (threat 81)" {
     local client row
     for client in srun sbatch salloc; do
-        for row in BERTH_CONTAINER_IMGAE=debian PYXIS_CONTAINER_NAME=x; do
+        for row in BERTH_CONTAINER_IMGAE=debian PYXIS_CONTAINER_SAV=x; do
             run --separate-stderr by_env "$row" "$client"
             refused "${row%=*}" BERTH_CONTAINER_IMAGE
         done
@@ -211,12 +211,9 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 }
 
 @test "pyxis's options that berth lacks say what to do instead" {
-    local option
-    for option in name=x save=/x remap-root unshare=net; do
-        turned_away "--container-${option%=*} is pyxis's, and not berth's: " --container=debian "--container-$option"
-        # Nor does it run on the host.
-        turned_away "--container-${option%=*} is pyxis's" "--container-$option"
-    done
+    turned_away "--container-unshare is pyxis's, and not berth's: " --container=debian --container-unshare=net
+    # Nor does it run on the host.
+    turned_away "--container-unshare is pyxis's" --container-unshare=net
     equal "$(as_user srun --no-container-remap-root --container-entrypoint-log --container=debian echo x)" x
     nothing_left
 }

@@ -39,8 +39,12 @@ setup_file() {
 @test "a working directory in /proc, /sys or /dev is refused (threat 34)" {
     local dir
     for dir in /proc /proc/self/fd/7 /proc/self/root /sys/fs /dev/fd /../x relative '/a/../proc'; do
-        run --separate-stderr bypassing srun --container=debian --container-workdir="$dir" pwd
-        [[ $status != 0 && -z $output ]] || fail "$dir"
+        run --separate-stderr as_user srun --container=debian --container-workdir="$dir" pwd
+        refused "--container-workdir"
+        # The node says it, too, to a client that does not.
+        run --separate-stderr bypassing env SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_image=debian \
+            SLURM_SPANK__SLURM_SPANK_OPTION_berth_container_workdir="$dir" srun -Q pwd
+        refused "--container-workdir" "node n"
     done
     nothing_left
 }

@@ -124,6 +124,11 @@ int main(int argc, char **argv)
         puts("hello");
         return 0;
     }
+    if (strcmp(what, "wait") == 0) {
+        printf("ready %s\n", getenv("SLURM_JOB_ID"));
+        fflush(stdout);
+        pause();
+    }
     fprintf(stderr, "probe: what?\n");
     return 2;
 }

@@ -20,6 +20,8 @@ setup_file() {
     image berth/relative "$dir" 'WORKDIR /app' 'ENTRYPOINT ["./start"]'
     image berth/nowhere "$dir" 'WORKDIR /gone'
     image berth/broken "$dir" 'ENTRYPOINT ["/gone"]'
+    image berth/own "$dir" 'ENTRYPOINT ["/probe", "show"]' 'CMD ["/app/start"]'
+    image berth/cmd "$dir" 'WORKDIR /app' 'CMD ["./start"]'
     cp -p "$PLUGSTACK_CONF" "$RESTORE"
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
@@ -77,6 +79,31 @@ ends() {
     ends 127 "/gone: there is no such program in the container: it is the image's ENTRYPOINT" \
         berth/broken --container-entrypoint hello
     ends 127 "there with --container-slurm" berth/small squeue
+    ends 127 "it is a function of the node's shells" berth/small module load gcc
+    nothing_left
+}
+
+@test "an empty command is the image's own: its ENTRYPOINT and CMD, as an engine runs them" {
+    local start
+    start=$(cat "$BATS_FILE_TMPDIR/small/app/start")
+    equal "$(as_user srun --container=berth/own '')" "$start"
+    equal "$(as_user srun -N2 --container=berth/cmd '' | sort -u)" "$start"
+    # Arguments take CMD's place.
+    # Also in the container of an earlier step.
+    equal "$(as_user salloc -Q -n1 bash -c 'for i in 1 2; do srun -Q --container=berth/cmd ""; srun -Q --container=berth/own ""; done')" \
+        "$(printf '%s\n' "$start" "$start" "$start" "$start")"
+    contains "$(as_user srun --container=berth/own '' /proc/self/status)" Pid:
+    contains "$(as_user srun --container=berth/cmd '' /probe show /proc/self/status)" Pid:
+    equal "$(as_user srun --container=berth/own --no-container-entrypoint '')" "$start"
+    ends 125 "the command is empty, and the image has no ENTRYPOINT and no CMD" berth/small ''
+    # srun wants one, and says no more than that.
+    run -1 --separate-stderr as_user srun --container=berth/own -n2 --mem=100
+    equal "${stderr_lines[0]}" "srun: error: berth: name the command that is to run in the container, or write \"\" for the image's own, its ENTRYPOINT and CMD"
+    equal "${stderr_lines[1]}" "srun: fatal: No command given to execute."
+    for start in --help -V --test-only; do
+        run --separate-stderr as_user srun --container=berth/own "$start"
+        lacks "$stderr" ENTRYPOINT
+    done
     nothing_left
 }
 

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     static const char *const never[] = {"/", "/etc", "/proc", NULL};
     char path[4096];
     struct stat want, have;
+    int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int accepted = 0, refused = 0;
 
     if (argc != 4 || chdir(argv[1]) < 0 || stat("source", &want) < 0)
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
             return 1;
         }
         if (source.error == 0 &&
-            mount_source_judge(&source, 1, never, &which, &err) == 0 &&
+            mount_source_judge(self, &source, 1, never, &which, &err) == 0 &&
             strncmp(source.real, argv[1], strlen(argv[1])) == 0 &&
             source.real[strlen(argv[1])] == '/') {
             accepted++;

@@ -111,8 +111,9 @@ goes_on() {
 
 @test "down while a dead step's epilog runs: what is left stays on record, and goes with the next job" {
     step
-    kill -KILL "$(pids berth-stepd)"
+    # In this order: what has no berth-stepd any more is removed at once.
     kill_engine
+    kill -KILL "$(pids berth-stepd)"
     await_step
     poll 60 all_idle
     [[ -e $STATE/n1/$JOB.0/record ]] || fail "there is no record: $(find "$STATE")"

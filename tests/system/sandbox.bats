@@ -60,3 +60,54 @@ zombie_of() { ps --ppid "$1" -o pid=,stat=,user= | awk '$2 ~ /^Z/ && $3 == "bert
         -name 'api_load*' -exec grep -laF "$(<"$dir/file")" {} + 2>/dev/null)" ''
     api DELETE /images/berth/copied >/dev/null
 }
+
+# manifest REGISTRY NAME:TAG [CURL'S OPTIONS]: asks for it; prints the status.
+manifest() {
+    curl -sS --max-time 10 -o "$BATS_TEST_TMPDIR/manifest" -w '%{http_code}\n' \
+        -H 'Accept: application/vnd.oci.image.manifest.v1+json' "${@:3}" \
+        "$1/v2/${2%:*}/manifests/${2##*:}"
+}
+
+@test "what is pushed is in the registry, and the sandbox's policy allows it" {
+    local dir=$BATS_TEST_TMPDIR/root
+    mkdir "$dir"
+    echo "berth-bats" >"$dir/file"
+    equal "$("$QUICKSTART" push bats/pushed:1 "$dir")" "$REGISTRY/bats/pushed:1"
+    equal "$(manifest "http://$REGISTRY" bats/pushed:1)" 200
+    contains "$(<"$BATS_TEST_TMPDIR/manifest")" '"layers"'
+    tar -C "$dir" -cf "$dir.tar" .
+    equal "$("$QUICKSTART" push bats/pushed "$dir.tar")" "$REGISTRY/bats/pushed:latest"
+    equal "$(manifest "http://$REGISTRY" bats/pushed:latest)" 200
+    cp -p "$RESTORE" "$PLUGSTACK_CONF"
+    run as_user "$PREFIX/bin/berth-policy" check "$REGISTRY/bats/pushed:1"
+    equal "$status" 0
+}
+
+@test "the private registry wants a name and a password, and a client that trusts it" {
+    local dir=$BATS_TEST_TMPDIR/root trust
+    mkdir "$dir"
+    echo "berth-bats" >"$dir/file"
+    equal "$("$QUICKSTART" push --private bats/private "$dir")" \
+        "$PRIVATE_REGISTRY/bats/private:latest"
+    trust=(--cacert "/etc/containers/certs.d/$PRIVATE_REGISTRY/ca.crt")
+    equal "$(manifest "https://$PRIVATE_REGISTRY" bats/private:latest "${trust[@]}")" 401
+    equal "$(manifest "https://$PRIVATE_REGISTRY" bats/private:latest "${trust[@]}" \
+        -u berth1:berth2)" 401
+    equal "$(manifest "https://$PRIVATE_REGISTRY" bats/private:latest "${trust[@]}" \
+        -u berth2:berth2)" 200
+    run -60 manifest "https://$PRIVATE_REGISTRY" bats/private:latest
+}
+
+@test "the registry's address goes again, where the sandbox has brought it" {
+    run unshare --net bash -c "$(sandbox settings.bash outside.bash)"'
+        ip link set lo up
+        STATE=$0
+        note_before
+        make_registry_address; has_registry_address && echo made
+        remove_registry_address; has_registry_address || echo gone
+        ip addr add "$REGISTRY_ADDRESS/32" dev lo
+        note_before
+        make_registry_address
+        remove_registry_address; has_registry_address && echo kept' "$BATS_TEST_TMPDIR"
+    equal "$output" $'made\ngone\nkept'
+}

@@ -103,6 +103,23 @@ restart_slurm() {
     nothing_left
 }
 
+@test "who is root inside shares the job's /tmp as the user that he is outside (threat 108)" {
+    [[ $BERTH_ENGINE == podman ]] || skip_without "an engine with a map for each user"
+    conf <<<$'root = "allowed"\nroot_ids = "2000000:65536"'
+    run -0 as_user salloc -Q -n1 bash -c '
+        srun -Q -n1 sh -c "echo bare >/tmp/bare; chmod 600 /tmp/bare"
+        srun -Q -n1 --container=debian --container-root sh -c "
+            cat /tmp/bare; stat -c %u /tmp/bare; for d in /tmp /dev/shm; do
+            echo x >\$d/of-root; chown 7 \$d/of-root 2>/dev/null; done; :"
+        srun -Q -n1 stat -c "%U %n" /tmp/of-root /dev/shm/of-root'
+    equal "$output" "bare
+0
+berth1 /tmp/of-root
+berth1 /dev/shm/of-root"
+    rm -rf "$STATE"/*/ids
+    nothing_left
+}
+
 @test "a batch script in a container shares the job's /tmp with the job's steps" {
     cat >"$HOME1/job.sh" <<'END'
 #!/bin/sh

@@ -42,8 +42,49 @@ static bool send_text(int fd, const char *text)
     return send_all(fd, text, strlen(text));
 }
 
-// Reads one request, body and all, and logs its first line.
-static bool read_request(int fd, int log_fd, bool fresh)
+// Reads a body in chunks, of which the first N bytes are at DATA, to the end,
+// and writes what is in them to the file PATH.
+static bool read_chunks(int fd, const char *data, size_t n, const char *path)
+{
+    static char buf[1 << 16];
+    FILE *body = fopen(path, "we");
+    size_t left = 0; // of the chunk and its line's end
+    char line[32] = "";
+    bool last = false, done = false;
+
+    while (body && !done) {
+        for (size_t i = 0; i < n && !done; i++) {
+            if (left > 2)
+                fputc(data[i], body);
+            if (left > 0) {
+                done = --left == 0 && last;
+                continue;
+            }
+            size_t used = strlen(line);
+            if (used + 1 >= sizeof(line))
+                errx(99, "no chunk");
+            line[used] = data[i];
+            line[used + 1] = 0;
+            if (data[i] != '\n' || used < 2)
+                continue;
+            left = strtoul(line, NULL, 16) + 2;
+            last = left == 2;
+            line[0] = 0;
+        }
+        ssize_t k = done ? 0 : recv(fd, buf, sizeof(buf), 0);
+        if (k <= 0)
+            break;
+        data = buf;
+        n = (size_t)k;
+    }
+    if (body)
+        fclose(body);
+    return done;
+}
+
+// Reads one request, body and all, and logs its first line. A body in chunks
+// goes to DIR.
+static bool read_request(int fd, int log_fd, bool fresh, const char *dir)
 {
     static char buf[1 << 20];
     size_t n = 0, want = 0;
@@ -57,6 +98,13 @@ static bool read_request(int fd, int log_fd, bool fresh)
         char *end = strstr(buf, "\r\n\r\n");
         if (!end)
             continue;
+        if (strcasestr(buf, "\r\nTransfer-Encoding: chunked")) {
+            char path[128];
+            snprintf(path, sizeof(path), "%s/body", dir);
+            if (!read_chunks(fd, end + 4, n - (size_t)(end + 4 - buf), path))
+                return false;
+            break;
+        }
         char *length = strcasestr(buf, "\r\nContent-Length:");
         want = (size_t)(end + 4 - buf);
         if (length && length < end)
@@ -130,7 +178,7 @@ static bool answer(int fd, const struct fake_answer *a)
 }
 
 static void serve(int listener, int log_fd, const struct fake_answer *answers,
-                  size_t n)
+                  size_t n, const char *dir)
 {
     static const struct fake_answer none = {
         .status = 500,
@@ -152,7 +200,7 @@ static void serve(int listener, int log_fd, const struct fake_answer *answers,
                 next++;
                 break;
             }
-            if (!read_request(fd, log_fd, fresh))
+            if (!read_request(fd, log_fd, fresh, dir))
                 break;
             fresh = false;
             next++;
@@ -187,7 +235,7 @@ struct fake_engine *fake_start(const struct fake_answer *answers, size_t n)
         err(99, "fork");
     if (fake->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve(listener, pipe_fd[1], answers, n);
+        serve(listener, pipe_fd[1], answers, n, fake->dir);
     }
     close(listener);
     close(pipe_fd[1]);
@@ -212,14 +260,31 @@ const char *fake_log(struct fake_engine *fake)
     return fake->log;
 }
 
+char *fake_body(const struct fake_engine *fake, size_t *length)
+{
+    static char buf[1 << 20];
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/body", fake->dir);
+    FILE *file = fopen(path, "re");
+    *length = file ? fread(buf, 1, sizeof(buf), file) : 0;
+    if (file)
+        fclose(file);
+    return buf;
+}
+
 void fake_stop(struct fake_engine *fake)
 {
+    char path[128];
+
     if (!fake)
         return;
     kill(fake->pid, SIGKILL);
     waitpid(fake->pid, NULL, 0);
     close(fake->log_fd);
     unlink(fake->path);
+    snprintf(path, sizeof(path), "%s/body", fake->dir);
+    unlink(path);
     rmdir(fake->dir);
     free(fake);
 }

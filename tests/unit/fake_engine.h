@@ -45,6 +45,10 @@ const char *fake_path(const struct fake_engine *fake);
 // in front where a connection began. Borrowed until the next call.
 const char *fake_log(struct fake_engine *fake);
 
+// What the last request had in chunks, as far as it came: at most a MiB,
+// static.
+char *fake_body(const struct fake_engine *fake, size_t *length);
+
 // Ends the child and removes the directory. NULL is fine.
 void fake_stop(struct fake_engine *fake);
 

@@ -115,8 +115,8 @@ static const struct {
                         "berth.conf(5) has those that there are"},
     {"engine = \"unix:///x\"", " line 1: \"engine\": there is no such key "
                                "here: berth.conf(5) has those that there are"},
-    {"root \"x\" {}", " line 1: \"root\": there is no such key here: "
-                      "berth.conf(5) has those that there are"},
+    {"roots \"x\" {}", " line 1: \"roots\": there is no such key here: "
+                       "berth.conf(5) has those that there are"},
     {"user \"u\" {\n# c\naudit_log = none }", " line 3: \"audit_log\": there "
                                               "is no such key here: "
                                               "berth.conf(5) has those that "
@@ -186,6 +186,13 @@ static const struct {
                            "profile that is loaded on the node was expected"},
     {"audit_log = file", " line 1: audit_log = \"file\": syslog, none, or the "
                          "absolute path of a file was expected"},
+    {"images_max = 0", " line 1: images_max = \"0\": a size, such as 200G or "
+                       "10%, or none was expected"},
+    {"images_free = 101%", " line 1: images_free = \"101%\": a size, such as "
+                           "200G or 10%, or none was expected"},
+    {"user \"u\" { images_max = none }",
+     " line 1: \"images_max\": there is no such key here: berth.conf(5) has "
+     "those that there are"},
     {"deny_groups = \"\"", " line 1: deny_groups = \"\": the name of a group, "
                            "or a gid was expected"},
     {"deny_users = \"a:b\"", " line 1: deny_users = \"a:b\": the name of a "
@@ -260,10 +267,10 @@ static const struct {
      "SOURCE[:TARGET][:ro|rw]"},
     {"mounts_allowed = \"/a:/proc/x\"",
      " line 1: mounts_allowed = \"/a:/proc/x\": nothing can be mounted at "
-     "/proc/x in a container"},
+     "/proc/x in a container: name another target"},
     {"mounts_always = \"/dev/shm\"",
      " line 1: mounts_always = \"/dev/shm\": nothing can be mounted at "
-     "/dev/shm in a container"},
+     "/dev/shm in a container: name another target"},
     {"mounts_always = \"/a/*\"",
      " line 1: mounts_always = \"/a/*\": a '*' stands only in sources of "
      "mounts_allowed: name one path"},
@@ -277,11 +284,33 @@ static const struct {
                         "a network of the engine's was expected"},
     {"options = container-mounts",
      " line 1: options = \"container-mounts\": image, mounts, workdir, env, "
-     "mount-home, writable, entrypoint, network or slurm was expected"},
+     "mount-home, writable, root, entrypoint, network, slurm, reuse, name, "
+     "join, save or do was expected"},
+    {"root_engine = \"tcp://10.0.0.1:2375\"",
+     " line 1: root_engine = \"tcp://10.0.0.1:2375\": berth reaches the "
+     "engine by a Unix socket of this node only: write "
+     "unix:///ABSOLUTE/PATH, such as unix:///run/docker.sock"},
+    {"root_ids = \"1000:65536\"",
+     " line 1: root_ids = \"1000:65536\": BASE:COUNT or BASE:COUNT:FIRST, such "
+     "as 2000000:65536, was expected"},
+    {"user \"x\" { root_ids = \"2000000:65536\" }",
+     " line 1: \"root_ids\": there is no such key here: berth.conf(5) has "
+     "those "
+     "that there are"},
     {"pids_limit = -1", " line 1: pids_limit = \"-1\": a number up to "
                         "4194304, or 0 for no limit, was expected"},
     {"probe_seconds = 0", " line 1: probe_seconds = \"0\": a number of "
                           "seconds from 1 to 600 was expected"},
+    {"reuse = always",
+     " line 1: reuse = \"always\": never, allowed or default was expected"},
+    {"save = allowed", " line 1: save = \"allowed\": yes or no was expected"},
+    {"save_max = 50%",
+     " line 1: save_max = \"50%\": a size, such as 20G, was expected"},
+    {"save_total = none",
+     " line 1: save_total = \"none\": a size, such as 20G, was expected"},
+    {"reuse_idle = 0",
+     " line 1: reuse_idle = \"0\": a number of seconds from 1 to 86400 was "
+     "expected"},
     {"probe_seconds = 601", " line 1: probe_seconds = \"601\": a number of "
                             "seconds from 1 to 600 was expected"},
     {"publish = http", " line 1: publish = \"http\": PORT, PORT-PORT or "
@@ -300,8 +329,9 @@ static const struct {
     {"runtime = \"/usr/bin/runc\"", " line 1: runtime = \"/usr/bin/runc\": "
                                     "the name of a runtime that the engine "
                                     "has, such as crun, was expected"},
-    {"seccomp = unconfined", " line 1: seccomp = \"unconfined\": the absolute "
-                             "path of a profile was expected"},
+    {"seccomp = unconfined",
+     " line 1: seccomp = \"unconfined\": berth or the absolute "
+     "path of a profile was expected"},
     {"selinux = disable", " line 1: selinux = \"disable\": one part of a "
                           "label, such as type:container_t, was expected"},
     {"shm_size = 0", " line 1: shm_size = \"0\": a size, such as 512M, 4G or "
@@ -592,11 +622,25 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_string_equal(listed(&rules.env_job), "*_NUM_THREADS:0 OMP_*:0");
     assert_string_equal(listed(&rules.options),
                         "image:0 mounts:0 workdir:0 env:0 mount-home:0 "
-                        "writable:0 entrypoint:0 network:0 slurm:0");
+                        "writable:0 root:0 entrypoint:0 network:0 slurm:0 "
+                        "reuse:0 name:0 join:0 do:0 save:0");
     assert_int_equal(rules.writable, RULE_LEAVE_NEVER);
     assert_int_equal(rules.tmp_size.percent, 50);
     assert_int_equal(rules.shm_size.percent, 0);
     assert_int_equal(rules.pids_limit, 0);
+    assert_int_equal(rules.pull, RULE_PULL_MISSING);
+    assert_int_equal(rules.pull_seconds, 600);
+    assert_int_equal(rules.pull_tries, 3);
+    assert_int_equal(rules.pull_parallel, 3);
+    assert_int_equal(rules.pull_max, UINT64_C(20) << 30);
+    assert_int_equal(rules.pull_max_unpacked, UINT64_C(100) << 30);
+    assert_null(rules.registry_auth);
+    assert_string_equal(rules.fetch_user, "_berth");
+    assert_int_equal(rules.reuse, RULE_LEAVE_DEFAULT);
+    assert_int_equal(rules.reuse_idle, 300);
+    assert_false(rules.save);
+    assert_int_equal(rules.save_max, UINT64_C(10) << 30);
+    assert_int_equal(rules.save_total, UINT64_C(50) << 30);
     assert_string_equal(listed(&rules.networks), "host:0");
     assert_int_equal(rules.publish.n, 0);
     assert_null(rules.seccomp);
@@ -614,7 +658,14 @@ static void an_empty_file_has_safe_defaults(void **state)
     assert_int_equal(rules.log_level, RULE_LOG_INFO);
     assert_null(rules.help_text);
     assert_string_equal(policy_audit_log(policy), "syslog");
+    struct rule_size max, room;
+    policy_images(policy, &max, &room);
+    assert_true(max.bytes == 0 && max.percent == 0);
+    assert_true(room.bytes == 0 && room.percent == 10);
     assert_string_equal(policy_engine(policy), "/run/docker.sock");
+    assert_string_equal(policy_root_engine(policy), "/run/docker.sock");
+    assert_int_equal(rules.root, RULE_LEAVE_NEVER);
+    assert_null(rules.root_ids);
     done();
 }
 
@@ -662,7 +713,28 @@ static const char every_key[] =
     "    files = {\"/dev/infiniband/*\",\n"
     "             \"/dev/x\"}\n"
     "}\n"
-    "targets = {\"/usr/local/**\", \"/etc/a\"}\n";
+    "targets = {\"/usr/local/**\", \"/etc/a\"}\n"
+    "images_free = none\n"
+    "images_max = 200G\n"
+    "pull = always\n"
+    "pull_max = 2G\n"
+    "pull_max_unpacked = 9G\n"
+    "pull_parallel = 2\n"
+    "pull_seconds = 86400\n"
+    "pull_tries = 7\n"
+    "registry_auth = \"/etc/berth/auth.json\"\n"
+    "fetch_user = fetcher\n"
+    "reuse = allowed\n"
+    "reuse_idle = 5\n"
+    "credential_helpers = {\"/usr/bin/docker-credential-pass\"}\n"
+    "fetch_proxy = \"http://proxy:3128\"\n"
+    "fetch_no_proxy = {\".cluster\", \"10.0.0.0/8\"}\n"
+    "save = yes\n"
+    "save_max = 2G\n"
+    "save_total = 3T\n"
+    "root = allowed\n"
+    "root_engine = \"unix:///run/podman/podman.sock\"\n"
+    "root_ids = \"2000000:65536:1000\"\n";
 
 static void each_key_is_in_the_rules(void **state)
 {
@@ -704,6 +776,20 @@ static void each_key_is_in_the_rules(void **state)
     assert_string_equal(listed(&rules.options), "image:24 mount-home:24");
     assert_int_equal(rules.pids_limit, 4096);
     assert_int_equal(rules.probe_seconds, 5);
+    assert_int_equal(rules.pull, RULE_PULL_ALWAYS);
+    assert_int_equal(rules.pull_rule.line, 47);
+    assert_int_equal(rules.pull_max, UINT64_C(2) << 30);
+    assert_int_equal(rules.pull_max_unpacked, UINT64_C(9) << 30);
+    assert_int_equal(rules.pull_parallel, 2);
+    assert_int_equal(rules.pull_seconds, 86400);
+    assert_int_equal(rules.pull_tries, 7);
+    assert_string_equal(rules.registry_auth, "/etc/berth/auth.json");
+    assert_string_equal(listed(&rules.credential_helpers),
+                        "/usr/bin/docker-credential-pass:57");
+    assert_string_equal(rules.fetch_user, "fetcher");
+    assert_string_equal(rules.fetch_proxy, "http://proxy:3128");
+    assert_string_equal(listed(&rules.fetch_no_proxy),
+                        ".cluster:59 10.0.0.0/8:59");
     assert_string_equal(listed(&rules.publish),
                         "80:27 127.0.0.1:8000-8015:27 [::1]:99:27");
     assert_string_equal(rules.runtime, "crun");
@@ -722,7 +808,25 @@ static void each_key_is_in_the_rules(void **state)
     assert_int_equal(rules.writable, RULE_LEAVE_DEFAULT);
     assert_int_equal(rules.writable_rule.line, 36);
     assert_int_equal(rules.log_level, RULE_LOG_DEBUG);
+    assert_int_equal(rules.reuse, RULE_LEAVE_ALLOWED);
+    assert_int_equal(rules.reuse_rule.line, 55);
+    assert_int_equal(rules.reuse_idle, 5);
+    assert_true(rules.save);
+    assert_int_equal(rules.save_rule.line, 60);
+    assert_int_equal(rules.save_max, UINT64_C(2) << 30);
+    assert_int_equal(rules.save_total, UINT64_C(3) << 40);
+    assert_int_equal(rules.root, RULE_LEAVE_ALLOWED);
+    assert_int_equal(rules.root_rule.line, 63);
+    assert_int_equal(rules.root_ids->base, 2000000);
+    assert_int_equal(rules.root_ids->count, 65536);
+    assert_int_equal(rules.root_ids->first, 1000);
+    assert_string_equal(policy_root_engine(policy), "/run/podman/podman.sock");
+    assert_string_equal(policy_engine(policy), "/run/docker.sock");
     assert_string_equal(policy_audit_log(policy), "/var/log/berth.log");
+    struct rule_size max, room;
+    policy_images(policy, &max, &room);
+    assert_true(max.bytes == 200ULL << 30 && max.percent == 0);
+    assert_true(room.bytes == 0 && room.percent == 0);
     done();
 }
 

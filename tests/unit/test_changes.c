@@ -136,6 +136,37 @@ static void globs_say_whose_value_it_is(void **state)
     check(changes, asked);
 }
 
+static void sets_are_there_where_tasks_have_ranks(void **state)
+{
+    static const struct rule torch = {.text = "torch"};
+    static const struct rule *const one[] = {&torch};
+    static const struct rule_list sets = {1, one};
+    char *set[] = {(char *)"RANK=mine"};
+    const char *const want[] = {FRONT,
+                                "=PATH=" CHANGES_PATH,
+                                BACK,
+                                "+RANK=SLURM_PROCID",
+                                "+LOCAL_RANK=SLURM_LOCALID",
+                                "+WORLD_SIZE=SLURM_STEP_NUM_TASKS",
+                                "1MASTER_ADDR=SLURM_STEP_NODELIST",
+                                "?MASTER_PORT=20136",
+                                "=RANK=mine",
+                                NULL};
+    const char *const none[] = {FRONT, "=PATH=" CHANGES_PATH, BACK, NULL};
+    struct changes changes = {.env_sets = &sets,
+                              .has_ranks = true,
+                              .job = 2,
+                              .step = 2,
+                              .env_set = set,
+                              .nenv_set = 1};
+
+    (void)state;
+    check(changes, want);
+    changes.has_ranks = false;
+    changes.nenv_set = 0;
+    check(changes, none);
+}
+
 static void slurms_commands_come_first_and_start_what_is_alike(void **state)
 {
     char *image[] = {(char *)"PATH=/opt/bin"};
@@ -234,6 +265,28 @@ static void the_program_comes_behind_the_entry_point(void **state)
     check(changes, with);
 }
 
+static void the_images_own_command_is_there_word_by_word(void **state)
+{
+    char *entry[] = {(char *)"./entry"}, *cmd[] = {(char *)"./cmd", (char *)""};
+    struct changes changes = {.entry = entry,
+                              .nentry = 1,
+                              .run_entry = true,
+                              .cmd = cmd,
+                              .ncmd = 2,
+                              .own = true,
+                              .workdir = "/app"};
+    const char *const both[] = {
+        "@/app/./entry",       "*",  ",./cmd", ",", FRONT,
+        "=PATH=" CHANGES_PATH, BACK, NULL};
+    const char *const alone[] = {
+        "*", ",/app/./cmd", ",", FRONT, "=PATH=" CHANGES_PATH, BACK, NULL};
+
+    (void)state;
+    check(changes, both);
+    changes.run_entry = false;
+    check(changes, alone);
+}
+
 static void a_relative_entry_point_is_the_workdirs(void **state)
 {
     char *entry[] = {(char *)"./start.sh", (char *)"./x"};
@@ -273,10 +326,12 @@ int main(void)
         cmocka_unit_test(entries_that_are_no_assignment_are_left_out),
         cmocka_unit_test(the_images_own_values_win),
         cmocka_unit_test(the_jobs_values_win_where_the_user_says_so),
+        cmocka_unit_test(sets_are_there_where_tasks_have_ranks),
         cmocka_unit_test(globs_say_whose_value_it_is),
         cmocka_unit_test(slurms_commands_come_first_and_start_what_is_alike),
         cmocka_unit_test(the_administrator_is_first_and_last),
         cmocka_unit_test(the_program_comes_behind_the_entry_point),
+        cmocka_unit_test(the_images_own_command_is_there_word_by_word),
         cmocka_unit_test(a_relative_entry_point_is_the_workdirs),
     };
 

@@ -22,6 +22,7 @@
 
 #include "spank/client.h"
 #include "spank/option_env.h"
+#include "spank/resolve.h"
 
 #define OPTION(name) "SLURM_SPANK__SLURM_SPANK_OPTION_berth_container" name
 #define PUBLIC __attribute__((visibility("default")))
@@ -31,6 +32,8 @@
 static spank_context_t context = S_CTX_LOCAL;
 static char *control; // the last that spank_job_control_setenv was given
 static char *own_container, *own_partition, *own_interactive;
+static const char *own_nodes;
+static char said[1024];            // by slurm_info
 static const char *node_env[4][2]; // the step's environment in slurmstepd
 
 PUBLIC int opt;
@@ -44,6 +47,7 @@ PUBLIC spank_err_t spank_getenv(spank_t sp, const char *name, char *buf,
                                 int size);
 PUBLIC spank_err_t spank_unsetenv(spank_t sp, const char *name);
 PUBLIC void slurm_error(const char *format, ...);
+PUBLIC void slurm_info(const char *format, ...);
 
 char *slurm_option_get(void *options, const char *name)
 {
@@ -51,6 +55,7 @@ char *slurm_option_get(void *options, const char *name)
     return strcmp(name, "container") == 0     ? own_container
            : strcmp(name, "partition") == 0   ? own_partition
            : strcmp(name, "interactive") == 0 ? own_interactive
+           : strcmp(name, "nodes") == 0       ? (char *)own_nodes
                                               : NULL;
 }
 
@@ -105,6 +110,35 @@ spank_err_t spank_unsetenv(spank_t sp, const char *name)
 void slurm_error(const char *format, ...)
 {
     fail_msg("%s", format);
+}
+
+void slurm_info(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(said, sizeof(said), format, args);
+    va_end(args);
+}
+
+// --- the registry ------------------------------------------------------------
+
+#define DIGEST                                                                 \
+    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static unsigned resolved; // how often it was asked
+static const char *fault; // why it has no answer, or NULL
+static char resolved_name[256];
+
+int resolve_digest(const char *name, char out[RESOLVE_DIGEST],
+                   struct berth_err *err)
+{
+    resolved++;
+    snprintf(resolved_name, sizeof(resolved_name), "%s", name);
+    if (fault)
+        return err_set(err, BERTH_ENOTFOUND, "%s", fault);
+    strcpy(out, DIGEST);
+    return 0;
 }
 
 // --- the user ----------------------------------------------------------------
@@ -176,6 +210,9 @@ static int take_down(void **state)
     free(control);
     free(own_container);
     control = own_container = own_partition = own_interactive = NULL;
+    own_nodes = fault = NULL;
+    said[0] = 0;
+    resolved = 0;
     memset(node_env, 0, sizeof(node_env));
     return 0;
 }
@@ -219,7 +256,8 @@ static void refuses(struct options options, const char *sentence)
     struct berth_err err;
 
     assert_int_equal(check(&client, options, &err), -1);
-    assert_string_equal(err.text, sentence);
+    if (sentence)
+        assert_string_equal(err.text, sentence);
     client_clear(&client);
     assert_null(getenv(OPTION("_image")));
 }
@@ -431,9 +469,8 @@ static void a_variable_that_berth_does_not_know_is_refused(void **state)
 {
     static const char *const rows[] = {
         "BERTH_CONTAINER_IMGAE=debian", "BERTH_CONTAINER=debian",
-        "BERTH_CONTAINER_=1",           "BERTH_CONTAINER_NAME=x",
-        "PYXIS_CONTAINER_NAME=x",       "PYXIS_CONTAINER_REMAP_ROOT=1",
-        "PYXIS_CONTAINER_SAVE=/x",      "PYXIS_CONTAINER_UNSHARE=net",
+        "BERTH_CONTAINER_=1",           "BERTH_CONTAINER_NAM=x",
+        "PYXIS_CONTAINER_SAV=/x",       "PYXIS_CONTAINER_UNSHARE=net",
     };
 
     (void)state;
@@ -447,7 +484,7 @@ static void a_variable_that_berth_does_not_know_is_refused(void **state)
         assert_int_equal(check(&client, (struct options){0}, &err), -1);
         assert_non_null(strstr(err.text, name));
         assert_non_null(strstr(err.text, "BERTH_CONTAINER_IMAGE, "));
-        assert_non_null(strstr(err.text, "BERTH_CONTAINER_SLURM: "));
+        assert_non_null(strstr(err.text, "BERTH_CONTAINER_SAVE: "));
         setenv(name, "", 1);
         sends((struct options){0});
         unsetenv(name);
@@ -568,6 +605,159 @@ static void parts_of_a_heterogeneous_job_have_one_image(void **state)
     client_clear(&client);
 }
 
+// --- one image for all nodes -------------------------------------------------
+
+static void write_conf(const char *text)
+{
+    FILE *f = fopen(conf, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static const char plain[] = "resolve = submit\nallow = { debian, fedora }\n";
+
+static void a_job_of_several_nodes_has_the_digest(void **state)
+{
+    static const char *const nodes[] = {"2", "2-4"};
+
+    (void)state;
+    write_conf(plain);
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+        own_nodes = nodes[i];
+        sends(given("container", "debian:12", NULL));
+        assert_string_equal(getenv(OPTION("_image")),
+                            "docker.io/library/debian:12@" DIGEST);
+        // What squeue and sacct show.
+        assert_string_equal(own_container,
+                            "docker.io/library/debian:12@" DIGEST);
+        assert_string_equal(resolved_name, "docker.io/library/debian:12");
+        assert_int_equal(resolved, i + 1);
+        free(own_container);
+        own_container = NULL;
+    }
+    context = S_CTX_ALLOCATOR;
+    sends(given("container", "debian", NULL));
+    assert_string_equal(control, "_SLURM_SPANK_OPTION_berth_container_image="
+                                 "docker.io/library/debian:latest@" DIGEST);
+    assert_string_equal(said, "");
+}
+
+static void no_registry_is_asked_in_vain(void **state)
+{
+    static const struct {
+        const char *conf, *nodes, *job, *image;
+    } rows[] = {
+        {"allow = debian\n", "2", NULL, "debian"},
+        {"resolve = never\nallow = debian\n", "2", NULL, "debian"},
+        {plain, "1", NULL, "debian"},
+        {plain, "1-1", NULL, "debian"},
+        {plain, NULL, NULL, "debian"},
+        {plain, "2", "17", "debian"}, // the job is there
+        {plain, "2", NULL, "debian@" DIGEST},
+        {plain, "2", NULL, "debian:12@" DIGEST},
+        {"resolve = submit\npull = never\nallow = debian\n", "2", NULL,
+         "debian"},
+        // It would not be allowed by its digest.
+        {"resolve = submit\nallow = \"debian:12\"\n", "2", NULL, "debian:12"},
+        {"resolve = submit\nallow = debian\ndeny = \"debian:11\"\n", "2", NULL,
+         "debian:12"},
+        {"resolve = submit\nmode = warn\nallow = \"debian:12\"\n", "2", NULL,
+         "debian:12"},
+        {"resolve = submit\nallow = debian\narchives = yes\n", "2", NULL,
+         "./image.tar"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        write_conf(rows[i].conf);
+        own_nodes = rows[i].nodes;
+        if (rows[i].job)
+            setenv("SLURM_JOB_ID", rows[i].job, 1);
+        free(own_container);
+        own_container = NULL;
+        sends(given("container", rows[i].image, NULL));
+        unsetenv("SLURM_JOB_ID");
+        assert_string_equal(getenv(OPTION("_image")), rows[i].image);
+        if (resolved)
+            fail_msg("row %zu", i);
+    }
+    // What is refused is not asked for either.
+    free(own_container);
+    own_container = NULL;
+    unsetenv(OPTION("_image"));
+    write_conf(plain);
+    own_nodes = "2";
+    refuses(given("container", "alpine", NULL), NULL);
+    assert_int_equal(resolved, 0);
+}
+
+static void a_registry_without_an_answer_leaves_the_tag(void **state)
+{
+    (void)state;
+    write_conf(plain);
+    own_nodes = "2";
+    fault = "it is closed";
+    sends(given("container", "debian", NULL));
+    assert_string_equal(getenv(OPTION("_image")), "debian");
+    assert_int_equal(resolved, 1);
+    assert_string_equal(said, "berth: what docker.io/library/debian:latest is "
+                              "could not be asked here, so each node goes by "
+                              "what it has of that name, or finds: it is "
+                              "closed");
+}
+
+static void a_step_has_what_its_job_has_found_out(void **state)
+{
+    struct client client = {0};
+    struct berth_err err;
+
+    (void)state;
+    write_conf(plain);
+    setenv(OPTION("_image"), "docker.io/library/debian:12@" DIGEST, 1);
+    setenv("SLURM_JOB_ID", "17", 1);
+    own_nodes = "2";
+    client_begin(&client, 1, words);
+    assert_int_equal(
+        check(&client, given("container", "debian:12", NULL), &err), 0);
+    assert_string_equal(getenv(OPTION("_image")),
+                        "docker.io/library/debian:12@" DIGEST);
+    client_clear(&client);
+    // Another one has not.
+    free(own_container);
+    own_container = NULL;
+    client_begin(&client, 1, words);
+    assert_int_equal(
+        check(&client, given("container", "debian:11", NULL), &err), 0);
+    assert_string_equal(getenv(OPTION("_image")), "debian:11");
+    client_clear(&client);
+    assert_int_equal(resolved, 0);
+}
+
+static void all_components_ask_once(void **state)
+{
+    static const char *const faults[] = {NULL, "it is closed"};
+    struct berth_err err;
+
+    (void)state;
+    write_conf(plain);
+    own_nodes = "2";
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        struct client client = {0};
+        fault = faults[i];
+        resolved = 0;
+        for (int part = 0; part < 3; part++) {
+            free(own_container);
+            own_container = NULL;
+            if (check(&client, given("container", "debian", NULL), &err) < 0)
+                fail_msg("%s", err.text);
+        }
+        assert_int_equal(resolved, 1);
+        client_clear(&client);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, take_down)
@@ -589,6 +779,11 @@ int main(void)
         TEST(a_host_that_does_not_know_the_policy_lets_pass),
         TEST(a_policy_in_error_is_told),
         TEST(parts_of_a_heterogeneous_job_have_one_image),
+        TEST(a_job_of_several_nodes_has_the_digest),
+        TEST(no_registry_is_asked_in_vain),
+        TEST(a_registry_without_an_answer_leaves_the_tag),
+        TEST(a_step_has_what_its_job_has_found_out),
+        TEST(all_components_ask_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,9 @@ static const char *told(void)
         const struct decision_mount *m = &d->mounts[i];
         fprintf(out, "%s:%s:%s%s%s", m->source ? m->source : "tmpfs", m->target,
                 m->readonly ? "ro" : "rw", m->optional ? "?" : "",
-                m->alias ? "=" : "");
+                m->alias    ? "="
+                : m->nested ? "+"
+                            : "");
         for (size_t j = 0; j < m->npatterns; j++)
             fprintf(out, "%s%s", j ? "|" : " ~ ", m->patterns[j]);
         if (m->within)
@@ -124,7 +126,7 @@ static const struct {
      {"container=Debian"},
      BERTH_EINVAL,
      "the image reference \"Debian\" has uppercase letters: write \"debian\""},
-    {"\nallow={\"debian\", \"alpine:3.*\"}",
+    {"\nallow={\"debian\", \"alpine:3.*\", \"debian\"}",
      {"container=fedora"},
      BERTH_EDENIED,
      "image docker.io/library/fedora:latest is not allowed by b.conf line 2, "
@@ -224,7 +226,7 @@ static const struct {
     {"allow=debian\nmounts_allowed={\"/data/*\", \"/x/%u:rw\"}",
      {"container=debian", "container-mounts=/data"},
      BERTH_EDENIED,
-     "/data cannot be mounted: b.conf line 2 allows only /data/*, /x/%u:rw "
+     "/data cannot be mounted: b.conf line 2 allows only /data/*, /x/alice:rw "
      "(mounts_allowed): choose one of these or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/data/*\"}",
      {"container=debian", "container-mounts=/data/x:rw"},
@@ -239,7 +241,7 @@ static const struct {
     {"allow=debian\nmounts_allowed={\"/x/%u\"}",
      {"container=debian", "container-mounts=/x/bob"},
      BERTH_EDENIED,
-     "/x/bob cannot be mounted: b.conf line 2 allows only /x/%u "
+     "/x/bob cannot be mounted: b.conf line 2 allows only /x/alice "
      "(mounts_allowed): choose one of these or ask your administrator"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmode=warn",
      {"container=debian", "container-mounts=/a:/etc/ld.so.preload"},
@@ -299,16 +301,12 @@ static const struct {
      BERTH_EINVAL,
      "--container-mounts can put nothing at /home/alice/work, since the "
      "working directory is mounted there: choose another place"},
-    {"allow=debian\nmounts_allowed={\"/**\"}",
-     {"container=debian", "container-mounts=/a:/x,tmpfs:/x/y"},
-     BERTH_EINVAL,
-     "there can be no mount at /x/y, which is within the mount at /x: choose "
-     "another place for one of them"},
     {"allow=debian\nmounts_allowed={\"/**\"}\nmounts_always=\"/s:/x/y\"",
      {"container=debian", "container-mounts=/a:/x"},
      BERTH_EINVAL,
-     "there can be no mount at /x/y, which is within the mount at /x: choose "
-     "another place for one of them"},
+     "there can be no mount at /x, as /x/y lies there, which every container "
+     "has by b.conf line 3, and whoever owns the directory around a mount "
+     "could take that away: choose another place"},
     // Home and working directory.
     {"allow=debian\nhome=never",
      {"container=debian", "container-mount-home"},
@@ -395,6 +393,157 @@ static const struct {
      BERTH_EINVAL,
      "--container-slurm needs the node's network, and this container's is "
      "none: add --container-network=host, or leave it out"},
+    // Root.
+    {"allow=debian\nmode=audit",
+     {"container=debian", "container-root"},
+     BERTH_EDENIED,
+     "--container-root cannot be had, by berth's default (root): leave it out, "
+     "and take an image that has what you need, or install below your home"},
+    {"allow=debian\nroot_ids=\"2000000:65536\"\nroot=never",
+     {"container=debian", "container-remap-root"},
+     BERTH_EDENIED,
+     "--container-root cannot be had, by b.conf line 3 (root): leave it out, "
+     "and take an image that has what you need, or install below your home"},
+    {"allow=debian\nroot=default",
+     {"container=debian"},
+     BERTH_EDENIED,
+     "--container-root cannot be had: b.conf has no root_ids: ask your "
+     "administrator"},
+    {"allow=debian\nroot=allowed\nroot_ids=\"65536:65536:1002\"",
+     {"container=debian", "container-root"},
+     BERTH_EDENIED,
+     "there are no IDs for user 1001 to be root in a container with: ask your "
+     "administrator for another root_ids"},
+    {"allow=debian\nroot=allowed\nroot_ids=\"2000000:65536\"",
+     {"container=debian", "container-root", "container-readonly"},
+     BERTH_EINVAL,
+     "--container-root is for changing the image's files, and "
+     "--container-readonly keeps them as they are: leave one of them out"},
+    {"allow=debian\nslurm=allowed\nroot=default\nroot_ids=\"2000000:65536\"",
+     {"container=debian", "container-root", "container-slurm"},
+     BERTH_EINVAL,
+     "--container-root and --container-slurm cannot be had together, since "
+     "Slurm would not know who asks: leave one of them out"},
+    {"allow=debian\nreuse=never",
+     {"container=debian", "container-reuse"},
+     BERTH_EDENIED,
+     "--container-reuse cannot be had, by b.conf line 2 (reuse): leave it out, "
+     "and each step has a new container"},
+    {"allow=debian\nreuse=never",
+     {"container=debian", "container-name=x"},
+     BERTH_EDENIED,
+     "--container-name cannot be had, by b.conf line 2 (reuse): leave it out, "
+     "and give each step its --container=IMAGE"},
+    {"allow=debian",
+     {"container=debian", "container-name=x:again"},
+     BERTH_EINVAL,
+     "--container-name=x:again: a name has up to 63 letters, digits and "
+     "\"_.-\", and :create, :exec or :no_exec behind it, if anything"},
+    {"allow=debian",
+     {"container=debian", "container-name=x", "container-join=12"},
+     BERTH_EINVAL,
+     "--container-name and --container-join each name a container: give one "
+     "of them"},
+    {"allow=debian",
+     {"container-name=x"},
+     BERTH_EINVAL,
+     "there is no container x of this job here to join: give --container=IMAGE "
+     "as well, which makes it"},
+    {"allow=debian",
+     {"container=debian", "container-join=x"},
+     BERTH_EINVAL,
+     "--container-join=x: write the number of a job, or JOB.STEP"},
+    {"allow=debian",
+     {"container-do=build"},
+     BERTH_EINVAL,
+     "--container-do=build is none of what a step can do: write list, layers, "
+     "pull, remove, end or containers"},
+    {"allow=debian\noptions={mounts,image}",
+     {"container-do=list"},
+     BERTH_EDENIED,
+     "--container-do cannot be used here: b.conf line 2 allows only mounts, "
+     "image (options): leave it out or ask your administrator"},
+    {"allow=debian",
+     {"container-do=pull"},
+     BERTH_EINVAL,
+     "--container-do=pull names no image: give --container=IMAGE as well"},
+    {"allow=debian",
+     {"container=fedora", "container-do=pull"},
+     BERTH_EDENIED,
+     "image docker.io/library/fedora:latest is not allowed by b.conf line 1, "
+     "which allows debian: choose one of these or ask your administrator"},
+    {"allow=debian",
+     {"container-do=remove"},
+     BERTH_EINVAL,
+     "--container-do=remove names no image: give --container=IMAGE as well"},
+    {"allow=debian",
+     {"container=a b;c", "container-do=remove"},
+     BERTH_EINVAL,
+     "a b;c is no image of your own: write its ID or its name, as berth images "
+     "has them"},
+    {"allow=debian",
+     {"container=debian", "container-do=end"},
+     BERTH_EINVAL,
+     "--container-do=end names no container: give --container-name or "
+     "--container-join as well"},
+    {"allow=debian",
+     {"container-do=end", "container-join=99"},
+     BERTH_EINVAL,
+     "--container-join=99: a step joins steps of its own job, and this one is "
+     "of job 12: start it with --jobid=99 --overlap"},
+    {"allow=debian",
+     {"container=debian", "container-save=a.tar"},
+     BERTH_EDENIED,
+     "--container-save cannot be had: berth's default lets nobody save a "
+     "container (save): leave it out or ask your administrator"},
+    {"allow=debian\nsave=no",
+     {"container=my/own"},
+     BERTH_EDENIED,
+     "my/own:latest cannot be run: b.conf line 2 lets nobody save an image of "
+     "his own (save): take one from a registry, which is "
+     "docker.io/my/own:latest if you meant Docker's, or ask your "
+     "administrator"},
+    {"allow=debian\nsave=yes",
+     {"container=my/own@sha256:0123456789012345678901234567890123456789"
+      "012345678901234567890123"},
+     BERTH_EINVAL,
+     "my/own@sha256:0123456789012345678901234567890123456789012345678901234567"
+     "890123: an image of your own has no digest to be named by: leave it out"},
+    {"allow=debian\nsave=yes\nwritable=allowed",
+     {"container=debian", "container-readonly", "container-save=a.tar"},
+     BERTH_EINVAL,
+     "--container-save and --container-readonly exclude each other: leave one "
+     "of them out"},
+    {"allow=debian\nsave=yes",
+     {"container=debian", "container-save=./a.sqsh:replace"},
+     BERTH_EINVAL,
+     "--container-save=./a.sqsh:replace: what is saved is an archive of "
+     "Docker's, and that is the name of an image of enroot's or Apptainer's: "
+     "call it .tar"},
+    {"allow=debian\nsave=yes",
+     {"container=debian", "container-save=/a/"},
+     BERTH_EINVAL,
+     "--container-save=/a/: write the name of a file, or image:NAME[:TAG]"},
+    {"allow=debian\nsave=yes",
+     {"container=debian", "container-save=:replace"},
+     BERTH_EINVAL,
+     "--container-save=:replace: write the name of a file, or "
+     "image:NAME[:TAG]"},
+    {"allow=debian\nsave=yes",
+     {"container=debian", "container-save=image::always"},
+     BERTH_EINVAL,
+     "--container-save=image::always: write the name of a file, or "
+     "image:NAME[:TAG]"},
+    {"allow=debian\nsave=yes",
+     {"container=debian", "container-save=image:Own"},
+     BERTH_EINVAL,
+     "--container-save=image:Own: an image's name has small letters, digits "
+     "and \"_.-\", and perhaps a tag behind a colon"},
+    {"allow=debian\noptions={image}\nsave=yes",
+     {"container=debian", "container-save=a.tar"},
+     BERTH_EDENIED,
+     "--container-save cannot be used here: b.conf line 2 allows only image "
+     "(options): leave it out or ask your administrator"},
     {"allow=debian\nnetworks={none,mpi}",
      {"container=debian", "container-network=host"},
      BERTH_EDENIED,
@@ -745,6 +894,37 @@ static void the_root_directory_needs_no_mount(void **state)
     done();
 }
 
+// Another step's container has what that one's directory needed.
+static void who_joins_starts_in_his_own_directory_if_that_is_there(void **state)
+{
+    static const struct {
+        const char *conf, *start, *option, *told;
+        bool anywhere;
+    } cases[] = {
+        {"workdir=default", "/home/alice/work/below", NULL,
+         "in /home/alice/work/below", false},
+        {"workdir=default", "/elsewhere", NULL, "in /home/alice/work", false},
+        {"workdir=default", NULL, NULL, "in /home/alice/work", false},
+        {"workdir=default", "/home/alice/work/below", "container-workdir=/opt",
+         "in /opt", false},
+        {"workdir=never", "/elsewhere", NULL, "in /", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct subject guest = alice;
+        char conf[64], line[128];
+        guest.start = cases[i].start;
+        snprintf(conf, sizeof(conf), "allow=debian\n%s", cases[i].conf);
+        judge(conf, &guest,
+              (const char *[MAX_OPTIONS]){"container=debian", cases[i].option});
+        snprintf(line, sizeof(line), "%s, HOME /tmp\n", cases[i].told);
+        if (!strstr(told(), line) || now.decision.anywhere != cases[i].anywhere)
+            fail_msg("%zu: %s", i, told());
+        done();
+    }
+}
+
 static void the_users_name_of_the_working_directory_is_there_too(void **state)
 {
     static const struct {
@@ -776,6 +956,15 @@ static void the_users_name_of_the_working_directory_is_there_too(void **state)
          "/home/alice/work:/home/alice/work:rw\n"
          "/u/work:/u/work:rw=\n"
          "/d:/u/work/ref:ro ~ /d @2\n"
+         "in /home/alice/work, HOME /tmp\n"},
+        {"",
+         "/u/work",
+         {"container-mounts=tmpfs:/u/work/a,tmpfs:/t,tmpfs:/home/alice/work/b"},
+         "/home/alice/work:/home/alice/work:rw\n"
+         "tmpfs:/home/alice/work/b:rw+\n"
+         "tmpfs:/t:rw\n"
+         "/u/work:/u/work:rw=\n"
+         "tmpfs:/u/work/a:rw+\n"
          "in /home/alice/work, HOME /tmp\n"},
         // It may not be true: a rule counts as ever, and so does the home.
         {"mounts_allowed=\"/data/*\"",
@@ -1050,6 +1239,237 @@ static void slurms_commands_are_there_as_rules_and_user_say(void **state)
     }
 }
 
+static void users_are_root_as_rules_and_they_say(void **state)
+{
+    static const struct {
+        const char *conf;
+        const char *option;
+        bool root, slurm;
+    } cases[] = {
+        {"root=never", NULL, false, false},
+        {"root=never", "no-container-remap-root", false, false},
+        {"root=allowed", NULL, false, false},
+        {"root=allowed", "container-writable", false, false},
+        {"root=allowed", "container-root", true, false},
+        {"root=allowed\nslurm=default", "container-root", true, false},
+        {"root=allowed\nslurm=default", NULL, false, true},
+        {"root=default", NULL, true, false},
+        {"root=default", "container-remap-root", true, false},
+        {"root=default", "no-container-remap-root", false, false},
+        // A default gives way.
+        {"root=default", "container-readonly", false, false},
+        {"root=default\nslurm=allowed", "container-slurm", false, true},
+        {"root=default\nsave=yes", "container-save=a.tar", true, false},
+        {"root=allowed\nsave=yes", "container-save=a.tar", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct decision *d = &now.decision;
+        char conf[256];
+        snprintf(
+            conf, sizeof(conf),
+            "allow=debian\nwritable=allowed\nroot_ids=\"2000000:65536\"\n%s",
+            cases[i].conf);
+        judge(conf, &alice,
+              (const char *[MAX_OPTIONS]){"container=debian", cases[i].option});
+        told();
+        if (d->root != cases[i].root || d->slurm != cases[i].slurm)
+            fail_msg("%s, %s", cases[i].conf, cases[i].option);
+        if (d->root) {
+            assert_true(d->writable);
+            assert_int_equal(d->range.start, 2000000 + 1001 * 65536);
+            assert_int_equal(d->range.count, 65536);
+        }
+        assert_int_equal(decision_uid(d, &alice),
+                         d->root ? d->range.start : 1001);
+        assert_int_equal(decision_gid(d, &alice),
+                         d->root ? d->range.start : 100);
+        done();
+    }
+    // Where nothing else can be written to.
+    judge("allow=debian\nroot=allowed\nroot_ids=\"2000000:65536\"", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian", "container-root"});
+    told();
+    assert_true(now.decision.writable);
+    done();
+    judge("allow=debian\nroot=allowed\nsave=yes\nroot_ids=\"2000000:65536\"",
+          &alice,
+          (const char *[MAX_OPTIONS]){"container=debian", "container-root",
+                                      "container-save=/home/a.tar"});
+    told();
+    assert_true(now.decision.root);
+    assert_string_equal(now.decision.save, "/home/a.tar");
+    done();
+}
+
+static void containers_are_kept_as_rules_and_user_say(void **state)
+{
+    static const struct {
+        const char *conf;
+        const char *option;
+        bool kept, named;
+    } cases[] = {
+        {"", NULL, true, false},
+        {"", "container-name=x", false, true},
+        {"reuse=never", NULL, false, false},
+        {"reuse=never", "no-container-reuse", false, false},
+        {"reuse=allowed", NULL, false, false},
+        {"reuse=allowed", "container-reuse", true, false},
+        {"reuse=default", NULL, true, false},
+        {"reuse=default", "no-container-reuse", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char conf[256];
+        snprintf(conf, sizeof(conf), "allow=debian\n%s", cases[i].conf);
+        judge(conf, &alice,
+              (const char *[MAX_OPTIONS]){"container=debian", cases[i].option});
+        told();
+        if (now.decision.reuse != cases[i].kept ||
+            now.decision.named != cases[i].named)
+            fail_msg("%s, %s", cases[i].conf, cases[i].option);
+        done();
+    }
+    judge("allow=debian\nreuse=never", &alice,
+          (const char *[MAX_OPTIONS]){"container=debian", "container-name=x"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    assert_false(now.decision.named);
+    done();
+}
+
+static void what_is_done_in_place_of_a_container_needs_no_more(void **state)
+{
+    static const struct {
+        enum errand errand;
+        const char *words[MAX_OPTIONS];
+    } cases[] = {
+        {ERRAND_LIST, {"container-do=list"}},
+        {ERRAND_LIST, {"container-do=list", "container=fedora"}},
+        {ERRAND_LAYERS, {"container-do=layers"}},
+        {ERRAND_PULL, {"container-do=pull", "container=debian"}},
+        {ERRAND_REMOVE, {"container-do=remove", "container=my/x:1"}},
+        {ERRAND_REMOVE, {"container-do=remove", "container=0123456789ab"}},
+        {ERRAND_REMOVE, {"container-do=remove", "container=abcd"}},
+        {ERRAND_END, {"container-do=end", "container-name=x"}},
+        {ERRAND_END, {"container-do=end", "container-join=12.0"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        judge("allow=debian", &alice, cases[i].words);
+        told();
+        assert_int_equal(now.decision.errand, cases[i].errand);
+        assert_int_equal(now.decision.nmounts, 0);
+        assert_null(now.decision.workdir);
+        done();
+    }
+    // Who may have no container, may do nothing of this either.
+    judge("allow=debian\ndeny_users={alice}", &alice,
+          (const char *[MAX_OPTIONS]){"container-do=list"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    done();
+    judge("allow=debian\nmode=warn", &alice,
+          (const char *[MAX_OPTIONS]){"container-do=pull", "container=fedora"});
+    told();
+    assert_non_null(strstr(now.decision.warning, "fedora"));
+    done();
+}
+
+static void what_is_saved_is_as_the_user_says(void **state)
+{
+    static const struct {
+        const char *option;
+        const char *save;
+        bool image, replace, always;
+    } cases[] = {
+        {"container-save=/x/a.tar", "/x/a.tar", false, false, false},
+        {"container-save=a.tar", "/home/alice/work/a.tar", false, false, false},
+        {"container-save=./a.tar:replace", "/home/alice/work/./a.tar", false,
+         true, false},
+        {"container-save=/x/a:always:replace", "/x/a", false, true, true},
+        {"container-save=/x/a:replaced", "/x/a:replaced", false, false, false},
+        {"container-save=image:own", "my/own:latest", true, false, false},
+        {"container-save=image:a/own:2:always", "my/a/own:2", true, false,
+         true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        judge("allow=debian\nsave=yes\nwritable=never", &alice,
+              (const char *[MAX_OPTIONS]){"container=debian", cases[i].option});
+        told();
+        assert_string_equal(now.decision.save, cases[i].save);
+        assert_int_equal(now.decision.save_image, cases[i].image);
+        assert_int_equal(now.decision.save_replace, cases[i].replace);
+        assert_int_equal(now.decision.save_always, cases[i].always);
+        // What is saved has to be written.
+        assert_true(now.decision.writable);
+        done();
+    }
+}
+
+static void what_is_saved_needs_a_place(void **state)
+{
+    struct subject nowhere = alice;
+
+    (void)state;
+    nowhere.cwd = NULL;
+    judge("allow=debian\nsave=yes", &nowhere,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-save=a.tar"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    assert_non_null(strstr(now.decision.reason, "is no whole path"));
+    done();
+    judge("allow=debian\nsave=yes", &nowhere,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-save=/a.tar"});
+    told();
+    assert_string_equal(now.decision.save, "/a.tar");
+    done();
+    // An ending alone is one, too.
+    judge(
+        "allow=debian\nsave=yes", &alice,
+        (const char *[MAX_OPTIONS]){"container=debian", "container-save=.sif"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    assert_non_null(strstr(now.decision.reason, "Apptainer's"));
+    done();
+}
+
+static void what_is_joined_is_saved_if_it_was_made_to_be_written(void **state)
+{
+    struct subject guest = alice;
+
+    (void)state;
+    guest.start = "/home/alice/work/below";
+    judge("allow=debian\nsave=yes\nwritable=allowed", &guest,
+          (const char *[MAX_OPTIONS]){"container=debian",
+                                      "container-save=a.tar"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    assert_non_null(strstr(now.decision.reason, "is read-only"));
+    done();
+    judge("allow=debian\nsave=yes\nwritable=allowed", &guest,
+          (const char *[MAX_OPTIONS]){"container=debian", "container-writable",
+                                      "container-save=a.tar"});
+    told();
+    assert_string_equal(now.decision.save, "/home/alice/work/below/a.tar");
+    done();
+}
+
+static void an_image_of_ones_own_needs_no_pattern(void **state)
+{
+    (void)state;
+    judge("allow=debian\nsave=yes", &alice,
+          (const char *[MAX_OPTIONS]){"container=my/own:2"});
+    told();
+    char name[IMGREF_TEXT_MAX];
+    assert_true(now.decision.mine);
+    decision_image_name(&now.decision, name);
+    assert_string_equal(name, "my/own:2");
+    done();
+}
+
 static void who_can_have_no_container_is_told_alone(void **state)
 {
     struct policy *policy;
@@ -1095,6 +1515,67 @@ static void as_many_mounts_as_there_can_be(void **state)
     done();
 }
 
+static void a_name_that_no_rule_has_is_told_where_it_leads(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {
+        "container=debian", "container-mounts=/data/link:/a"};
+    static const char conf[] =
+        "allow=debian\nmounts_allowed={\"/lustre/%u/**\"}";
+    static const char why[] =
+        "/data/link cannot be mounted: b.conf line 2 allows only "
+        "/lustre/alice/** (mounts_allowed): choose one of these or ask your "
+        "administrator";
+    static const struct {
+        const char *real, *more;
+    } cases[] = {{"/data/link", ""},
+                 {"/lustre/bob", "; /data/link leads to /lustre/bob"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char want[512];
+        judge(conf, &alice, words);
+        assert_string_equal(now.decision.unnamed, "/data/link");
+        decide_tell_link(&now.decision, &alice, cases[i].real);
+        snprintf(want, sizeof(want), "%s%s", why, cases[i].more);
+        assert_string_equal(now.decision.reason, want);
+        done();
+    }
+    judge(conf, &alice, words);
+    decide_tell_link(&now.decision, &alice, "/lustre/alice/x");
+    assert_string_equal(now.decision.reason,
+                        "/data/link cannot be mounted by that name, which no "
+                        "rule has (mounts_allowed): it leads to "
+                        "/lustre/alice/x, write that");
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    done();
+}
+
+static void
+what_is_mounted_within_comes_along_where_a_rule_says_so(void **state)
+{
+    static const char *const words[MAX_OPTIONS] = {
+        "container=debian", "container-mounts=/data/link:/a"};
+    const struct decision *d = &now.decision;
+
+    (void)state;
+    judge("allow=debian\n"
+          "mounts_allowed={\"/data/*\", \"/lustre/%u/**:rw+recursive\", "
+          "\"/tank/x:/x:recursive\", \"/nobody/%g:recursive\"}\n"
+          "mounts_always={\"/opt/one\", \"/opt/two:recursive\"}",
+          &alice, words);
+    told();
+    // The place counts, and no name.
+    assert_false(decide_recurses(d, &d->mounts[0], "/data/link"));
+    assert_true(decide_recurses(d, &d->mounts[0], "/lustre/alice/x"));
+    assert_true(decide_recurses(d, &d->mounts[0], "/tank/x"));
+    assert_false(decide_recurses(d, &d->mounts[1], "/home/alice/work"));
+    assert_true(decide_recurses(d, &d->mounts[1], "/lustre/alice"));
+    assert_false(decide_recurses(d, &d->mounts[1], "/lustre/bob"));
+    assert_false(decide_recurses(d, &d->mounts[2], "/opt/one"));
+    assert_true(decide_recurses(d, &d->mounts[3], "/srv/two"));
+    done();
+}
+
 static void without_rules_there_is_a_denial(void **state)
 {
     struct options options = {.image = (char *)"debian"};
@@ -1120,12 +1601,24 @@ int main(void)
         cmocka_unit_test(what_the_policy_cannot_name_is_refused),
         cmocka_unit_test(what_is_mounted_and_where_tasks_start),
         cmocka_unit_test(the_root_directory_needs_no_mount),
+        cmocka_unit_test(
+            who_joins_starts_in_his_own_directory_if_that_is_there),
         cmocka_unit_test(the_users_name_of_the_working_directory_is_there_too),
         cmocka_unit_test(what_a_source_leads_to_must_match_as_well),
         cmocka_unit_test(what_a_source_in_ones_own_directory_leads_to),
+        cmocka_unit_test(a_name_that_no_rule_has_is_told_where_it_leads),
+        cmocka_unit_test(
+            what_is_mounted_within_comes_along_where_a_rule_says_so),
         cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
         cmocka_unit_test(the_rest_is_as_the_rules_and_the_user_say),
         cmocka_unit_test(slurms_commands_are_there_as_rules_and_user_say),
+        cmocka_unit_test(users_are_root_as_rules_and_they_say),
+        cmocka_unit_test(containers_are_kept_as_rules_and_user_say),
+        cmocka_unit_test(what_is_saved_is_as_the_user_says),
+        cmocka_unit_test(what_is_saved_needs_a_place),
+        cmocka_unit_test(what_is_joined_is_saved_if_it_was_made_to_be_written),
+        cmocka_unit_test(an_image_of_ones_own_needs_no_pattern),
+        cmocka_unit_test(what_is_done_in_place_of_a_container_needs_no_more),
         cmocka_unit_test(who_can_have_no_container_is_told_alone),
         cmocka_unit_test(as_many_mounts_as_there_can_be),
         cmocka_unit_test(without_rules_there_is_a_denial),

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -245,7 +246,7 @@ static void a_path_that_can_be_no_socket_is_malformed(void **state)
     assert_null(engine_open("/nowhere", NULL, NULL));
 }
 
-static void call_late(const char *path, long limit_ms, long at_most_ms)
+static void call_late(const char *path, long limit_ms)
 {
     struct berth_err err = {0};
     struct http_reply reply;
@@ -261,7 +262,6 @@ static void call_late(const char *path, long limit_ms, long at_most_ms)
         fail_msg("code %d, \"%s\"", (int)err.code, err.text);
     assert_non_null(strstr(err.text, "did not answer in time"));
     assert_true(elapsed_ms(&start) >= limit_ms - 10);
-    assert_true(elapsed_ms(&start) < at_most_ms);
     http_destroy(http);
 }
 
@@ -271,7 +271,7 @@ static void an_engine_that_hangs_is_given_up(void **state)
     struct fake_engine *fake = fake_start(&hang, 1);
 
     (void)state;
-    call_late(fake_path(fake), 150, 2000);
+    call_late(fake_path(fake), 150);
     fake_stop(fake);
 }
 
@@ -285,7 +285,7 @@ static void an_engine_that_trickles_is_given_up(void **state)
     struct fake_engine *fake = fake_start(&trickle, 1);
 
     (void)state;
-    call_late(fake_path(fake), 300, 2000);
+    call_late(fake_path(fake), 300);
     fake_stop(fake);
 }
 
@@ -302,12 +302,12 @@ static void an_engine_that_accepts_nobody_is_given_up(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
     assert_int_equal(listen(fd, 0), 0);
     // First with a place in the queue, then without.
-    call_late(sun.sun_path, 150, 2000);
+    call_late(sun.sun_path, 150);
     for (size_t i = 0; i < COUNT(client); i++) {
         client[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
         (void)!connect(client[i], (struct sockaddr *)&sun, sizeof(sun));
     }
-    call_late(sun.sun_path, 150, 2000);
+    call_late(sun.sun_path, 150);
     for (size_t i = 0; i < COUNT(client); i++)
         close(client[i]);
     close(fd);
@@ -344,13 +344,13 @@ static void a_call_is_given_up_when_its_watch_says_so(void **state)
     assert_int_equal(err.code, BERTH_EENDED);
     // It was asked as time went by.
     assert_int_equal(patience.asked, 3);
-    assert_in_range(elapsed_ms(&start), 2 * WATCH_MS, 20 * WATCH_MS);
+    assert_true(elapsed_ms(&start) >= 2 * WATCH_MS);
     engine_close(engine);
     fake_stop(fake);
 }
 
-static void
-what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(void **state)
+// How long it takes until a call is given up for what can be read.
+static long ms_until_heard(void)
 {
     const struct fake_answer answers[] = {PING, {.how = FAKE_HANG}};
     struct fake_engine *fake = fake_start(answers, COUNT(answers));
@@ -359,7 +359,6 @@ what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(void **state)
     struct timespec start;
     int ends[2];
 
-    (void)state;
     assert_int_equal(pipe(ends), 0);
     struct watch watch = {ends[0], has_patience, &patience};
     struct engine *engine = engine_open(fake_path(fake), &watch, &err);
@@ -369,10 +368,26 @@ what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(void **state)
     assert_int_equal(engine_container_start(engine, HEX64, &err), -1);
     assert_int_equal(err.code, BERTH_EENDED);
     assert_int_equal(watch_wait(&watch, ends[0], 60000), -1);
-    assert_true(elapsed_ms(&start) < WATCH_MS);
-    engine_close(engine);
+    long ms = elapsed_ms(&start);
     close(ends[0]);
+    engine_close(engine);
     fake_stop(fake);
+    return ms;
+}
+
+// Where it is not, no try is shorter than WATCH_MS.
+static void
+what_can_be_read_at_a_watch_s_descriptor_is_heard_at_once(void **state)
+{
+    long quickest = LONG_MAX;
+
+    (void)state;
+    for (int i = 0; i < 50 && quickest >= WATCH_MS; i++) {
+        long ms = ms_until_heard();
+
+        quickest = ms < quickest ? ms : quickest;
+    }
+    assert_true(quickest < WATCH_MS);
 }
 
 static void what_makes_a_container_is_not_given_up(void **state)
@@ -459,36 +474,69 @@ static void the_version_is_the_newest_that_both_know(void **state)
     static const struct {
         const char *headers, *name;
         bool podman;
+        const char *version; // what it says to GET /version, where it is asked
     } cases[] = {
         {"Api-Version: 1.40\r\nServer: Docker/19.03.1 (linux)\r\n",
-         "Docker 19.03.1 (API 1.40)", false},
+         "Docker 19.03.1 (API 1.40)", false, NULL},
         {"api-version:1.41\r\nserver:Docker/20.10.24+dfsg1 (linux)\r\n",
-         "Docker 20.10.24+dfsg1 (API 1.41)", false},
+         "Docker 20.10.24+dfsg1 (API 1.41)", false, NULL},
         {"Api-Version: 1.52\r\nServer: Docker/29.0.0 (linux)\r\n",
-         "Docker 29.0.0 (API 1.47)", false},
+         "Docker 29.0.0 (API 1.47)", false, "{\"MinAPIVersion\":\"1.44\"}"},
+        {"Api-Version: 1.52\r\nServer: Docker/29.0.0 (linux)\r\n",
+         "Docker 29.0.0 (API 1.47)", false, "{\"ApiVersion\":\"1.52\"}"},
+        {"Api-Version: 1.60\r\nServer: Docker/34.0.0 (linux)\r\n",
+         "Docker 34.0.0 (API 1.50)", false, "{\"MinAPIVersion\":\"1.50\"}"},
         {"Api-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
          "Server: Libpod/4.3.1 (linux)\r\n",
-         "Podman 4.3.1 (API 1.41)", true},
+         "Podman 4.3.1 (API 1.41)", true, NULL},
         {"Api-Version: 1.41\r\nServer: Docker/\x1b[2J (linux)\r\n",
-         "Docker ?[2J (API 1.41)", false},
+         "Docker ?[2J (API 1.41)", false, NULL},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct fake_answer answer = {
-            .status = 200,
-            .type = "text/plain",
-            .body = "OK",
-            .headers = cases[i].headers,
+        const struct fake_answer answers[] = {
+            {.status = 200,
+             .type = "text/plain",
+             .body = "OK",
+             .headers = cases[i].headers},
+            {.status = 200, .body = cases[i].version},
         };
-        struct fake_engine *fake = fake_start(&answer, 1);
+        const char *log =
+            cases[i].version ? "+GET /_ping\nGET /version\n" : "+GET /_ping\n";
+        struct fake_engine *fake =
+            fake_start(answers, cases[i].version ? 2 : 1);
         struct engine *engine = open_fake(fake);
         assert_string_equal(engine_name(engine), cases[i].name);
         assert_int_equal(engine_is_podman(engine), cases[i].podman);
-        assert_string_equal(fake_log(fake), "+GET /_ping\n");
+        assert_string_equal(fake_log(fake), log);
         engine_close(engine);
         fake_stop(fake);
     }
+}
+
+static void a_floor_that_is_none_is_an_error(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        "[]",
+        "{\"MinAPIVersion\":1.44}",
+        "{\"MinAPIVersion\":\"2.0\"}",
+        "{\"MinAPIVersion\":\"1.44\",\"MinAPIVersion\":\"1.48\"}",
+    };
+    static const char given[] = "{\"MinAPIVersion\":\"1.44\"}";
+    int minor = -7;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        assert_int_equal(
+            parse_floor(refused[i], strlen(refused[i]), &minor, NULL), -1);
+        assert_int_equal(minor, -7);
+    }
+    assert_int_equal(parse_floor("{}", 2, &minor, NULL), 0);
+    assert_int_equal(minor, 0);
+    assert_int_equal(parse_floor(given, sizeof(given) - 1, &minor, NULL), 0);
+    assert_int_equal(minor, 44);
 }
 
 static void all_calls_share_one_connection(void **state)
@@ -916,7 +964,7 @@ static void an_entry_point_is_read_word_by_word(void **state)
 {
     static const char body[] =
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[\"/bin/sh\","
-        "\"-c\",\"a b\",\"\"]}}";
+        "\"-c\",\"a b\",\"\"],\"Cmd\":[\"x y\"]}}";
     static const char *const none[] = {
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":null}}",
         "{\"Id\":\"" HEX64 "\",\"Config\":{\"Entrypoint\":[]}}",
@@ -934,6 +982,8 @@ static void an_entry_point_is_read_word_by_word(void **state)
     assert_string_equal(image.entry[1], "-c");
     assert_string_equal(image.entry[2], "a b");
     assert_string_equal(image.entry[3], "");
+    assert_int_equal(image.ncmd, 1);
+    assert_string_equal(image.cmd[0], "x y");
     engine_image_clear(&image);
     for (size_t i = 0; i < COUNT(none); i++) {
         assert_int_equal(parse_image(none[i], strlen(none[i]), &image, &err),
@@ -1056,6 +1106,28 @@ static int parse_with(const char *host, const char *settings,
              "\"UsernsMode\":\"\"%s},\"NetworkSettings\":%s}",
              host, settings);
     return parse_container(body, strlen(body), out, err);
+}
+
+static void where_it_is_kept_is_known_if_the_engine_says_so(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{}", ""},
+        {"{},\"GraphDriver\":null", ""},
+        {"{},\"GraphDriver\":{\"Name\":\"btrfs\",\"Data\":null}", ""},
+        {"{},\"GraphDriver\":{\"Data\":{\"UpperDir\":7}}", ""},
+        {"{},\"GraphDriver\":{\"Name\":\"overlay2\",\"Data\":{"
+         "\"UpperDir\":\"/var/x/diff\"}}",
+         "/var/x/diff"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct engine_container c;
+        struct berth_err err = {0};
+        assert_int_equal(parse_with("", cases[i][0], &c, &err), 0);
+        assert_string_equal(c.upper, cases[i][1]);
+        engine_container_clear(&c);
+    }
 }
 
 static void
@@ -1196,6 +1268,7 @@ static void cdi_is_what_the_engine_says(void **state)
         struct berth_err err = {0};
         char headers[64];
         bool has = cases[i].has != 1;
+        bool newer = strcmp(cases[i].version, "1.47") > 0; // than berth knows
         snprintf(headers, sizeof(headers), "Api-Version: %s\r\n",
                  cases[i].version);
         const struct fake_answer answers[] = {
@@ -1203,17 +1276,226 @@ static void cdi_is_what_the_engine_says(void **state)
              .type = "text/plain",
              .body = "OK",
              .headers = headers},
+            {.status = 200, .body = newer ? "{}" : cases[i].info},
             {.status = 200, .body = cases[i].info},
         };
-        struct fake_engine *fake = fake_start(answers, cases[i].info ? 2 : 1);
+        struct fake_engine *fake = fake_start(answers, newer           ? 3
+                                                       : cases[i].info ? 2
+                                                                       : 1);
         struct engine *engine = open_fake(fake);
         int rc = engine_has_cdi(engine, names, 2, &has, &err);
         if (rc != (cases[i].has < 0 ? -1 : 0) ||
             (rc == 0 && has != (cases[i].has == 1)))
             fail_msg("case %zu: %d, %d, \"%s\"", i, rc, has, err.text);
-        assert_string_equal(fake_log(fake), cases[i].info
-                                                ? "+GET /_ping\nGET /info\n"
-                                                : "+GET /_ping\n");
+        assert_string_equal(fake_log(fake),
+                            newer ? "+GET /_ping\nGET /version\nGET /info\n"
+                            : cases[i].info ? "+GET /_ping\nGET /info\n"
+                                            : "+GET /_ping\n");
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+static void an_image_goes_by_its_name_and_never_by_force(void **state)
+{
+    const struct fake_answer answers[] = {
+        PING,
+        {.status = 200, .body = "[{\"Untagged\":\"a.b/c:1\"}]"},
+        {.status = 404, .body = "{\"message\":\"No such image\"}"},
+        {.status = 409, .body = "{\"message\":\"x is using it\"}"},
+        {.status = 500, .body = "{\"message\":\"no\"}"},
+        {.status = 409, .type = "text/html", .body = "<html>"},
+    };
+    static const struct {
+        int rc;
+        enum berth_errc code;
+    } wanted[] = {
+        {0, BERTH_OK},       {-1, BERTH_ENOTFOUND}, {-1, BERTH_EBUSY},
+        {-1, BERTH_EENGINE}, {-1, BERTH_EBUSY},
+    };
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+
+    (void)state;
+    assert_string_equal(fake_log(fake), "+GET /_ping\n");
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        struct berth_err err = {0};
+        assert_int_equal(engine_image_remove(engine, "a.b/c:1", &err),
+                         wanted[i].rc);
+        assert_int_equal(err.code, wanted[i].code);
+        assert_string_equal(
+            fake_log(fake),
+            "DELETE /v1.41/images/a.b/c:1?force=false&noprune=false\n");
+    }
+    struct berth_err err = {0};
+    assert_int_equal(engine_image_remove(engine, "a/../b", &err), -1);
+    assert_int_equal(err.code, BERTH_EINVAL);
+    assert_string_equal(fake_log(fake), "");
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+#define FOUND(id, size) "{\"Id\":\"" id "\",\"Size\":" size "}"
+
+static void images_of_a_repository_are_found(void **state)
+{
+    static const struct {
+        const char *body;
+        int n; // -1: refused
+    } cases[] = {
+        {"[]", 0},
+        {"[" FOUND("sha256:" HEX64, "7") "," FOUND(HEX64, "0") "]", 2},
+        {"[" FOUND("sha256:" HEX64, "-1") "]", -1},
+        {"[" FOUND("sha256:1", "7") "]", -1},
+        {"[{\"Size\":1}]", -1},
+        {"[1]", -1},
+        {"{}", -1},
+        {"null", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_answer answers[] = {
+            PING, {.status = 200, .body = cases[i].body}};
+        struct engine_found *found = NULL;
+        struct berth_err err = {0};
+        size_t n = 99;
+        struct fake_engine *fake = fake_start(answers, COUNT(answers));
+        struct engine *engine = open_fake(fake);
+        int rc = engine_image_find(engine, "b.c/d", &found, &n, &err);
+        if (rc != (cases[i].n < 0 ? -1 : 0) ||
+            (rc == 0 && n != (size_t)cases[i].n))
+            fail_msg("case %zu: %d, %zu, \"%s\"", i, rc, n, err.text);
+        if (n == 2) {
+            assert_string_equal(found[0].id, "sha256:" HEX64);
+            assert_string_equal(found[1].id, "sha256:" HEX64);
+            assert_int_equal(found[0].size, 7);
+        }
+        assert_string_equal(fake_log(fake),
+                            "+GET /_ping\nGET /v1.41/images/json?filters="
+                            "%7B%22reference%22%3A%5B%22b.c/d%22%5D%7D\n");
+        free(found);
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+#define NAMED(names, digests)                                                  \
+    "[{\"Id\":\"" HEX64 "\",\"Size\":7,\"RepoTags\":" names                    \
+    ",\"RepoDigests\":" digests "}]"
+
+static void images_are_listed_with_their_names(void **state)
+{
+    static const struct {
+        const char *body;
+        int names, digests; // -1: refused
+    } cases[] = {
+        {NAMED("[\"a:1\",\"b:2\"]", "[\"a@sha256:x\"]"), 2, 1},
+        {NAMED("null", "null"), 0, 0},
+        {NAMED("[]", "[]"), 0, 0},
+        {NAMED("[1]", "[]"), -1, 0},
+        {NAMED("\"a\"", "[]"), -1, 0},
+        {NAMED("[\"a\"]", "{}"), -1, 0},
+        {"[" FOUND("sha256:1", "7") "]", -1, 0},
+        {"{}", -1, 0},
+        {"", -1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_answer answers[] = {
+            PING, {.status = 200, .body = cases[i].body}};
+        struct engine_named *list = NULL;
+        struct berth_err err = {0};
+        size_t n = 0;
+        struct fake_engine *fake = fake_start(answers, COUNT(answers));
+        struct engine *engine = open_fake(fake);
+        int rc = engine_image_names(engine, &list, &n, &err);
+        if (rc != (cases[i].names < 0 ? -1 : 0) ||
+            (rc == 0 && (n != 1 || list[0].nnames != (size_t)cases[i].names ||
+                         list[0].ndigests != (size_t)cases[i].digests)))
+            fail_msg("case %zu: %d, %zu, \"%s\"", i, rc, n, err.text);
+        if (i == 0) {
+            assert_string_equal(list[0].id, "sha256:" HEX64);
+            assert_int_equal(list[0].size, 7);
+            assert_string_equal(list[0].names[1], "b:2");
+            assert_string_equal(list[0].digests[0], "a@sha256:x");
+        }
+        assert_string_equal(fake_log(fake),
+                            "+GET /_ping\nGET /v1.41/images/json\n");
+        engine_named_free(list, n);
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+static void what_added_nothing_to_an_image_has_no_size(void **state)
+{
+    static const struct {
+        const char *body;
+        int n; // -1: refused
+    } cases[] = {
+        {"[{\"Size\":30},{\"Size\":0},{\"Size\":12}]", 2},
+        {"[{}]", 0},
+        {"[]", 0},
+        {"[{\"Size\":-1}]", -1},
+        {"{}", -1},
+        {"x", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_answer answers[] = {
+            PING, {.status = 200, .body = cases[i].body}};
+        struct berth_err err = {0};
+        uint64_t *sizes = NULL;
+        size_t n = 0;
+        struct fake_engine *fake = fake_start(answers, COUNT(answers));
+        struct engine *engine = open_fake(fake);
+        int rc = engine_image_sizes(engine, "a.b/c:1", &sizes, &n, &err);
+        if (rc != (cases[i].n < 0 ? -1 : 0) ||
+            (rc == 0 && n != (size_t)cases[i].n))
+            fail_msg("case %zu: %d, %zu, \"%s\"", i, rc, n, err.text);
+        if (i == 0) {
+            assert_int_equal(sizes[0], 12);
+            assert_int_equal(sizes[1], 30);
+        }
+        assert_string_equal(fake_log(fake),
+                            "+GET /_ping\nGET /v1.41/images/a.b/c:1/history\n");
+        free(sizes);
+        engine_close(engine);
+        fake_stop(fake);
+    }
+}
+
+static void the_engine_says_where_its_images_are(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *root; // NULL: refused
+    } cases[] = {
+        {"{\"DockerRootDir\":\"/srv/docker\"}", "/srv/docker"},
+        {"{\"DockerRootDir\":\"\"}", NULL},
+        {"{\"DockerRootDir\":\"relative\"}", NULL},
+        {"{\"DockerRootDir\":1}", NULL},
+        {"{\"DockerRootDir\":\"/0123456789abcdef0123456789abcdef\"}", NULL},
+        {"{}", NULL},
+        {"[]", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_answer answers[] = {
+            PING, {.status = 200, .body = cases[i].body}};
+        struct berth_err err = {0};
+        char root[32] = "untouched";
+        struct fake_engine *fake = fake_start(answers, COUNT(answers));
+        struct engine *engine = open_fake(fake);
+        int rc = engine_root(engine, root, sizeof(root), &err);
+        assert_int_equal(rc, cases[i].root ? 0 : -1);
+        assert_string_equal(root, cases[i].root ? cases[i].root : "untouched");
+        assert_int_equal(err.code, cases[i].root ? BERTH_OK : BERTH_EENGINE);
+        assert_string_equal(fake_log(fake), "+GET /_ping\nGET /v1.41/info\n");
         engine_close(engine);
         fake_stop(fake);
     }
@@ -1262,6 +1544,7 @@ int main(void)
         cmocka_unit_test(what_makes_a_container_is_not_given_up),
         cmocka_unit_test(who_asks_hears_of_each_call_and_its_time),
         cmocka_unit_test(the_version_is_the_newest_that_both_know),
+        cmocka_unit_test(a_floor_that_is_none_is_an_error),
         cmocka_unit_test(all_calls_share_one_connection),
         cmocka_unit_test(an_engine_that_restarts_is_connected_to_again),
         cmocka_unit_test(the_environment_sends_nothing_elsewhere),
@@ -1272,6 +1555,11 @@ int main(void)
         cmocka_unit_test(a_request_beyond_the_cap_is_not_sent),
         cmocka_unit_test(cdi_is_what_the_engine_says),
         cmocka_unit_test(podmans_own_words_go_to_its_own_interface),
+        cmocka_unit_test(an_image_goes_by_its_name_and_never_by_force),
+        cmocka_unit_test(images_of_a_repository_are_found),
+        cmocka_unit_test(images_are_listed_with_their_names),
+        cmocka_unit_test(what_added_nothing_to_an_image_has_no_size),
+        cmocka_unit_test(the_engine_says_where_its_images_are),
         cmocka_unit_test(a_removal_waits_until_the_container_is_gone),
         cmocka_unit_test(a_removal_that_can_not_work_fails_at_once),
         cmocka_unit_test(image_answers_that_are_refused),
@@ -1280,6 +1568,7 @@ int main(void)
         cmocka_unit_test(an_entry_point_is_read_word_by_word),
         cmocka_unit_test(container_answers_that_are_refused),
         cmocka_unit_test(a_container_is_read),
+        cmocka_unit_test(where_it_is_kept_is_known_if_the_engine_says_so),
         cmocka_unit_test(
             a_runtime_a_limit_and_networks_that_make_no_sense_are_refused),
         cmocka_unit_test(a_runtime_a_limit_and_networks_are_read),

@@ -147,9 +147,42 @@ static void quotes_are_scrubbed_and_cut_between_characters(void **state)
     assert_string_equal(least, "...");
 }
 
+static void what_to_do_follows_from_the_code(void **state)
+{
+    static const struct {
+        enum berth_errc code;
+        const char *text, *want;
+    } cases[] = {
+        {BERTH_ESYS, "a", "a: tell your administrator"},
+        {BERTH_EENGINE, "a", "a: tell your administrator"},
+        {BERTH_ETIMEOUT, "a", "a; try again, or tell your administrator"},
+        {BERTH_ENOMEM, "a", "a; try again, or tell your administrator"},
+        {BERTH_EENGINE, "ask your administrator", "ask your administrator"},
+        {BERTH_EDENIED, "a", "a"},
+        {BERTH_EINVAL, "a", "a"},
+        {BERTH_EENGINE, "", ""},
+    };
+    struct berth_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        err_set(&err, cases[i].code, "%s", cases[i].text);
+        err_advise(&err);
+        assert_string_equal(err.text, cases[i].want);
+    }
+    // What to do stays, however long the rest is.
+    err.code = BERTH_ESYS;
+    memset(err.text, 'a', sizeof(err.text) - 1);
+    err.text[sizeof(err.text) - 1] = 0;
+    err_advise(&err);
+    assert_non_null(strstr(err.text, "a: tell your administrator"));
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_to_do_follows_from_the_code),
         cmocka_unit_test(a_failure_is_minus_one_and_keeps_errno),
         cmocka_unit_test(nobody_has_to_listen),
         cmocka_unit_test(long_sentences_are_cut),

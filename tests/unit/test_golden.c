@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "logic/decide.h"
 #include "logic/limits.h"
@@ -150,10 +151,12 @@ static size_t run_table(const char *path, const char *users, size_t *all)
     size_t refused = 0;
     struct berth_err err;
 
-    snprintf(conf, sizeof(conf), "%.*s.conf",
-             (int)(strlen(path) - strlen(".table")), path);
-    // As berth-policy is told in that directory.
-    snprintf(name, sizeof(name), "%s", strrchr(conf, '/') + 1);
+    // As berth-policy is told in the directory where it is.
+    snprintf(name, sizeof(name), "%.*s.conf",
+             (int)(strlen(slash) - strlen("/.table")), slash + 1);
+    snprintf(conf, sizeof(conf), GOLDEN "/policy/%s", name);
+    if (access(conf, F_OK) < 0)
+        snprintf(conf, sizeof(conf), GOLDEN "/../../etc/examples/%s", name);
     char *text = read_text(conf), *table = read_text(path);
     struct policy *policy =
         policy_parse(0, NULL, NULL, name, text, strlen(text), &err);

@@ -951,7 +951,7 @@ static void check_devices(const struct gpus *gpus, const char *root,
 
     int fd = open(root, O_PATH | O_DIRECTORY);
     assert_true(fd >= 0);
-    int rc = verify_dev(gpus, NULL, 0, fd, &err);
+    int rc = verify_dev(gpus, NULL, 0, false, fd, &err);
     close(fd);
     if (!says && rc < 0)
         fail_msg("%s", err.text);

@@ -8,6 +8,7 @@
 #include "handover/signals.h"
 #include "protocol/wire.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -40,6 +42,9 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define STEP_PATH "/run/berth/step"
+
+// What comes within milliseconds, on a machine with nothing else to do.
+enum { PATIENCE_MS = 60000 };
 
 static char self[4096];      // this program
 static char init_path[4096]; // berth-init
@@ -387,7 +392,7 @@ static struct box box_start(bool empty)
         _exit(99);
     }
     assert_true(box.init > 0);
-    assert_int_equal(poll(&up, 1, 5000), 1);
+    assert_int_equal(poll(&up, 1, PATIENCE_MS), 1);
     box.control = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     assert_true(box.control >= 0);
     close(fd);
@@ -419,6 +424,7 @@ struct job {
     pid_t task;          // set: berth-task
     pid_t program;       // set: the process in the container
     bool batch;          // a batch script
+    int step;            // whose tasks share a process group
 };
 
 #define JOB(...)                                                               \
@@ -489,7 +495,8 @@ static void job_place(struct job *job, struct box *box, int step)
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
     setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
     assert_return_code(
-        wire_send(box->control, WIRE_FORK, 0, NULL, 0, pair, 1, 0), errno);
+        wire_send(box->control, WIRE_FORK, job->step, NULL, 0, pair, 1, 0),
+        errno);
     close(pair[0]);
     assert_int_equal(wire_recv(pair[1], &in, 0), 1);
     assert_int_equal(in.msg.type, WIRE_BORN);
@@ -1182,6 +1189,86 @@ static void an_empty_image_is_enough(void **state)
     box_stop(&box);
 }
 
+// ---- what srun is to hear ----------------------------------------------
+
+// A listener with room for BACKLOG. PORT receives where.
+static int srun_start(int backlog, uint16_t *port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_return_code(bind(fd, (struct sockaddr *)&addr, len), errno);
+    assert_return_code(listen(fd, backlog), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&addr, &len), errno);
+    *port = ntohs(addr.sin_port);
+    return fd;
+}
+
+// Runs a program whose berth-task is to send "a line" to PORT of HOST.
+static void run_and_tell(const char *host, uint16_t port, struct box *box)
+{
+    struct job job = JOB("sh", "-c", "exit 3");
+    char text[64];
+
+    if (host)
+        setenv("SLURM_LAUNCH_NODE_IPADDR", host, 1);
+    int step = job_fork(&job);
+    int n = snprintf(text, sizeof(text), "%u a line\n", port);
+    wire_send(step, WIRE_TELL, 0, text, (size_t)n, NULL, 0, 0);
+    job_place(&job, box, step);
+    assert_int_equal(job_wait(&job), 3 << 8);
+    unsetenv("SLURM_LAUNCH_NODE_IPADDR");
+}
+
+static void what_srun_is_to_hear_is_sent_there(void **state)
+{
+    struct box box = box_start(false);
+    char heard[64];
+    uint16_t port;
+
+    (void)state;
+    int srun = srun_start(1, &port);
+    run_and_tell("127.0.0.1", port, &box);
+    int conn = accept4(srun, NULL, NULL, SOCK_CLOEXEC);
+    slurp(conn, heard, sizeof(heard));
+    assert_string_equal(heard, "a line\n");
+    close(conn);
+    close(srun);
+    box_stop(&box);
+}
+
+static void an_srun_that_is_not_reached_is_in_nobodys_way(void **state)
+{
+    static const char *const hosts[] = {NULL, "", "localhost", "192.0.2.1",
+                                        "2001:db8::1"};
+    struct box box = box_start(false);
+    uint16_t port;
+    int pending[3];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(hosts); i++)
+        run_and_tell(hosts[i], 6817, &box);
+    // Nobody listens; or nobody answers, since too many wait.
+    close(srun_start(1, &port));
+    run_and_tell("127.0.0.1", port, &box);
+    int srun = srun_start(0, &port);
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons(port),
+                               .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (size_t i = 0; i < COUNT(pending); i++) {
+        pending[i] =
+            socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(pending[i], (struct sockaddr *)&addr, sizeof(addr));
+    }
+    run_and_tell("127.0.0.1", port, &box);
+    for (size_t i = 0; i < COUNT(pending); i++)
+        close(pending[i]);
+    close(srun);
+    box_stop(&box);
+}
+
 // ---- refusals ---------------------------------------------------------
 
 static void a_refusal_is_its_sentence_and_status(void **state)
@@ -1290,7 +1377,7 @@ static bool all_gone(int fd)
     struct pollfd p = {fd, POLLIN, 0};
     char c;
 
-    return poll(&p, 1, 5000) == 1 && read(fd, &c, 1) == 0;
+    return poll(&p, 1, PATIENCE_MS) == 1 && read(fd, &c, 1) == 0;
 }
 
 static void the_death_of_berth_task_kills_all_that_came_of_it(void **state)
@@ -1323,6 +1410,111 @@ static void the_end_of_the_control_link_ends_everything(void **state)
     int fd = start_ready(&job, &box);
 
     (void)state;
+    close(box.control);
+    box.control = -1;
+    assert_true(all_gone(fd));
+    assert_int_equal(job_wait(&job), SIGKILL);
+    close(fd);
+    box_stop(&box);
+}
+
+// How many processes have PARENT, among them zombies.
+static int count_children(pid_t parent)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *d;
+    int n = 0;
+
+    while ((d = readdir(dir))) {
+        char path[300], text[512] = "";
+        FILE *f;
+        char *p;
+        int ppid;
+
+        snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
+        f = fopen(path, "r");
+        if (!f)
+            continue;
+        if (fgets(text, sizeof(text), f) && (p = strrchr(text, ')')) &&
+            sscanf(p, ") %*c %d", &ppid) == 1 && ppid == parent)
+            n++;
+        fclose(f);
+    }
+    closedir(dir);
+    return n;
+}
+
+// Has berth-init clear the container, and waits for its word.
+static void clear(const struct box *box)
+{
+    struct wire_in in;
+    int pair[2];
+
+    assert_return_code(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
+    assert_return_code(
+        wire_send(box->control, WIRE_CLEAR, 0, NULL, 0, &pair[1], 1, 0), errno);
+    close(pair[1]);
+    struct pollfd p = {pair[0], POLLIN, 0};
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_int_equal(wire_recv(pair[0], &in, 0), 1);
+    assert_int_equal(in.msg.type, WIRE_CLEARED);
+    close(pair[0]);
+}
+
+static void what_is_cleared_is_empty_and_goes_on(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    struct job stopped = JOB("sh", "-c", "echo ready; kill -STOP $$");
+    struct job next = JOB("sh", "-c", "exit 7");
+    int fd = start_ready(&job, &box), stopped_fd = start_ready(&stopped, &box);
+
+    (void)state;
+    usleep(50000); // until the tree has grown
+    clear(&box);
+    assert_int_equal(count_children(box.init), 0);
+    assert_true(all_gone(fd));
+    assert_int_equal(job_wait(&job), SIGKILL);
+    assert_int_equal(job_wait(&stopped), SIGKILL);
+    clear(&box); // where there is nothing
+    assert_int_equal(job_run(&next, &box), 7 << 8);
+    close(stopped_fd);
+    close(fd);
+    box_stop(&box);
+}
+
+// (threat 91)
+static void what_forks_without_end_is_cleared(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB("sh", "-c",
+                         "for i in 1 2 3 4 5 6 7 8; do (while :; do "
+                         "(sleep 0.01 &) ; done) & done; echo ready; wait");
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    usleep(50000);
+    clear(&box);
+    assert_int_equal(count_children(box.init), 0);
+    assert_true(all_gone(fd));
+    job_wait(&job);
+    close(fd);
+    box_stop(&box);
+}
+
+static void the_last_holder_of_the_control_link_ends_it(void **state)
+{
+    struct box box = box_start(false);
+    struct job job = JOB(self, "--probe", "tree");
+    struct job next = JOB("sh", "-c", "exit 7");
+    int other = fcntl(box.control, F_DUPFD_CLOEXEC, 0);
+    int fd = start_ready(&job, &box);
+
+    (void)state;
+    close(box.control);
+    box.control = other;
+    assert_int_equal(job_run(&next, &box), 7 << 8);
     close(box.control);
     box.control = -1;
     assert_true(all_gone(fd));
@@ -1538,9 +1730,9 @@ static void what_the_program_closes_is_closed(void **state)
 static void tasks_share_a_process_group(void **state)
 {
     struct box box = box_start(false);
-    struct job jobs[3] = {
-        JOB(self, "--probe", "group"),
-        JOB(self, "--probe", "group"),
+    struct job jobs[5] = {
+        JOB(self, "--probe", "group"), JOB(self, "--probe", "group"),
+        JOB(self, "--probe", "group"), JOB(self, "--probe", "group"),
         JOB(self, "--probe", "group"),
     };
     int in[2], out[2];
@@ -1550,9 +1742,10 @@ static void tasks_share_a_process_group(void **state)
     (void)state;
     assert_return_code(pipe2(in, O_CLOEXEC), errno);
     assert_return_code(pipe2(out, O_CLOEXEC), errno);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         ssize_t n;
 
+        jobs[i].step = i < 3 ? 1 : 2; // those of another step have their own
         jobs[i].fds[0] = in[0];
         jobs[i].fds[1] = out[1];
         job_start(&jobs[i], &box);
@@ -1560,13 +1753,13 @@ static void tasks_share_a_process_group(void **state)
         assert_true(n > 0);
         line[n] = '\0';
         assert_int_equal(sscanf(line, "%d %d", &pid, &group), 2);
-        if (i == 0)
+        if (i == 0 || i == 3)
             first = pid;
         assert_int_equal(group, first);
     }
     close(in[0]);
     close(in[1]);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         assert_int_equal(job_wait(&jobs[i]), 0);
     close(out[0]);
     close(out[1]);
@@ -1599,32 +1792,6 @@ static void two_hundred_tasks_at_once(void **state)
     for (int i = 0; i < MANY; i++)
         assert_int_equal(job_wait(&jobs[i]), i << 8);
     box_stop(&box);
-}
-
-// How many processes have PARENT, among them zombies.
-static int count_children(pid_t parent)
-{
-    DIR *dir = opendir("/proc");
-    struct dirent *d;
-    int n = 0;
-
-    while ((d = readdir(dir))) {
-        char path[300], text[512] = "";
-        FILE *f;
-        char *p;
-        int ppid;
-
-        snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
-        f = fopen(path, "r");
-        if (!f)
-            continue;
-        if (fgets(text, sizeof(text), f) && (p = strrchr(text, ')')) &&
-            sscanf(p, ") %*c %d", &ppid) == 1 && ppid == parent)
-            n++;
-        fclose(f);
-    }
-    closedir(dir);
-    return n;
 }
 
 static void orphans_are_buried(void **state)
@@ -1885,8 +2052,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_missing_working_directory_is_125),
         cmocka_unit_test(an_images_working_directory_need_not_be_there),
         cmocka_unit_test(an_empty_image_is_enough),
+        cmocka_unit_test(what_srun_is_to_hear_is_sent_there),
+        cmocka_unit_test(an_srun_that_is_not_reached_is_in_nobodys_way),
         cmocka_unit_test(the_death_of_berth_task_kills_all_that_came_of_it),
         cmocka_unit_test(the_end_of_the_control_link_ends_everything),
+        cmocka_unit_test(what_is_cleared_is_empty_and_goes_on),
+        cmocka_unit_test(what_forks_without_end_is_cleared),
+        cmocka_unit_test(the_last_holder_of_the_control_link_ends_it),
         cmocka_unit_test(the_engines_sigterm_ends_everything),
         cmocka_unit_test(the_death_of_berth_init_is_the_tasks),
         cmocka_unit_test(a_task_can_not_hurt_berth_init),
@@ -1917,7 +2089,11 @@ int main(int argc, char **argv)
     }
     wire_close_from(3); // what the caller left open is not ours to compare
     raise_stack();
-    alarm(240);
+    // A shell that starts this behind its back has them ignored, and what is
+    // ignored here is so in each task.
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
+    alarm(600);
     umask(022);
     step_listen = listen_at(STEP_PATH);
     return cmocka_run_group_tests(tests, NULL, NULL);

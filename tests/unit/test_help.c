@@ -68,7 +68,9 @@ static void a_short_policy_makes_a_short_help(void **state)
            "    debian\n"
            "Your home directory is mounted with --container-mount-home.\n"
            "The working directory is mounted.\n"
-           "The image's files are read-only.\n");
+           "The image's files are read-only.\n"
+           "A job's steps share a container in turn, unless you say "
+           "--no-container-reuse.\n");
 }
 
 static void each_part_has_its_lines(void **state)
@@ -83,7 +85,10 @@ static void each_part_has_its_lines(void **state)
            "workdir = allowed\n"
            "writable = allowed\n"
            "networks = {\"none\", \"host\"}\n"
+           "root = allowed\n"
            "slurm = allowed\n"
+           "reuse = allowed\n"
+           "save = yes\n"
            "options = {\"image\", \"mounts\", \"writable\", \"network\",\n"
            "    \"slurm\"}\n"
            "mode = warn\n",
@@ -102,15 +107,27 @@ static void each_part_has_its_lines(void **state)
            "Your home directory is not mounted.\n"
            "The working directory is mounted if --container-mounts has it.\n"
            "The image's files are read-only without --container-writable.\n"
+           "You are root in a container, over the image's files, with "
+           "--container-root.\n"
            "Slurm's commands work in a container with --container-slurm.\n"
+           "A job's steps share a container in turn with "
+           "--container-reuse.\n"
+           "What a step has written can be saved, with its image "
+           "(--container-save=FILE,\n"
+           "or image:NAME, which is then --container=my/NAME on that node).\n"
            "Networks (--container-network=NAME; the first is the default):\n"
            "    none\n"
            "    host\n"
            "Options that cannot be used here: --container-workdir, "
            "--container-env,\n"
            "    --container-mount-home, --no-container-mount-home, "
+           "--container-root,\n"
+           "    --container-remap-root, --no-container-remap-root, "
            "--container-entrypoint,\n"
-           "    --no-container-entrypoint\n"
+           "    --no-container-entrypoint, --container-reuse, "
+           "--no-container-reuse,\n"
+           "    --container-name, --container-join, --container-do, "
+           "--container-save\n"
            "These rules are on trial: what they refuse gets a warning, and "
            "runs.\n");
 }

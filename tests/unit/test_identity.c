@@ -95,6 +95,11 @@ static void lines_are(uid_t uid, gid_t gid, const char *passwd,
     struct berth_err err = {0};
 
     assert_int_equal(identity_lookup(&step, &identity, &err), 0);
+    assert_string_equal(identity.passwd, "");
+    assert_int_equal(identity_add_user(&identity, &step,
+                                       identity.home ? identity.home : "/tmp",
+                                       &err),
+                     0);
     assert_string_equal(identity.passwd, passwd);
     assert_string_equal(identity.group, group);
     assert_int_equal(identity.ngroups, 4);
@@ -113,10 +118,10 @@ static void user_and_groups_have_lines(void **state)
 static void an_id_without_a_name_gets_one(void **state)
 {
     (void)state;
-    lines_are(4711, 9, "user4711:x:4711:9::/:/bin/sh\n",
+    lines_are(4711, 9, "user4711:x:4711:9::/tmp:/bin/sh\n",
               "group9:x:9:\nusers:x:100:user4711\nchem:x:2001:user4711\n"
               "group2002:x:2002:user4711\ngroup2003:x:2003:user4711\n");
-    lines_are(1003, 100, "user1003:x:1003:100::/:/bin/sh\n",
+    lines_are(1003, 100, "user1003:x:1003:100::/tmp:/bin/sh\n",
               "users:x:100:\nchem:x:2001:user1003\n"
               "group2002:x:2002:user1003\ngroup2003:x:2003:user1003\n");
 }
@@ -124,7 +129,7 @@ static void an_id_without_a_name_gets_one(void **state)
 static void nobodys_name_makes_a_line_of_its_own(void **state)
 {
     (void)state;
-    lines_are(1002, 2002, "user1002:x:1002:2002::/:/bin/sh\n",
+    lines_are(1002, 2002, "user1002:x:1002:2002::/tmp:/bin/sh\n",
               "group2002:x:2002:\nusers:x:100:user1002\n"
               "chem:x:2001:user1002\ngroup2003:x:2003:user1002\n");
 }
@@ -161,6 +166,8 @@ static void slurms_own_users_come_behind(void **state)
     (void)state;
     assert_int_equal(identity_lookup(&step, &identity, &err), 0);
     assert_int_equal(identity_add_slurm(&identity, "slurm", &err), 0);
+    assert_int_equal(identity_add_user(&identity, &step, "/home/alice", &err),
+                     0);
     assert_string_equal(identity.passwd,
                         "alice:x:1001:100::/home/alice:/bin/sh\n"
                         "root:x:0:0::/root:/bin/sh\n"
@@ -170,10 +177,8 @@ static void slurms_own_users_come_behind(void **state)
     assert_int_equal(identity_lookup(&step, &identity, &err), 0);
     assert_int_equal(identity_add_slurm(&identity, "nobody", &err), 0);
     assert_int_equal(identity_add_slurm(&identity, NULL, &err), 0);
-    assert_string_equal(identity.passwd,
-                        "alice:x:1001:100::/home/alice:/bin/sh\n"
-                        "root:x:0:0::/root:/bin/sh\n"
-                        "root:x:0:0::/root:/bin/sh\n");
+    assert_string_equal(identity.passwd, "root:x:0:0::/root:/bin/sh\n"
+                                         "root:x:0:0::/root:/bin/sh\n");
     identity_clear(&identity);
 }
 

@@ -44,8 +44,10 @@ static const struct refusal refused[] = {
     {"../debian", "looks like the path of an OCI bundle"},
     {".", "looks like the path of an OCI bundle"},
     {"..", "looks like the path of an OCI bundle"},
-    {"~/debian", "looks like the path of an OCI bundle"},
-    {"~berth/debian", "looks like the path of an OCI bundle"},
+    {"~/debian", "starts with ~, which is not expanded here: write $HOME, "
+                 "where a shell reads it, or the path"},
+    {"~berth/debian.tar", "starts with ~"},
+    {"~/debian.sqsh", "looks like an image file (.sqsh)"},
     {"docker:///debian", "looks like the path of an OCI bundle"},
     {"debian.sqsh", "looks like an image file (.sqsh)"},
     {"images/debian.sqsh", "looks like an image file (.sqsh)"},
@@ -54,8 +56,14 @@ static const struct refusal refused[] = {
     {"/srv/debian.sqsh", "looks like an image file (.sqsh)"},
     {"./img.sif", "looks like an image file (.sif)"},
     {"./img.tar", "looks like an image file (.tar)"},
-    {"docker-archive:img.tar", "starts with \"docker-archive:\", which says"},
-    {"oci:/srv/img", "starts with \"oci:\", which says where other tools"},
+    {"docker-archive:img.tar",
+     "starts with \"docker-archive:\", which says where other tools find an "
+     "image: an archive is named as the file that it is, such as ./image.tar"},
+    {"oci:/srv/img", "starts with \"oci:\", which says where other tools find "
+                     "an image: an archive is named as the file that it is"},
+    {"docker-daemon:debian:12",
+     "starts with \"docker-daemon:\", which says where other tools find an "
+     "image: what the nodes' engine has goes by its name, such as debian"},
     // Other tools' ways of writing.
     {"https://docker.io/debian", "starts with \"https://\""},
     // Cut within a character.
@@ -69,7 +77,9 @@ static const struct refusal refused[] = {
     {"team#app", "has a '#' that does not stand behind a registry"},
     {"nvcr.io/nvidia#pytorch", "has a '#' that does not stand behind"},
     {"nvcr.io#nvidia#pytorch", "has a '#' that does not stand behind"},
-    {"me@nvcr.io#nvidia/pytorch", "names a user in front of its '@'"},
+    {"me@nvcr.io#nvidia/pytorch",
+     "names a user in front of its '@': leave him out, as the credentials are "
+     "those that docker login has written"},
     {"nvcr.io#/pytorch", "has two slashes in a row"},
     {"nvcr.io#", "has no name after its last '/'"},
     {"debian,alpine", "has a ','"},

@@ -102,7 +102,7 @@ static void a_child_that_its_user_stops_is_not_waited_for(void **state)
     if (!find_user(&user))
         skip();
     stop_at_exit = true;
-    alarm(20); // a failure does not last for ever
+    alarm(120); // a failure does not last for ever
     int rc = mount_source_open(&user, 5, sources, 2, &err);
     alarm(0);
     stop_at_exit = false;
@@ -141,7 +141,7 @@ static void a_stopped_child_of_the_users_ends_with_its_parent(void **state)
     }
     assert_int_equal(waitpid(stepd, &status, 0), stepd);
     assert_true(WIFSIGNALED(status));
-    alarm(20);
+    alarm(120);
     assert_true(waitpid(-1, &status, 0) > 0);
     alarm(0);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);

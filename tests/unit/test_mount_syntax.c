@@ -44,8 +44,8 @@ static void refuses_mounts_that_users_cannot_mean(void **state)
                      "berth knows: write ro or rw"},
         {"/a:/b:RO", "--container-mounts=/a:/b:RO: \"RO\" is no flag that "
                      "berth knows: write ro or rw"},
-        {"/a:/b:ro+rbind", "--container-mounts=/a:/b:ro+rbind: \"rbind\" "
-                           "is no flag that berth knows: write ro or rw"},
+        {"/a:/b:ro+dev", "--container-mounts=/a:/b:ro+dev: \"dev\" is no "
+                         "flag that berth knows: write ro or rw"},
         {"/a:/b:ro:rw", "--container-mounts=/a:/b:ro:rw: it has more than two "
                         "':', and a path with one cannot be written: write "
                         "SRC[:DST][:ro|rw]"},
@@ -104,7 +104,7 @@ static void refuses_what_is_relative_to_nothing(void **state)
     assert_int_equal(mounts_parse("data", NULL, &mounts, &err), -1);
     assert_string_equal(err.text, "--container-mounts=data: it is not "
                                   "absolute, and the working directory is "
-                                  "unknown");
+                                  "unknown: write an absolute path");
     assert_int_equal(mounts_parse("/data", NULL, &mounts, &err), 0);
     mounts_clear(&mounts);
 }
@@ -300,16 +300,21 @@ static void takes_rules_apart(void **state)
     static const struct {
         const char *text, *source, *target;
         enum mount_flag flag;
+        bool recursive;
     } cases[] = {
-        {"/a", "/a", NULL, MOUNT_UNSAID},
-        {"/a:rw", "/a", NULL, MOUNT_RW},
-        {"/a/**:/b:ro", "/a/**", "/b", MOUNT_RO},
-        {"%h", "%h", NULL, MOUNT_UNSAID},
-        {"%h/**:%h/x:rw", "%h/**", "%h/x", MOUNT_RW},
-        {"/**", "/**", NULL, MOUNT_UNSAID},
-        {"/a/*b*/c", "/a/*b*/c", NULL, MOUNT_UNSAID},
-        {"/a/%%u", "/a/%%u", NULL, MOUNT_UNSAID},
-        {"/a/%%h", "/a/%%h", NULL, MOUNT_UNSAID},
+        {"/a", "/a", NULL, MOUNT_UNSAID, false},
+        {"/a:rw", "/a", NULL, MOUNT_RW, false},
+        {"/a:recursive", "/a", NULL, MOUNT_UNSAID, true},
+        {"/a:rw+recursive", "/a", NULL, MOUNT_RW, true},
+        {"/a:/b:recursive+ro", "/a", "/b", MOUNT_RO, true},
+        {"/a:/b:rbind", "/a", "/b", MOUNT_UNSAID, true},
+        {"/a/**:/b:ro", "/a/**", "/b", MOUNT_RO, false},
+        {"%h", "%h", NULL, MOUNT_UNSAID, false},
+        {"%h/**:%h/x:rw", "%h/**", "%h/x", MOUNT_RW, false},
+        {"/**", "/**", NULL, MOUNT_UNSAID, false},
+        {"/a/*b*/c", "/a/*b*/c", NULL, MOUNT_UNSAID, false},
+        {"/a/%%u", "/a/%%u", NULL, MOUNT_UNSAID, false},
+        {"/a/%%h", "/a/%%h", NULL, MOUNT_UNSAID, false},
     };
 
     (void)state;
@@ -324,6 +329,7 @@ static void takes_rules_apart(void **state)
         else
             assert_null(mount->target);
         assert_int_equal(mount->flag, cases[i].flag);
+        assert_int_equal(mount->recursive, cases[i].recursive);
         free(mount);
     }
 }

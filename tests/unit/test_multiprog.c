@@ -33,12 +33,17 @@ static void ranks_comments_and_continuations_are_known(void **state)
 
 static void each_program_is_wrapped_and_nothing_else(void **state)
 {
-    char *out = multiprog_wrap("# 0 x\n0-1\ta 'b c' %t \\\n  2 d\n\n* e", "/p");
+    char *out =
+        multiprog_wrap("# 0 x\n0-1\ta 'b c' %t \\\n  2 d\n\n* e", "/p", true);
 
     (void)state;
     assert_non_null(out);
     assert_string_equal(out, "# 0 x\n0-1\t/p a 'b c' %t \\\n  2 d\n\n* /p e");
     assert_true(multiprog_runs(out, "/p"));
+    free(out);
+    out = multiprog_wrap("0 a b\n1 ./c\n", "/p/", false);
+    assert_non_null(out);
+    assert_string_equal(out, "0 /p/a b\n1 /p/./c\n");
     free(out);
 }
 

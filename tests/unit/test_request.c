@@ -268,29 +268,20 @@ static void what_an_administrator_can_ask_for_is_as_reviewed(void **state)
     is_golden(&r, GOLDEN "/request-elaborate.json");
 }
 
-static void podmans_words_for_it_are_the_reviewed_ones(void **state)
+// As text: the infinite limit is no number of jansson's.
+static void compare_libpod(const struct request *r, const char *golden)
 {
-    static const char *const names[] = {"nvidia.com/gpu=GPU-0",
-                                        "nvidia.com/gpu=GPU-1"};
-    struct request r = elaborate();
     struct berth_err err = {0};
     char want[8192];
 
-    (void)state;
-    r.seccomp = "/etc/berth/seccomp.json"; // Podman takes a path
-    r.no_copyup = true;
-    r.gpus_by = REQUEST_GPUS_CDI;
-    r.gpus = names;
-    r.ngpus = 2;
-    FILE *f = fopen(GOLDEN "/libpod.json", "r");
+    FILE *f = fopen(golden, "r");
     assert_non_null(f);
     want[fread(want, 1, sizeof(want) - 1, f)] = 0;
     fclose(f);
-    json_t *body = request_build(&r, NULL);
-    char *have = libpod_request(body, "berth-12.0-0", &err);
+    json_t *body = request_build(r, NULL);
+    char *have = libpod_request(body, "berth-12.0-0", &r->root, &err);
     if (!have)
         fail_msg("%s", err.text);
-    // As text: the infinite limit is no number of jansson's.
     char *p = want;
     for (const char *q = want; *q; q++)
         if (*q != '\n' &&
@@ -300,9 +291,54 @@ static void podmans_words_for_it_are_the_reviewed_ones(void **state)
     *p = 0;
     if (strcmp(want, have) != 0) {
         fprintf(stderr, "%s\n%s\n", want, have);
-        fail_msg("the request differs from " GOLDEN "/libpod.json");
+        fail_msg("the request differs from %s", golden);
     }
     free(have);
+    json_decref(body);
+}
+
+static void podmans_words_for_it_are_the_reviewed_ones(void **state)
+{
+    static const char *const names[] = {"nvidia.com/gpu=GPU-0",
+                                        "nvidia.com/gpu=GPU-1"};
+    struct request r = elaborate();
+
+    (void)state;
+    r.seccomp = "/etc/berth/seccomp.json"; // Podman takes a path
+    r.no_copyup = true;
+    r.gpus_by = REQUEST_GPUS_CDI;
+    r.gpus = names;
+    r.ngpus = 2;
+    compare_libpod(&r, GOLDEN "/libpod.json");
+}
+
+static void who_is_root_has_ids_and_capabilities_as_reviewed(void **state)
+{
+    struct request r = typical();
+
+    (void)state;
+    r.uid = r.gid = 0;
+    r.ngids = 0;
+    r.no_copyup = r.writable = true;
+    r.root = (struct root_range){2000000, 65536};
+    compare_libpod(&r, GOLDEN "/libpod-root.json");
+}
+
+// Whatever there is besides those of logic/request.h (threat 106).
+// (threat 106)
+static void who_is_root_has_no_other_capability(void **state)
+{
+    struct request r = typical();
+    struct berth_err err = {0};
+
+    (void)state;
+    r.root = (struct root_range){2000000, 65536};
+    json_t *body = request_build(&r, NULL);
+    json_t *host = json_object_get(body, "HostConfig");
+    json_array_append_new(json_object_get(host, "CapAdd"),
+                          json_string("SYS_ADMIN"));
+    assert_null(libpod_request(body, "n1", &r.root, &err));
+    assert_non_null(strstr(err.text, "CapAdd"));
     json_decref(body);
 }
 
@@ -345,7 +381,7 @@ static void what_has_no_word_of_podmans_is_refused(void **state)
         json_object_set_new(
             json_object_get(body, "HostConfig"), strange[i].key,
             json_loads(strange[i].value, JSON_DECODE_ANY, NULL));
-        char *text = libpod_request(body, "n1", &err);
+        char *text = libpod_request(body, "n1", &r.root, &err);
         if (text)
             fail_msg("%s: %s", strange[i].key, text);
         assert_int_equal(err.code, BERTH_EINVAL);
@@ -354,7 +390,7 @@ static void what_has_no_word_of_podmans_is_refused(void **state)
     }
     json_t *body = request_build(&r, NULL);
     json_object_set_new(body, "Cmd", json_pack("[s]", "x"));
-    assert_null(libpod_request(body, "n1", NULL));
+    assert_null(libpod_request(body, "n1", &r.root, NULL));
     json_decref(body);
 }
 
@@ -371,6 +407,8 @@ int main(void)
         cmocka_unit_test(the_typical_request_is_the_reviewed_one),
         cmocka_unit_test(what_an_administrator_can_ask_for_is_as_reviewed),
         cmocka_unit_test(podmans_words_for_it_are_the_reviewed_ones),
+        cmocka_unit_test(who_is_root_has_ids_and_capabilities_as_reviewed),
+        cmocka_unit_test(who_is_root_has_no_other_capability),
         cmocka_unit_test(what_has_no_word_of_podmans_is_refused),
     };
 

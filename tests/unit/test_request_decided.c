@@ -77,6 +77,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     struct decision_mount mounts[] = {
         {.source = (char *)"/a", .target = (char *)"/tmp"},
         {.target = (char *)"/fast"},
+        {.target = (char *)"/a/fast", .nested = true},
     };
     struct berth_err err;
     struct request_decided plan;
@@ -87,7 +88,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     rules.apparmor = "berth";
     decision.publish = (struct rule_list){3, v + 3};
     decision.mounts = mounts;
-    decision.nmounts = 2;
+    decision.nmounts = 3;
     decision.gids = gids;
     decision.ngids = 2;
     decision.network = "lan";
@@ -104,7 +105,8 @@ static void what_the_decision_says_is_in_the_request(void **state)
     assert_string_equal(r->network, "lan");
     assert_string_equal(r->apparmor, "berth");
     assert_int_equal(r->shm_bytes, 4096);
-    // What is mounted at /tmp is in its place.
+    // What is mounted at /tmp is in its place, and what no engine can make is
+    // none of its.
     assert_int_equal(r->ntmpfs, 3);
     assert_string_equal(r->tmpfs[0].target, "/run");
     assert_string_equal(r->tmpfs[1].target, "/var/tmp");

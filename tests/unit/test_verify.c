@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "stepd/verify.h"
+#include "stepd/verify_mapped.h"
 
 #define IMAGE "sha256:0123456789abcdef"
 #define N(a) (sizeof(a) / sizeof(*(a)))
@@ -136,11 +137,13 @@ static void make_good(struct sample *s)
         .ns = {[SEEN_MNT] = {4, 11},
                [SEEN_PID] = {4, 12},
                [SEEN_IPC] = {4, 13},
-               [SEEN_NET] = {4, 4}},
+               [SEEN_NET] = {4, 4},
+               [SEEN_USER] = {4, 5}},
         .node = {[SEEN_MNT] = {4, 1},
                  [SEEN_PID] = {4, 2},
                  [SEEN_IPC] = {4, 3},
-                 [SEEN_NET] = {4, 4}},
+                 [SEEN_NET] = {4, 4},
+                 [SEEN_USER] = {4, 5}},
         .root = {.there = true, .flags = ST_NODEV | ST_RDONLY},
         .mounts = s->seen_mounts,
         .tmpfs = s->seen_tmpfs,
@@ -375,6 +378,7 @@ CHANGE(network_of_its_own, s->seen.ns[SEEN_NET].ino++)
 CHANGE(network_of_its_own_as_asked, s->seen.ns[SEEN_NET].ino++;
        s->request.network = "none")
 CHANGE(network_of_the_nodes, s->request.network = "none")
+CHANGE(a_user_namespace, s->seen.ns[SEEN_USER].ino++)
 
 static void the_process_is_compared(void **state)
 {
@@ -424,6 +428,111 @@ static void the_process_is_compared(void **state)
         ROW(network_of_its_own, "its network"),
         ROW(network_of_its_own_as_asked, NULL),
         ROW(network_of_the_nodes, "its network"),
+        ROW(a_user_namespace, "its user namespace"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N(rows); i++)
+        check_row(&rows[i], by_kernel);
+}
+
+// Who is root inside: nobody on the node, with exactly what he is to have
+// (threats 106, 109).
+
+#define ROOTS "00000000000000fb"
+
+static const struct status root_status = {
+    .uid = "2000000\t2000000\t2000000\t2000000",
+    .gid = "2000000\t2000000\t2000000\t2000000",
+    .groups = "2000000 ",
+    .inh = "0000000000000000",
+    .prm = ROOTS,
+    .eff = ROOTS,
+    .bnd = ROOTS,
+    .amb = "0000000000000000",
+    .nnp = "1",
+    .seccomp = "2",
+    .filters = "2",
+};
+
+static void root_inside(struct sample *s)
+{
+    s->request.uid = s->request.gid = 0;
+    s->request.ngids = 0;
+    s->request.writable = true;
+    s->request.root = (struct root_range){2000000, 65536};
+    s->container.readonly_rootfs = false;
+    s->seen.root.flags = ST_NODEV;
+    s->seen.ns[SEEN_USER].ino++;
+    strcpy(s->seen.uid_map, "         0    2000000      65536\n");
+    strcpy(s->seen.gid_map, s->seen.uid_map);
+    put_status(s, root_status);
+}
+
+// (threats 106, 108, 109)
+#define ROOT(name, ...) CHANGE(name, root_inside(s); __VA_ARGS__)
+#define ROOT_STATUS(name, ...)                                                 \
+    CHANGE(name, root_inside(s); struct status t = root_status; __VA_ARGS__;   \
+           put_status(s, t))
+
+ROOT_STATUS(root_of_the_node, t.uid = "0\t0\t0\t0")
+ROOT_STATUS(the_user_himself, t.uid = "1000\t1000\t1000\t1000")
+ROOT_STATUS(the_users_group, t.gid = "100\t100\t100\t100")
+ROOT_STATUS(a_group_of_the_users, t.groups = "2000000 4 ")
+ROOT_STATUS(group_0_of_the_node, t.groups = "0 ")
+ROOT_STATUS(no_group_besides, t.groups = "")
+ROOT_STATUS(a_capability_more, t.eff = "00000000002000fb")
+ROOT_STATUS(a_capability_more_to_be_had, t.prm = "00000000002000fb")
+ROOT_STATUS(a_capability_more_to_be_gained, t.bnd = "00000000a80425fb")
+ROOT_STATUS(a_capability_less, t.eff = "00000000000000db")
+ROOT_STATUS(capabilities_that_are_handed_on, t.inh = ROOTS)
+ROOT_STATUS(ambient_capabilities, t.amb = ROOTS)
+ROOT_STATUS(root_that_may_gain, t.nnp = "0")
+ROOT_STATUS(root_without_a_filter, t.seccomp = "0")
+ROOT_STATUS(root_with_the_engines_filter_alone, t.filters = "1")
+ROOT(the_nodes_users, s->seen.ns[SEEN_USER] = s->seen.node[SEEN_USER])
+ROOT(a_map_from_0, strcpy(s->seen.uid_map, " 0 0 65536\n"))
+ROOT(a_map_to_another, strcpy(s->seen.uid_map, " 0 2065536 65536\n"))
+ROOT(a_map_that_is_longer, strcpy(s->seen.uid_map, " 0 2000000 65537\n"))
+ROOT(a_map_with_the_user_in_it,
+     strcpy(s->seen.uid_map, " 0 1000 1\n 1 2000000 65535\n"))
+ROOT(a_map_of_two_lines, strcat(s->seen.uid_map, " 65536 0 1\n"))
+ROOT(another_map_of_groups, strcpy(s->seen.gid_map, " 0 0 65536\n"))
+ROOT(no_map, s->seen.uid_map[0] = 0)
+ROOT(a_stream_of_the_nodes, s->seen.node_stream = true)
+ROOT(root_and_a_node_with_no_ids, s->request.root.count = 0)
+ROOT(root_with_a_readonly_root, s->seen.root.flags |= ST_RDONLY)
+
+static void who_is_root_inside_is_compared(void **state)
+{
+    static const struct row rows[] = {
+        ROW(root_inside, NULL),
+        ROW(root_of_the_node, "its user"),
+        ROW(the_user_himself, "its user"),
+        ROW(the_users_group, "its user"),
+        ROW(a_group_of_the_users, "its groups"),
+        ROW(group_0_of_the_node, "its groups"),
+        ROW(no_group_besides, NULL),
+        ROW(a_capability_more, "its capabilities"),
+        ROW(a_capability_more_to_be_had, "its capabilities"),
+        ROW(a_capability_more_to_be_gained, "its capabilities"),
+        ROW(a_capability_less, "its capabilities"),
+        ROW(capabilities_that_are_handed_on, "its capabilities"),
+        ROW(ambient_capabilities, "its capabilities"),
+        ROW(root_that_may_gain, "it may gain privileges"),
+        ROW(root_without_a_filter, "it has no seccomp filter"),
+        ROW(root_with_the_engines_filter_alone, "it lacks a seccomp filter"),
+        ROW(the_nodes_users, "its user namespace"),
+        ROW(a_map_from_0, "its IDs"),
+        ROW(a_map_to_another, "its IDs"),
+        ROW(a_map_that_is_longer, "its IDs"),
+        ROW(a_map_with_the_user_in_it, "its IDs"),
+        ROW(a_map_of_two_lines, "its IDs"),
+        ROW(another_map_of_groups, "its IDs"),
+        ROW(no_map, "its IDs"),
+        ROW(a_stream_of_the_nodes, "it holds a device of the node"),
+        ROW(root_and_a_node_with_no_ids, "its capabilities"),
+        ROW(root_with_a_readonly_root, "its root file system"),
     };
 
     (void)state;
@@ -563,13 +672,107 @@ static void the_file_systems_are_compared(void **state)
         check_row(&rows[i], by_kernel);
 }
 
+// The mounts of who is root inside, as the kernel lists them (threat 108).
+
+static const char table[] =
+    "480 433 0:104 / / rw,nodev - overlay overlay rw\n"
+    "379 480 254:0 /h /home/u rw,nosuid,nodev,idmapped - ext4 /dev/vda rw\n"
+    "472 480 0:22 / /sys ro,nosuid - sysfs sysfs rw\n"
+    "473 472 0:99 / /sys/kernel/security ro - securityfs securityfs rw\n"
+    "474 480 0:44 /c/hosts /etc/hosts rw,relatime - ext4 /dev/vda rw\n"
+    "481 480 0:107 / /proc rw,nosuid - proc proc rw\n"
+    "483 480 0:109 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw,uid=2000000\n"
+    "484 480 0:110 / /dev rw,nosuid - tmpfs tmpfs rw\n"
+    "486 484 8:1 /null /dev/null rw,nosuid - ext4 /dev/vda rw\n"
+    "442 480 8:1 /init /run/berth/init ro - ext4 /dev/vda rw\n"
+    "500 480 8:1 /null /etc/none ro - ext4 /dev/vda rw\n";
+
+static const struct {
+    const char *name;
+    const char *from, *to; // what is changed in the table
+    const char *sentence;  // NULL: it is taken; else what it has in parentheses
+    enum request_gpus gpus;
+} tables[] = {
+    {"as it is", "", "", NULL, REQUEST_GPUS_NONE},
+    {"a mount of the user's without a map", ",idmapped", "",
+     "the IDs are the node's of its /home/u", REQUEST_GPUS_NONE},
+    {"words like it", ",idmapped", ",notidmapped,idmappedx",
+     "the IDs are the node's of its /home/u", REQUEST_GPUS_NONE},
+    {"another in its place", "379 480", "380 480", "it lacks /home/u",
+     REQUEST_GPUS_NONE},
+    {"one more", "500 480", "501 480 8:1 / /x rw - ext4 /dev/vda rw\n500 480",
+     "the IDs are the node's of its /x", REQUEST_GPUS_NONE},
+    {"one more over it", "500 480",
+     "501 379 8:1 / /home/u rw - xfs /dev/sdb rw\n500 480",
+     "the IDs are the node's of its /home/u", REQUEST_GPUS_NONE},
+    {"one more with a map", "500 480",
+     "501 480 8:1 / /x rw,idmapped - ext4 /dev/vda rw\n500 480", NULL,
+     REQUEST_GPUS_NONE},
+    {"what is like an engine's", "/etc/hosts", "/etc/hostss",
+     "the IDs are the node's of its /etc/hostss", REQUEST_GPUS_NONE},
+    {"what is like berth's", "/run/berth/init", "/run/berth/in",
+     "the IDs are the node's of its /run/berth/in", REQUEST_GPUS_NONE},
+    {"none of an empty file", "500 480", "499 480",
+     "the IDs are the node's of its /etc/none", REQUEST_GPUS_NONE},
+    {"a file server", "rw,nosuid,nodev - tmpfs tmpfs", "rw - nfs4 server:/x",
+     "the IDs are the node's of its /tmp", REQUEST_GPUS_NONE},
+    {"a driver's library", "500 480",
+     "501 480 8:1 /l /usr/lib/l ro,nosuid,nodev,relatime - ext4 /dev/vda "
+     "rw\n500 480",
+     NULL, REQUEST_GPUS_CDI},
+    {"a driver's library without a GPU", "500 480",
+     "501 480 8:1 /l /usr/lib/l ro,nosuid,nodev,relatime - ext4 /dev/vda "
+     "rw\n500 480",
+     "the IDs are the node's of its /usr/lib/l", REQUEST_GPUS_FILES},
+    {"a driver's library that can be written", "500 480",
+     "501 480 8:1 /l /usr/lib/l rw,nosuid,nodev - ext4 /dev/vda rw\n500 480",
+     "the IDs are the node's of its /usr/lib/l", REQUEST_GPUS_CDI},
+    {"a driver's library that is a program of root's", "500 480",
+     "501 480 8:1 /l /usr/lib/l ro,nodev - ext4 /dev/vda rw\n500 480",
+     "the IDs are the node's of its /usr/lib/l", REQUEST_GPUS_CDI},
+    {"a line cut off", " - overlay overlay rw", "",
+     "it has a strange mount 480", REQUEST_GPUS_NONE},
+};
+
+static void each_mount_of_the_nodes_has_a_map(void **state)
+{
+    static const struct request_mount mounts[] = {
+        {"/s/init", "/run/berth/init", true}, {"/s/mount0", "/home/u", false}};
+    static const struct seen_copy copies[] = {{379, "/home/u", true},
+                                              {500, "/etc/none", false}};
+    struct request r = {.mounts = mounts, .nmounts = 2};
+
+    (void)state;
+    for (size_t i = 0; i < N(tables); i++) {
+        r.gpus_by = tables[i].gpus;
+        char text[2048], want[1200], got[1200];
+        struct berth_err err = {0};
+        const char *at = strstr(table, tables[i].from);
+        assert_non_null(at);
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - table), table,
+                 tables[i].to, at + strlen(tables[i].from));
+        int rc = verify_mapped(&r, copies, N(copies), text, &err);
+        snprintf(got, sizeof(got), "%s: %s", tables[i].name,
+                 rc < 0 ? err.text : "taken");
+        snprintf(want, sizeof(want),
+                 tables[i].sentence
+                     ? "%s: the container that the engine started is not the "
+                       "one that was asked for (%s)"
+                     : "%s: taken",
+                 tables[i].name, tables[i].sentence);
+        assert_string_equal(got, want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_engines_word_is_compared),
         cmocka_unit_test(the_process_is_compared),
+        cmocka_unit_test(who_is_root_inside_is_compared),
         cmocka_unit_test(the_security_labels_are_compared),
         cmocka_unit_test(the_file_systems_are_compared),
+        cmocka_unit_test(each_mount_of_the_nodes_has_a_map),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

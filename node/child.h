@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 //
-// Children of berth-stepd's, which do what may take for ever (a file server
-// that does not answer) or may be stopped (a process of the user's). None
-// outlives its parent, but one that hangs in the kernel, and that holds
+// Children of berth's programs of root, which do what may take for ever (a file
+// server that does not answer) or may be stopped (a process of the user's).
+// None outlives its parent, but one that hangs in the kernel, and that holds
 // nothing: no lock of a step's, no link, no connection to the engine.
 #ifndef BERTH_CHILD_H
 #define BERTH_CHILD_H

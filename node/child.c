@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright (c) 2026 The berth developers
 
-#include "stepd/child.h"
+#include "node/child.h"
 
 #include <grp.h>
 #include <poll.h>

@@ -1,0 +1,684 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// Whose image it is decides who may have it. What has the name in the engine is
+// the administrator's, and free. What berth has fetched has a record, and what
+// credentials were needed for is had by those only to whom the registry would
+// give it: that is asked once a job. All else is fetched.
+
+#include "images/get.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/clock.h"
+#include "images/apart.h"
+#include "images/credentials.h"
+#include "images/fetcher.h"
+#include "images/load.h"
+#include "images/record.h"
+#include "logic/limits.h"
+#include "logic/pull.h"
+
+// The first line comes after so long.
+enum { FIRST_MS = 2000 };
+
+struct get {
+    const struct images_order *order;
+    char name[IMGREF_TEXT_MAX];
+    int dir;            // of the records
+    struct watch watch; // the order's, and lines for the user
+    long long start_ms, end_ms, next_ms;
+    const char *doing; // "fetching"
+    uint64_t came, total;
+    // In the process that fetches:
+    bool apart;
+    struct record_lock *name_lock, *id_lock; // that others may wait for
+    struct machine {
+        struct utsname uname;
+        struct manifest_platform platform;
+    } machine;
+    // Once it is looked for: who fetches, and with what.
+    bool has_account;
+    uid_t uid;
+    gid_t gid;
+    struct credentials credentials;
+};
+
+// --- lines for the user ------------------------------------------------------
+
+static unsigned seconds_of(const struct get *g)
+{
+    return (unsigned)((clock_ms() - g->start_ms + 500) / 1000);
+}
+
+// In the process that fetches it goes the way over the one that waits.
+static void say(struct get *g)
+{
+    char line[IMGREF_TEXT_MAX + 128], size[64] = "";
+
+    if (g->total)
+        snprintf(size, sizeof(size), "%llu of %llu MB, ",
+                 (unsigned long long)(g->came / 1000000),
+                 (unsigned long long)(g->total / 1000000));
+    snprintf(line, sizeof(line), "%s %s: %s%u s", g->doing, g->name, size,
+             seconds_of(g));
+    if (g->apart)
+        apart_say(g->watch.fd, line);
+    else
+        g->order->say(g->order->arg, line);
+}
+
+// Whatever is waited for, the user hears of it, and its end ends it; unless
+// others wait for the same.
+static bool go_on(void *arg)
+{
+    struct get *g = arg;
+
+    if (g->apart && apart_is_alone(&g->watch.fd))
+        return record_lock_is_awaited(g->name_lock) ||
+               (g->id_lock && record_lock_is_awaited(g->id_lock));
+    if (g->order->say && clock_ms() >= g->next_ms) {
+        g->next_ms = clock_ms() + g->order->round_ms;
+        say(g);
+    }
+    return g->apart || g->order->watch->go_on(g->order->watch->arg);
+}
+
+static void on_progress(void *arg, uint64_t came, uint64_t total)
+{
+    struct get *g = arg;
+    uint64_t before = g->came;
+
+    g->came = came;
+    g->total = total;
+    g->doing = total && came == total ? "unpacking" : "fetching";
+    if (g->name_lock && came / 1000000 != before / 1000000)
+        record_lock_note(g->name_lock, came, total);
+    if (g->order->say && clock_ms() >= g->next_ms)
+        go_on(g);
+}
+
+static void on_waiting(void *arg, uint64_t came, uint64_t total)
+{
+    struct get *g = arg;
+
+    g->doing = "waiting for another step, which fetches";
+    g->came = came;
+    g->total = total;
+}
+
+// --- asking the registry -----------------------------------------------------
+
+static int explain(const struct get *g, const struct fetch_failed *why,
+                   struct berth_err *err)
+{
+    const struct credentials *credentials = &g->credentials;
+    const struct rules *rules = g->order->rules;
+    const struct pull_facts facts = {
+        .image = g->name,
+        .node = g->order->node,
+        .registry = g->order->ref->domain,
+        .credentials = credentials->from,
+        .had_credentials = credentials->fd >= 0,
+        .helper = credentials->helper.name[0] ? credentials->helper.name : NULL,
+        .asked = credentials->asked,
+        .seconds = seconds_of(g),
+        .packed_max = rules->pull_max,
+        .unpacked_max = rules->pull_max_unpacked,
+    };
+
+    return pull_explain(why, &facts, err);
+}
+
+// The name that leads to DIGEST (empty: whatever it leads to now).
+static void name_at(const struct get *g, const char *digest,
+                    char out[IMGREF_TEXT_MAX])
+{
+    struct imgref ref = *g->order->ref;
+
+    if (*digest) {
+        ref.tag[0] = 0;
+        snprintf(ref.digest, sizeof(ref.digest), "%s", digest);
+    }
+    imgref_format(&ref, out);
+}
+
+// Finds the account that fetches, and the user's credentials. They are asked
+// for by the process that is the step's, not by the one that fetches.
+static int find_account(struct get *g, struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    struct credentials_order order = {
+        .user = o->user,
+        .home = o->home,
+        .rules = o->rules,
+        .ref = o->ref,
+        .watch = &g->watch,
+        .confine = o->confine,
+        .arg = o->arg,
+    };
+
+    if (g->has_account)
+        return 0;
+    if (fetcher_account(o->rules->fetch_user, o->user->uid, &g->uid, &g->gid,
+                        err) < 0)
+        return -1;
+    order.owner = g->uid;
+    if (credentials_find(&order, &g->credentials, err) < 0)
+        return -1;
+    g->has_account = true;
+    return 0;
+}
+
+// Which hosts are asked without a proxy, with commas between them. 0, or -1
+// with ERR set.
+static int list_direct(const struct rule_list *list, char *buf, size_t size,
+                       struct berth_err *err)
+{
+    size_t used = 0;
+
+    *buf = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        int n = snprintf(buf + used, size - used, "%s%s", i ? "," : "",
+                         list->v[i]->text);
+        if (n < 0 || (size_t)n >= size - used)
+            return err_set(err, BERTH_ETOOBIG,
+                           "fetch_no_proxy has more than %zu characters: ask "
+                           "your administrator to shorten it",
+                           size);
+        used += (size_t)n;
+    }
+    return 0;
+}
+
+struct asking {
+    struct fetcher fetcher;
+    struct load *load;
+};
+
+static void asking_end(struct asking *asking)
+{
+    fetcher_end(&asking->fetcher);
+    load_end(asking->load);
+    *asking = (struct asking){.load = NULL};
+}
+
+// Starts a fetch of what is at DIGEST, and reads what comes before the layers;
+// or, if not ALL, the digest alone. 0, or -1 with ERR set; asking_end in either
+// case.
+static int asking_begin(struct get *g, const char *digest, bool all,
+                        struct asking *asking, struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    char name[IMGREF_TEXT_MAX], direct[1024];
+
+    *asking = (struct asking){.load = NULL};
+    name_at(g, digest, name);
+    g->doing = all ? "fetching" : "asking the registry for";
+    if (find_account(g, err) < 0 ||
+        list_direct(&o->rules->fetch_no_proxy, direct, sizeof(direct), err) < 0)
+        return -1;
+    const struct fetcher_order order = {
+        .name = name,
+        .proxy = o->rules->fetch_proxy,
+        .no_proxy = direct,
+        .check = !all,
+        .auth = g->credentials.fd,
+        .tries = o->rules->pull_tries,
+        .packed_max = o->rules->pull_max,
+        .unpacked_max = o->rules->pull_max_unpacked,
+    };
+    if (fetcher_start(&order, g->uid, g->gid, &asking->fetcher, err) < 0)
+        return -1;
+    asking->load = load_begin(asking->fetcher.link, &g->watch, g->end_ms);
+    if (!asking->load)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    asking->load->progress = on_progress;
+    asking->load->arg = g;
+    const char *want = *digest ? digest : o->ref->digest;
+    return load_read(asking->load, all, want, &g->machine.platform) == 0
+               ? 0
+               : explain(g, &asking->load->why, err);
+}
+
+// Asks what the name leads to; or, where DIGEST is not empty, whether that is
+// there for this user. 0 and OUT, or -1 with ERR set.
+static int ask(struct get *g, const char *digest, char out[MANIFEST_DIGEST],
+               struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    struct asking asking;
+
+    int rc = asking_begin(g, digest, false, &asking, err);
+    if (rc == 0) {
+        memcpy(out, asking.load->digest, MANIFEST_DIGEST);
+        record_ask(g->dir, o->job, o->user->uid, g->name, out);
+    }
+    asking_end(&asking);
+    return rc;
+}
+
+// What the name leads to, for this job. Once a job and node.
+static int resolve(struct get *g, char out[MANIFEST_DIGEST],
+                   struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+
+    return record_asked(g->dir, o->job, o->user->uid, g->name, out)
+               ? 0
+               : ask(g, "", out, err);
+}
+
+// --- what is there -----------------------------------------------------------
+
+// Whether the user may have what RECORD is about. 1; 0: it is to be fetched
+// anew; or -1 with ERR set.
+static int may_have(struct get *g, struct record *record, const char *digest,
+                    struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    char seen[MANIFEST_DIGEST];
+
+    if (*digest)
+        return strcmp(record->digest, digest) == 0;
+    if (!record->private ||
+        (record_asked(g->dir, o->job, o->user->uid, g->name, seen) &&
+         strcmp(seen, record->digest) == 0))
+        return 1;
+    if (o->rules->pull == RULE_PULL_NEVER)
+        return err_set(err, BERTH_ENOTFOUND,
+                       "the image %s is on node %s, but another user's "
+                       "credentials brought it, and the policy lets nobody ask "
+                       "its registry whether you may have it (pull): ask your "
+                       "administrator",
+                       g->name, o->node);
+    if (ask(g, record->digest, seen, err) < 0)
+        return -1;
+    // Everybody can have it, as is known now.
+    if (g->credentials.fd < 0) {
+        record->private = false;
+        record_write(g->dir, record, NULL);
+    }
+    return 1;
+}
+
+// The record of the name; or, where that has a digest, one of the same without
+// it, or without its tag, that led to this digest.
+static bool read_record(const struct get *g, struct record *out)
+{
+    const struct imgref *ref = g->order->ref;
+    struct imgref other = *ref;
+    char name[IMGREF_TEXT_MAX];
+
+    if (record_read(g->dir, g->order->engine, g->name, out))
+        return true;
+    if (!ref->digest[0] || !ref->tag[0])
+        return false;
+    other.digest[0] = 0;
+    imgref_format(&other, name);
+    if (record_read(g->dir, g->order->engine, name, out) &&
+        strcmp(out->digest, ref->digest) == 0)
+        return true;
+    name_at(g, ref->digest, name);
+    return record_read(g->dir, g->order->engine, name, out);
+}
+
+// Looks for what berth has fetched; where DIGEST is not empty, for that. 1 and
+// OUT; 0: it is not there; or -1 with ERR set.
+static int find_fetched(struct get *g, struct engine *engine,
+                        const char *digest, struct images_got *out,
+                        struct berth_err *err)
+{
+    struct record record;
+
+    if (!read_record(g, &record))
+        return 0;
+    if (engine_image_inspect(engine, record.id, &out->image, err) < 0)
+        return err->code == BERTH_ENOTFOUND ? 0 : -1;
+    int rc = may_have(g, &record, digest, err);
+    if (rc <= 0) {
+        engine_image_clear(&out->image);
+        return rc;
+    }
+    memcpy(out->digest, record.digest, sizeof(out->digest));
+    record_use(g->dir, &record);
+    return 1;
+}
+
+struct holding {
+    const char *engine, *id;
+    bool public;
+};
+
+static bool look(void *arg, const struct record *record)
+{
+    struct holding *h = arg;
+
+    h->public |= !record->private && strcmp(record->engine, h->engine) == 0 &&
+                 strcmp(record->id, h->id) == 0;
+    return !h->public;
+}
+
+// Whether the image ID is one that a registry has given to who had no
+// credentials. Who knows the digests of another one (the administrator's for
+// others, or one that somebody's credentials have brought, whose record may be
+// gone by now), and makes an image of his own of them, does not have it by
+// that.
+static bool is_public(const struct get *g, const char *id)
+{
+    struct holding h = {.engine = g->order->engine, .id = id};
+
+    record_each(g->dir, look, &h);
+    return h.public;
+}
+
+// How many of the lowest layers of CONFIG the image ID has, if it is there.
+static size_t count_same(struct engine *engine, const char *id,
+                         const struct manifest_config *config)
+{
+    struct engine_image image = {0};
+    struct berth_err ignored;
+    size_t n = 0;
+
+    if (engine_image_inspect(engine, id, &image, &ignored) < 0)
+        return 0;
+    while (n < image.nlayers && n < config->nlayers &&
+           strcmp(image.layers[n], config->layers[n]) == 0)
+        n++;
+    engine_image_clear(&image);
+    return n;
+}
+
+struct counting {
+    const struct get *get;
+    struct engine *engine;
+    const struct manifest_config *config;
+    size_t looked, most;
+};
+
+static bool count_layers_of(void *arg, const struct record *record)
+{
+    struct counting *c = arg;
+
+    if (!record->private && !strcmp(record->engine, c->get->order->engine)) {
+        size_t n = count_same(c->engine, record->id, c->config);
+        c->most = n > c->most ? n : c->most;
+        c->looked++;
+    }
+    return c->most < c->config->nlayers && c->looked < BERTH_IMAGES_MAX;
+}
+
+// How many of the lowest layers of CONFIG are in public images that the engine
+// has: these need not be fetched. What cannot be found out is.
+static size_t count_layers(const struct get *g, struct engine *engine,
+                           const struct manifest_config *config)
+{
+    struct counting c = {.get = g, .engine = engine, .config = config};
+
+    record_each(g->dir, count_layers_of, &c);
+    return c.most;
+}
+
+// --- fetching ----------------------------------------------------------------
+
+// Has the image that ASKING has begun come into the engine, under berth's own
+// name. With ALL no layer is left out.
+static int bring(struct get *g, struct engine *engine, struct asking *asking,
+                 bool all, struct images_got *out, struct berth_err *err)
+{
+    struct load *load = asking->load;
+    const char *id = load->manifest.config.digest;
+    const char *tag = id + strlen("sha256:");
+    char own[IMGREF_TEXT_MAX];
+    struct berth_err why;
+
+    snprintf(own, sizeof(own), "%s:%s", RECORD_REPOSITORY, tag);
+    // Another name has led to the same.
+    if (is_public(g, id) &&
+        engine_image_inspect(engine, id, &out->image, &why) == 0) {
+        if (engine_image_tag(engine, id, RECORD_REPOSITORY, tag, err) == 0)
+            return 0;
+        engine_image_clear(&out->image);
+        return -1;
+    }
+    size_t have = all ? 0 : count_layers(g, engine, &load->config);
+    if (load_send(load, engine, RECORD_REPOSITORY, tag, have) < 0)
+        return explain(g, &load->why, err);
+    if (engine_image_inspect(engine, own, &out->image, err) < 0)
+        return -1;
+    if (strcmp(out->image.id, id) == 0)
+        return 0;
+    engine_image_clear(&out->image);
+    engine_image_remove(engine, own, &why);
+    return err_set(err, BERTH_EENGINE,
+                   "%s made another image of %s than was fetched: tell your "
+                   "administrator",
+                   engine_name(engine), g->name);
+}
+
+static int fetch_once(struct get *g, struct engine *engine, const char *digest,
+                      bool all, struct images_got *out, bool *again,
+                      struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    struct record_lock lock = RECORD_NO_LOCK;
+    struct asking asking;
+    int rc = -1;
+
+    if (asking_begin(g, digest, true, &asking, err) < 0 ||
+        record_lock(g->dir, "id", asking.load->manifest.config.digest,
+                    &g->watch, g->end_ms, on_waiting, g, &lock, err) < 0)
+        goto out;
+    g->id_lock = &lock;
+    rc = bring(g, engine, &asking, all, out, err);
+    *again = rc < 0 && asking.load->why.code == FETCH_CODE_ENGINE;
+    if (rc < 0)
+        goto out;
+    struct record old = {.pinned = false};
+    record_read(g->dir, o->engine, g->name, &old);
+    struct record record = {
+        .private = g->credentials.fd >= 0,
+        .pinned = old.pinned,
+        .uid = o->user->uid,
+        .size = asking.load->manifest.size,
+        .when = time(NULL),
+    };
+    snprintf(record.engine, sizeof(record.engine), "%s", o->engine);
+    memcpy(record.name, g->name, sizeof(record.name));
+    memcpy(record.digest, asking.load->digest, sizeof(record.digest));
+    memcpy(record.id, out->image.id, sizeof(record.id));
+    rc = record_write(g->dir, &record, err);
+    if (rc < 0) {
+        engine_image_clear(&out->image);
+        goto out;
+    }
+    record_use(g->dir, &record);
+    memcpy(out->digest, record.digest, sizeof(out->digest));
+    out->bytes = asking.load->total;
+out:
+    g->id_lock = NULL;
+    record_unlock(g->dir, &lock);
+    asking_end(&asking);
+    return rc;
+}
+
+static int late(const struct get *g, struct berth_err *err)
+{
+    const struct fetch_failed why = {.code = FETCH_CODE_LATE};
+
+    return explain(g, &why, err);
+}
+
+// In its turn.
+static int fetch_in_turn(struct get *g, struct engine *engine,
+                         const char *digest, struct images_got *out,
+                         struct berth_err *err)
+{
+    struct record_lock slot = RECORD_NO_LOCK;
+    bool again = false;
+
+    g->doing = "waiting for its turn:";
+    g->came = g->total = 0;
+    if (record_lock_one(g->dir, g->order->rules->pull_parallel, &g->watch,
+                        g->end_ms, &slot, err) < 0)
+        return -1;
+    int rc = fetch_once(g, engine, digest, false, out, &again, err);
+    // A layer that was there may have been removed meanwhile.
+    if (rc < 0 && again)
+        rc = fetch_once(g, engine, digest, true, out, &again, err);
+    record_unlock(g->dir, &slot);
+    return rc;
+}
+
+// The process that fetches, which has the lock of the name.
+static void run_apart(struct get *g, int link, struct record_lock *lock,
+                      const char *digest) __attribute__((noreturn));
+
+static void run_apart(struct get *g, int link, struct record_lock *lock,
+                      const char *digest)
+{
+    struct apart_end end = {.rc = -1};
+    struct images_got got = {.digest = ""};
+
+    g->apart = true;
+    g->name_lock = lock;
+    g->watch.fd = link;
+    struct engine *engine = engine_open(g->order->engine, &g->watch, &end.err);
+    if (engine)
+        end.rc = fetch_in_turn(g, engine, digest, &got, &end.err);
+    if (end.rc < 0 && end.err.code == BERTH_ETIMEOUT)
+        late(g, &end.err);
+    if (end.rc == 0) {
+        memcpy(end.id, got.image.id, sizeof(end.id));
+        memcpy(end.digest, got.digest, sizeof(end.digest));
+        end.bytes = got.bytes;
+    }
+    record_unlock(g->dir, lock);
+    apart_exit(g->watch.fd, &end);
+}
+
+// Has another process fetch it, which gets the lock of the name.
+static int fetch_apart(struct get *g, struct engine *engine,
+                       struct record_lock *lock, const char *digest,
+                       struct images_got *out, struct berth_err *err)
+{
+    const struct images_order *o = g->order;
+    int keep[] = {g->dir, lock->fd, -1}, link;
+    struct apart_end end;
+
+    if (find_account(g, err) < 0)
+        return -1;
+    keep[2] = g->credentials.fd;
+    pid_t pid = apart_begin(keep, sizeof(keep) / sizeof(*keep), &link, err);
+    if (pid == 0)
+        run_apart(g, link, lock, digest);
+    if (pid < 0)
+        return -1;
+    record_lock_pass(lock);
+    if (apart_wait(pid, link, o->watch, o->say, o->arg, &end, err) < 0)
+        return -1;
+    if (end.rc < 0) {
+        *err = end.err;
+        return -1;
+    }
+    if (engine_image_inspect(engine, end.id, &out->image, err) < 0)
+        return -1;
+    record_ask(g->dir, o->job, o->user->uid, g->name, end.digest);
+    memcpy(out->digest, end.digest, sizeof(out->digest));
+    out->fetched = true;
+    out->bytes = end.bytes;
+    return 0;
+}
+
+// Fetches it, unless somebody else does, or just has.
+static int fetch(struct get *g, struct engine *engine, const char *digest,
+                 struct images_got *out, struct berth_err *err)
+{
+    struct record_lock lock = RECORD_NO_LOCK;
+
+    if (record_lock(g->dir, "name", g->name, &g->watch, g->end_ms, on_waiting,
+                    g, &lock, err) < 0)
+        return err->code == BERTH_ETIMEOUT ? late(g, err) : -1;
+    int rc = find_fetched(g, engine, digest, out, err);
+    if (rc == 0)
+        rc = fetch_apart(g, engine, &lock, digest, out, err);
+    record_unlock(g->dir, &lock);
+    return rc < 0 ? -1 : 0;
+}
+
+// --- all of it ---------------------------------------------------------------
+
+// Whether the engine's IMAGE is what DIGEST says, by its own word.
+static bool has_digest(const struct engine_image *image, const char *digest)
+{
+    const char *at = strrchr(image->digest, '@');
+
+    return at && strcmp(at + 1, digest) == 0;
+}
+
+static int get(struct get *g, struct engine *engine, bool named,
+               struct images_got *out, struct berth_err *err)
+{
+    const struct rules *rules = g->order->rules;
+    char digest[MANIFEST_DIGEST] = "";
+
+    // What a digest leads to is always the same.
+    if (rules->pull == RULE_PULL_ALWAYS && !g->order->ref->digest[0]) {
+        if (resolve(g, digest, err) < 0)
+            return -1;
+        memcpy(out->digest, digest, sizeof(digest));
+        if (named && has_digest(&out->image, digest))
+            return 0;
+        engine_image_clear(&out->image);
+    }
+    int rc = find_fetched(g, engine, digest, out, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (rules->pull == RULE_PULL_NEVER)
+        return err_set(err, BERTH_ENOTFOUND,
+                       "the image %s is allowed, but the container engine of "
+                       "node %s does not have it: ask your administrator to "
+                       "pull it there",
+                       g->name, g->order->node);
+    return fetch(g, engine, digest, out, err);
+}
+
+int images_get(const struct images_order *order, struct engine *engine,
+               struct images_got *out, struct berth_err *err)
+{
+    struct get g = {
+        .order = order,
+        .watch = {.fd = order->watch->fd, .go_on = go_on, .arg = &g},
+        .start_ms = clock_ms(),
+        .doing = "fetching",
+        .credentials = CREDENTIALS_NONE,
+    };
+    const struct rules *rules = order->rules;
+
+    *out = (struct images_got){.digest = ""};
+    imgref_format(order->ref, g.name);
+    // What the engine has by this name is the administrator's.
+    bool named = engine_image_inspect(engine, g.name, &out->image, err) == 0;
+    if (!named && err->code != BERTH_ENOTFOUND)
+        return -1;
+    if (named && (rules->pull != RULE_PULL_ALWAYS || order->ref->digest[0]))
+        return 0;
+    g.next_ms = g.start_ms + FIRST_MS;
+    g.end_ms = g.start_ms + 1000LL * rules->pull_seconds;
+    uname(&g.machine.uname);
+    g.machine.platform = manifest_platform(g.machine.uname.machine);
+    g.dir = record_open(order->state, order->node, err);
+    int rc = g.dir < 0 ? -1 : get(&g, engine, named, out, err);
+    if (rc < 0)
+        engine_image_clear(&out->image);
+    out->seconds = seconds_of(&g);
+    credentials_clear(&g.credentials);
+    if (g.dir >= 0)
+        close(g.dir);
+    return rc;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright (c) 2026 The berth developers
+//
+// An image for somebody's job: the engine has it, or berth has fetched it
+// before, or it is fetched now. Root's, and makes no connection itself but to
+// the engine. The policy has allowed the name before any of this.
+#ifndef BERTH_GET_H
+#define BERTH_GET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/watch.h"
+#include "logic/err.h"
+#include "logic/imgref.h"
+#include "logic/manifest.h"
+#include "logic/rules.h"
+#include "node/child.h"
+
+struct images_order {
+    const char *state, *node; // STATE/NODE is the node's directory
+    uint32_t job;
+    const struct imgref *ref;
+    const struct rules *rules;     // pull and its kin
+    const struct child_user *user; // whose job it is
+    int theirs;                    // of an archive: the mount namespace that
+                                   // its path is in, or -1: this process's
+    const char *home;              // his, or NULL
+    const char *engine;            // the path of its socket
+    const struct watch *watch;     // as long as somebody waits
+    // Called with lines for the user, such as how far a fetch is; ROUND_MS is
+    // the time from one to the next. SAY may be NULL.
+    void (*say)(void *arg, const char *line);
+    // As images/helper.h has it.
+    int (*confine)(void *arg, pid_t pid, struct berth_err *err);
+    void *arg;
+    int round_ms;
+};
+
+struct images_got {
+    struct engine_image image;    // engine_image_clear
+    char digest[MANIFEST_DIGEST]; // of what the name leads to, by the registry;
+                                  // empty: it was not asked, now or earlier
+    bool fetched;                 // now, of so many bytes in so many seconds
+    uint64_t bytes;
+    unsigned seconds;
+};
+
+// 0 and OUT; or -1 with ERR set to a sentence for the user: BERTH_ENOTFOUND if
+// the image cannot be had, BERTH_EENDED if nobody waits any more.
+int images_get(const struct images_order *order, struct engine *engine,
+               struct images_got *out, struct berth_err *err);
+
+#endif

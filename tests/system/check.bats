@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 The berth developers
+#
+# berth-check(8), on a node as it should be, and with one thing after the other
+# broken.
+
+# shellcheck disable=SC2154  # status and output are bats's
+load lib
+
+CHECK=$PREFIX/sbin/berth-check
+INIT=$LIBEXEC/berth-init
+
+teardown() {
+    chmod 0711 "$INIT"
+    usual_policy
+    tidy
+}
+
+# finds STATE NAME WORDS: the check that was run has such a line.
+finds() {
+    grep -qE "^$1 +$2 .*$3" <<<"$output" || fail "no line \"$1 $2 ... $3\" in:" "$output"
+}
+check() { run "$CHECK" "$@"; }
+is_bad() {
+    check
+    equal "$status" 1
+    finds bad "$@"
+}
+
+@test "a node as it should be has nothing bad, and says what it is" {
+    check
+    equal "$status" 0
+    lacks "$output" "bad  "
+    finds ok slurm "Slurm .*built for"
+    finds ok engine "."
+    finds ok hooks "Prolog runs berth-prolog"
+    finds ok hooks "Epilog runs berth-epilog"
+    finds ok init "0711"
+    finds ok state "root's"
+    finds ok kernel "Linux"
+    finds ok cgroups "version"
+    finds ok version "berth "
+}
+
+@test "the engine for who is root in a container is looked at as well" {
+    conf <<<$'root_ids = "2000000:65536"\nroot_engine = "unix:///run/berth-none.sock"'
+    is_bad engine /run/berth-none.sock
+    conf <<<'root_ids = "2000000:65536"'
+    if [[ $BERTH_ENGINE == docker ]]; then
+        is_bad engine "one map of IDs for all users"
+    else
+        check
+        equal "$status" 0
+    fi
+}
+
+@test "a user is told what he can't see, and changes nothing" {
+    run as_user "$CHECK"
+    finds unseen engine "run this as root"
+}
+
+@test "a plugin that is not loaded, a policy in error, an engine that is not there" {
+    policy allow=debian "$ENGINE"
+    sed -i 's/^required/#required/' "$PLUGSTACK_CONF"
+    is_bad setup "loads spank_berth.so"
+    policy allow=deb:::ian "$ENGINE"
+    is_bad policy "."
+    policy allow=debian engine=unix:///nonexistent.sock
+    is_bad setup "/nonexistent.sock"
+}
+
+@test "a berth-init that can be read, a socket for others" {
+    chmod 0755 "$INIT"
+    is_bad init "make it root's and 0711"
+    chmod 0711 "$INIT"
+    local socket=${ENGINE#engine=unix://} mode
+    mode=$(stat -c %a "$socket")
+    chmod 0666 "$socket"
+    check
+    chmod "$mode" "$socket"
+    equal "$status" 1
+    finds bad setup "is not root's alone"
+}
+
+@test "hooks that are missing, others, or in a script" {
+    local conf=$BATS_TEST_TMPDIR/slurm.conf hook=$BATS_TEST_TMPDIR/prolog
+    cp "$SLURM_CONF" "$conf"
+    echo "PlugStackConfig=$PLUGSTACK_CONF" >>"$conf"
+    export SLURM_CONF=$conf
+    sed -i '/^Prolog=/d' "$conf"
+    is_bad hooks "slurm.conf has no Prolog"
+    echo "Prolog=/bin/true" >>"$conf"
+    is_bad hooks "Prolog=/bin/true does not name berth-prolog"
+    printf '#!/bin/sh\nexec /usr/sbin/berth-prolog\n' >"$hook"
+    echo "Prolog=$hook" >>"$conf"
+    check
+    finds ok hooks "Prolog runs berth-prolog"
+}
+
+@test "another Slurm than the plugin was built for, and a runc that is known to be bad" {
+    local bin=$BATS_TEST_TMPDIR/bin
+    mkdir "$bin"
+    printf '#!/bin/sh\necho slurm 19.05.1\n' >"$bin/slurmd"
+    printf '#!/bin/sh\necho runc version 1.1.4\n' >"$bin/runc"
+    chmod +x "$bin"/*
+    PATH=$bin:$PATH is_bad slurm "build berth with this one's headers"
+    finds warning version "CVE-2024-21626"
+}
+
+@test "an engine that hangs costs what --limit says" {
+    local socket=$BATS_TEST_TMPDIR/socket silent
+    perl -MSocket -e 'socket($s, AF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un($ARGV[0]));
+        chmod 0600, $ARGV[0]; listen($s, 9); sleep 60' "$socket" 3>&- 4>&- &
+    silent=$!
+    poll 5 test -S "$socket"
+    policy allow=debian "engine=unix://$socket"
+    run timeout 20 "$CHECK" --limit=1
+    kill "$silent"
+    equal "$status" 1
+    contains "$output" "took longer than --limit"
+}
+
+@test "--json is one object, and --quiet only what is bad" {
+    check --json
+    perl -0777 -MJSON::PP -e '$d = decode_json(<STDIN>);
+        exit !($d->{node} && @{$d->{lines}} > 5)' <<<"$output" || fail "no such object:" "$output"
+    check --quiet
+    equal "$output" ""
+}
+
+@test "--nodes: what is bad or not alike, and where" {
+    check --nodes=n1,n2
+    equal "$status" 0
+    contains "$output" "2 nodes have answered"
+    chmod 0755 "$INIT"
+    check --nodes=n1,n2
+    equal "$status" 1
+    finds bad init "make it root's"
+    contains "$output" "n1,n2"
+}
