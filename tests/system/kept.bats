@@ -195,9 +195,10 @@ END
     scontrol requeue "$job"
     poll 30 no_traces || fail "left: $(traces)"
     poll "$SOON" job_is "$job" PENDING
-    # As in nesting.bats.
+    # As in nesting.bats. And before Slurm 23.11, slurmd knows a run for a new one,
+    # which has its Prolog, only if it looked at no credential for two seconds.
     second=$(date +%s)
-    poll 3 later_than "$second"
+    poll 4 later_than $((second + 1))
     scontrol update jobid="$job" StartTime=now
     poll 60 grep -q 'over 1' "$out" || fail "$(cat "$out")"
     poll "$SOON" job_is "$job" COMPLETED
