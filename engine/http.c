@@ -4,7 +4,6 @@
 #include "engine/http.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/clock.h"
+#include "engine/libcurl.h"
 #include "logic/limits.h"
 
 // All headers of one answer: an engine sends some 300 bytes of them.
@@ -41,6 +41,7 @@ struct http {
     bool too_much, no_memory, ended;
 };
 
+static const struct libcurl *lib; // once there is a struct http
 static void (*on_call)(const struct http_call_seen *call);
 
 // As curl's own, but close-on-exec from the start.
@@ -107,7 +108,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
     n *= one;
     if (http->download) {
         long status = 0;
-        curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+        lib->easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
         if (status == 200) {
             http->ended =
                 http->download->take(http->download->arg, data, n) < 0;
@@ -158,7 +159,7 @@ static CURLcode set_options(struct http *http)
 #define SET(option, value)                                                     \
     do {                                                                       \
         if (rc == CURLE_OK)                                                    \
-            rc = curl_easy_setopt(http->curl, option, value);                  \
+            rc = lib->easy_setopt(http->curl, option, value);                  \
     } while (0)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_UNIX_SOCKET_PATH, http->path);
@@ -194,11 +195,11 @@ static CURLcode set_options(struct http *http)
 
 static struct curl_slist *header_list(const char *a, const char *b)
 {
-    struct curl_slist *list = curl_slist_append(NULL, a);
-    struct curl_slist *longer = list ? curl_slist_append(list, b) : NULL;
+    struct curl_slist *list = lib->slist_append(NULL, a);
+    struct curl_slist *longer = list ? lib->slist_append(list, b) : NULL;
 
     if (!longer)
-        curl_slist_free_all(list);
+        lib->slist_free_all(list);
     return longer;
 }
 
@@ -214,11 +215,14 @@ struct http *http_create(const char *path, const struct watch *watch,
                 path ? path : "", sizeof(http->path) - 1);
         return NULL;
     }
-    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+    lib = libcurl_load(err);
+    if (!lib)
+        return NULL;
+    if (lib->global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
         goto fail;
     http = calloc(1, sizeof(*http));
     if (!http) {
-        curl_global_cleanup();
+        lib->global_cleanup();
         goto fail;
     }
     strcpy(http->path, path);
@@ -231,8 +235,8 @@ struct http *http_create(const char *path, const struct watch *watch,
         header_list("Expect:", "Content-Type: application/json");
     http->headers_tar =
         header_list("Expect:", "Content-Type: application/x-tar");
-    http->curl = curl_easy_init();
-    http->multi = curl_multi_init();
+    http->curl = lib->easy_init();
+    http->multi = lib->multi_init();
     if (!http->body || !http->headers_plain || !http->headers_json ||
         !http->headers_tar || !http->curl || !http->multi ||
         set_options(http) != CURLE_OK)
@@ -250,14 +254,14 @@ void http_destroy(struct http *http)
 
     if (!http)
         return;
-    curl_easy_cleanup(http->curl);
-    curl_multi_cleanup(http->multi);
-    curl_slist_free_all(http->headers_plain);
-    curl_slist_free_all(http->headers_json);
-    curl_slist_free_all(http->headers_tar);
+    lib->easy_cleanup(http->curl);
+    lib->multi_cleanup(http->multi);
+    lib->slist_free_all(http->headers_plain);
+    lib->slist_free_all(http->headers_json);
+    lib->slist_free_all(http->headers_tar);
     free(http->body);
     free(http);
-    curl_global_cleanup();
+    lib->global_cleanup();
     errno = saved;
 }
 
@@ -276,7 +280,7 @@ static int socket_errno(const struct http *http)
 
     if (http->socket_errno)
         return http->socket_errno;
-    curl_easy_getinfo(http->curl, CURLINFO_OS_ERRNO, &number);
+    lib->easy_getinfo(http->curl, CURLINFO_OS_ERRNO, &number);
     return (int)number;
 }
 
@@ -324,7 +328,7 @@ static int fail_call(struct http *http, CURLcode code, struct berth_err *err)
         return err_set(err, BERTH_EENGINE,
                        "the container engine at %s answered with something "
                        "that is not the Docker Engine API (%s)",
-                       http->path, curl_easy_strerror(code));
+                       http->path, lib->easy_strerror(code));
     }
 }
 
@@ -351,18 +355,18 @@ static CURLcode transfer(struct http *http, bool whole)
     int running = 1, n;
     CURLMsg *msg;
 
-    if (curl_multi_add_handle(http->multi, http->curl) != CURLM_OK)
+    if (lib->multi_add_handle(http->multi, http->curl) != CURLM_OK)
         return CURLE_OUT_OF_MEMORY;
-    while (curl_multi_perform(http->multi, &running) == CURLM_OK && running) {
+    while (lib->multi_perform(http->multi, &running) == CURLM_OK && running) {
         // With a descriptor, if only -1, older curls sleep where they have
         // none of their own.
         extra[1].fd = http->paused ? http->upload->fd : -1;
         extra[1].revents = 0;
-        if (curl_multi_wait(http->multi, extra, 2, WATCH_MS, &n) != CURLM_OK)
+        if (lib->multi_wait(http->multi, extra, 2, WATCH_MS, &n) != CURLM_OK)
             break;
         if (http->paused && (n == 0 || extra[1].revents)) {
             http->paused = false;
-            curl_easy_pause(http->curl, CURLPAUSE_CONT);
+            lib->easy_pause(http->curl, CURLPAUSE_CONT);
         }
         if ((n == 0 || extra[0].revents) && http->watch.go_on &&
             !http->watch.go_on(http->watch.arg)) {
@@ -373,11 +377,11 @@ static CURLcode transfer(struct http *http, bool whole)
             extra[0].fd = -1; // it would be ready for ever
         }
     }
-    while ((msg = curl_multi_info_read(http->multi, &n)))
+    while ((msg = lib->multi_info_read(http->multi, &n)))
         if (msg->msg == CURLMSG_DONE)
             code = msg->data.result;
     // A call in progress loses its connection by that.
-    curl_multi_remove_handle(http->multi, http->curl);
+    lib->multi_remove_handle(http->multi, http->curl);
     return code;
 }
 
@@ -391,7 +395,7 @@ static CURLcode perform(struct http *http, long limit_ms, bool whole)
         used = clock_ms() - start;
         if (used >= limit_ms || used >= BERTH_CONNECT_MS)
             return CURLE_OPERATION_TIMEDOUT;
-        curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
+        lib->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, limit_ms - (long)used);
         http->socket_errno = 0;
         code = transfer(http, whole);
         if (http->uploading || !backlog_is_full(http, code))
@@ -421,40 +425,40 @@ static int exchange(struct http *http, const struct http_request *request,
     http->download = request->download;
     http->paused = http->uploading = false;
 
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
+    lib->easy_setopt(curl, CURLOPT_HTTPHEADER,
                      request->upload ? http->headers_tar
                      : request->json ? http->headers_json
                                      : http->headers_plain);
     if (request->upload) {
         // Without a size it goes in chunks.
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, -1L);
+        lib->easy_setopt(curl, CURLOPT_POST, 1L);
+        lib->easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
+        lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE, -1L);
     } else if (request->method == HTTP_POST) {
         const char *body = request->json ? request->json : "";
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+        lib->easy_setopt(curl, CURLOPT_POST, 1L);
+        lib->easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
     } else {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        lib->easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     }
     // Of the options set here, only these copy, and so can run out of memory.
-    code = curl_easy_setopt(
+    code = lib->easy_setopt(
         curl, CURLOPT_CUSTOMREQUEST,
         request->method == HTTP_DELETE ? "DELETE" : (const char *)NULL);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_URL, url);
+        code = lib->easy_setopt(curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
         code = perform(http, request->limit_ms, request->whole);
     // The body is the caller's: leave no pointer to it behind.
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
+    lib->easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)NULL);
     http->reply = NULL;
     http->upload = NULL;
     http->download = NULL;
     if (code != CURLE_OK)
         return fail_call(http, code, err);
 
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200 || status > 599)
         return fail_call(http, CURLE_WEIRD_SERVER_REPLY, err);
     reply->status = (int)status;

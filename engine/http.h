@@ -20,7 +20,7 @@ struct http;
 // the first call, keeps the connection for the next ones, and makes a new
 // one when the other end has closed it. Takes nothing from the environment.
 // All calls heed WATCH (NULL: there is none; copied). Returns NULL with ERR set
-// (BERTH_EINVAL, BERTH_ENOMEM).
+// (BERTH_EINVAL, BERTH_ENOMEM; BERTH_ESYS: libcurl is missing).
 struct http *http_create(const char *path, const struct watch *watch,
                          struct berth_err *err);
 void http_destroy(struct http *http); // NULL is fine; keeps errno

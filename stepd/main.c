@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "engine/clock.h"
+#include "engine/libcurl.h"
 #include "engine/watch.h"
 #include "logic/err.h"
 #include "logic/gpu.h"
@@ -1064,7 +1065,17 @@ static void open_journal(struct stepd *d)
     audit_log_open(&d->log, &d->step, pw ? pw->pw_name : NULL);
 }
 
-int main(void)
+// A job's first steps have no container to take over. For them what the engine
+// is asked with is loaded while slurmstepd still gets ready.
+static void load_early(const char *name)
+{
+    const char *step = name ? strrchr(name, '.') : NULL;
+
+    if (step && !(step[1] >= '1' && step[1] <= '9'))
+        libcurl_load(NULL);
+}
+
+int main(int argc, char **argv)
 {
     static struct stepd d = {
         .watch = {.fd = PLUGIN, .go_on = step_goes_on, .arg = &d},
@@ -1081,6 +1092,7 @@ int main(void)
     const char *why = "step";
 
     harden();
+    load_early(argc > 1 ? argv[1] : NULL);
     trace_start(&d.step);
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
     if (cgroup_init(&d.cgroups, &err) < 0 ||

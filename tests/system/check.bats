@@ -55,6 +55,16 @@ is_bad() {
     fi
 }
 
+@test "without libcurl no engine is asked, and a sentence says so" {
+    # shellcheck disable=SC2016  # the inner shell expands it
+    run unshare --mount --propagation private bash -c '
+        for library in $(ldconfig -p | awk "/^[[:space:]]*libcurl/ { print \$NF }"); do
+            mount --bind /dev/null "$library"
+        done
+        exec "$1"' sh "$CHECK"
+    finds bad engine "no engine can be asked without libcurl.*: ask your administrator"
+}
+
 @test "a user is told what he can't see, and changes nothing" {
     run as_user "$CHECK"
     finds unseen engine "run this as root"
