@@ -455,6 +455,9 @@ static void hear_layer(void)
         add_member(&m, in->u.data, in->bytes);
         left -= in->bytes;
     }
+    if (m.odd)
+        fail("with what tars in it say of sparse files, it has more than an "
+             "image may be when it is unpacked: remove such tars first");
     if (!end_member(&m, true))
         fail("the container's files changed while they were saved: a process "
              "outside of it may have had some of them open");

@@ -50,18 +50,38 @@ static uint64_t number(const unsigned char *at, size_t len)
     return value;
 }
 
+static bool is_blank(unsigned char c)
+{
+    return c == 0 || c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// A sum, as whoever reads a tar takes one: blanks, octal digits, and a blank or
+// the end. Without a look at that, one block of some 500 MB of compressed data
+// is a header by chance.
+static bool read_sum(const unsigned char *field, int64_t *out)
+{
+    size_t i = 0;
+
+    *out = 0;
+    while (i < LEN_SUM && is_blank(field[i]))
+        i++;
+    for (; i < LEN_SUM && field[i] >= '0' && field[i] <= '7'; i++)
+        *out = *out << 3 | (field[i] - '0');
+    return i == LEN_SUM || is_blank(field[i]);
+}
+
 // The sum is of the bytes as they are, or by old programs as signed ones.
 static bool has_sum(const unsigned char *block)
 {
-    int64_t plain = 0, with_sign = 0;
+    int64_t plain = 0, with_sign = 0, said;
 
     for (size_t i = 0; i < SPARSE_BLOCK; i++) {
         bool own = i >= AT_SUM && i < AT_SUM + LEN_SUM;
         plain += own ? ' ' : block[i];
         with_sign += own ? ' ' : (signed char)block[i];
     }
-    int64_t said = (int64_t)number(block + AT_SUM, LEN_SUM);
-    return said == plain || said == with_sign;
+    return read_sum(block + AT_SUM, &said) &&
+           (said == plain || said == with_sign);
 }
 
 static void look_at_block(struct sparse *s, const unsigned char *block)

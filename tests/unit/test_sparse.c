@@ -98,6 +98,58 @@ static void what_is_no_such_header_says_nothing(void **state)
     assert_found(tar, sizeof(tar), 0);
 }
 
+// Of random bytes one block in some millions has a sum that would fit, if what
+// is no number were none.
+static void compressed_data_say_nothing(void **state)
+{
+    static unsigned char tar[SPARSE_BLOCK];
+    int sum = 0;
+
+    (void)state;
+    for (int i = 0; i < SPARSE_BLOCK; i++)
+        tar[i] = (unsigned char)(i * 89 + i / 256 * 7);
+    tar[156] = 'S';
+    memcpy(tar + 148, "\x1f|,\xbfV\xfd\xbau", 8);
+    memcpy(tar + 483,
+           "\xad\xbb;\x11\xf0k\xb7.\xcd\x04"
+           "e\xbc",
+           12);
+    // The signed sum is 0.
+    for (int i = 0; i < SPARSE_BLOCK; i++)
+        sum += i >= 148 && i < 156 ? ' ' : (signed char)tar[i];
+    for (int i = 300; sum != 0; i++) {
+        int change = sum > 100 ? -100 : sum < -100 ? 100 : -sum;
+        int value = (signed char)tar[i] + change;
+        if (value < -128 || value > 127)
+            continue;
+        tar[i] = (unsigned char)value;
+        sum += change;
+    }
+    assert_found(tar, sizeof(tar), 0);
+}
+
+static void a_sum_is_written_in_several_ways(void **state)
+{
+    // Around its six digits.
+    static const char *const forms[][2] = {{"", ""},    {"", " "},  {"0", ""},
+                                           {"00", ""},  {" ", " "}, {"  ", ""},
+                                           {"", " \t"}, {"\t", ""}};
+    static unsigned char tar[SPARSE_BLOCK];
+    char digits[8];
+
+    (void)state;
+    header(tar, "00000001750");
+    memcpy(digits, tar + 148, sizeof(digits));
+    for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) {
+        size_t before = strlen(forms[f][0]);
+        memset(tar + 148, 0, 8);
+        memcpy(tar + 148, forms[f][0], before);
+        memcpy(tar + 148 + before, digits, 6);
+        memcpy(tar + 148 + before + 6, forms[f][1], strlen(forms[f][1]));
+        assert_found(tar, sizeof(tar), 1000);
+    }
+}
+
 static void records_say_it(void **state)
 {
     static const struct {
@@ -130,6 +182,8 @@ int main(void)
         cmocka_unit_test(a_header_says_it),
         cmocka_unit_test(the_sum_may_be_of_signed_bytes),
         cmocka_unit_test(what_is_no_such_header_says_nothing),
+        cmocka_unit_test(compressed_data_say_nothing),
+        cmocka_unit_test(a_sum_is_written_in_several_ways),
         cmocka_unit_test(records_say_it),
     };
 
