@@ -442,7 +442,7 @@ static void pass_layer(struct reader *r, uint32_t n, uint64_t size)
         left -= got;
         int rc = unpack_add(u, buf, got, file, unpacked_max - unpacked, &why);
         if (rc < 0)
-            die(rc == -2 ? FETCH_CODE_LARGE : FETCH_CODE_OWN, why);
+            die(rc == UNPACK_TOO_MUCH ? FETCH_CODE_LARGE : FETCH_CODE_OWN, why);
         if (file < 0)
             tell(FETCH_DATA, buf, got);
     }

@@ -268,9 +268,11 @@ static int take_bytes(struct fetch *f, struct layer *l, const char *buf,
     int rc = unpack_add(l->unpack, buf, n, l->file,
                         f->unpacked_max - f->unpacked + before, &why);
     f->unpacked += unpack_takes(l->unpack) - before;
-    l->full = rc == -3;
+    l->full = rc == UNPACK_NO_ROOM;
     if (rc < 0)
-        return fail(f, rc == -2 ? FETCH_CODE_LARGE : FETCH_CODE_OWN, 0, why);
+        return fail(f,
+                    rc == UNPACK_TOO_MUCH ? FETCH_CODE_LARGE : FETCH_CODE_OWN,
+                    0, why);
     if (l->file < 0) {
         for (size_t sent = 0, part; sent < n; sent += part) {
             part = n - sent < FETCH_DATA_MAX ? n - sent : FETCH_DATA_MAX;

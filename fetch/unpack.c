@@ -132,14 +132,14 @@ static int put(struct unpack *u, size_t n, int out, uint64_t max,
     size_t done = 0;
 
     if (take(u, u->room, n, max) < 0)
-        return -2;
+        return UNPACK_TOO_MUCH;
     while (out >= 0 && done < n) {
         ssize_t w = write(out, u->room + done, n - done);
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0) {
             *why = "there is no room on the node to unpack a layer";
-            return -3;
+            return UNPACK_NO_ROOM;
         }
         done += (size_t)w;
     }
@@ -149,7 +149,7 @@ static int put(struct unpack *u, size_t n, int out, uint64_t max,
 static int malformed(const char **why)
 {
     *why = "a layer of it is malformed: ask its author to push it anew";
-    return -1;
+    return UNPACK_MALFORMED;
 }
 
 static int add_gzip(struct unpack *u, const void *data, size_t len, int out,
@@ -216,7 +216,7 @@ int unpack_add(struct unpack *unpack, const void *data, size_t len, int out,
     case KIND_ZSTD:
         return add_zstd(unpack, data, len, out, max, why);
     case KIND_PLAIN:
-        return take(unpack, data, len, max) < 0 ? -2 : 0;
+        return take(unpack, data, len, max) < 0 ? UNPACK_TOO_MUCH : 0;
     default:
         return malformed(why);
     }

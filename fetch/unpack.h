@@ -25,10 +25,15 @@ bool unpack_is_zstd(const struct unpack *unpack);
 // Whether it is packed at all.
 bool unpack_is_plain(const struct unpack *unpack);
 
+enum unpack_end {
+    UNPACK_MALFORMED = -1, // WHY says it
+    UNPACK_TOO_MUCH = -2,
+    UNPACK_NO_ROOM = -3, // likewise
+};
+
 // The next LEN bytes of it. What they are unpacked is counted, with the holes
-// of sparse files, up to MAX in all, and where OUT is not -1 written there. 0;
-// -1 and WHY: it is malformed; -2: it is more than MAX; or -3 and WHY: OUT has
-// no room.
+// of sparse files, up to MAX in all, and where OUT is not -1 written there. 0,
+// or what of enum unpack_end came in between.
 int unpack_add(struct unpack *unpack, const void *data, size_t len, int out,
                uint64_t max, const char **why);
 
