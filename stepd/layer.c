@@ -194,7 +194,9 @@ static int put_head(struct walk *w, int fd, const struct stat *st,
         .mtime = st->st_mtim.tv_sec,
     };
 
-    if (type == '0') {
+    // Of another name of a file as well: Docker gives the file its owner once
+    // more, with which the kernel takes them away.
+    if (type == '0' || type == '1') {
         ssize_t n = attribute(fd, "security.capability", capability,
                               sizeof(capability));
         e.capability = capability;

@@ -738,11 +738,13 @@ outside() {
     outside "setcap -n $START cap_net_raw+ep true; ln true d/hard"
     equal "$STATUS" 0
     # Version 2.
-    equal "$(members "$SAVED/x.tar" | grep 'srv/[^ ]* [0-9 ]*[1-9]')" "srv/d/hard 0 0 0100000200200000000000000000000000000000"
+    local capability=0100000200200000000000000000000000000000
+    equal "$(members "$SAVED/x.tar" | grep 'srv/[^ ]* [0-9 ]*[1-9]')" "srv/d/hard 0 0 $capability
+srv/true 0 0 $capability"
     mv "$SAVED/x.tar" "$SAVED/y.tar"
     run -0 as_user srun -Q -w n1 --container="$SAVED/y.tar" --container-root --container-save="$SAVED/z.tar" \
         sh -c 'rm /srv/d/hard; mv /srv/true /srv/moved; chmod 711 /srv/moved'
-    equal "$(members "$SAVED/z.tar" | grep moved)" "srv/moved 0 0 0100000200200000000000000000000000000000"
+    equal "$(members "$SAVED/z.tar" | grep moved)" "srv/moved 0 0 $capability"
     nothing_left
 }
 
