@@ -347,6 +347,32 @@ static int check_network(struct decision *out, const char *name)
         shown, deny_where(networks->v[0], at), deny_list(networks, NULL, list));
 }
 
+// Docker has the node's network for no user namespace.
+static int check_root_network(struct decision *out,
+                              const struct options *options)
+{
+    const struct rules *rules = out->rules;
+    const char *other = NULL;
+
+    if (!out->root || !rules->root_ids->account ||
+        strcmp(out->network, "host") != 0)
+        return 0;
+    for (size_t i = 0; !other && i < rules->networks.n; i++)
+        if (strcmp(rules->networks.v[i]->text, "host") != 0)
+            other = rules->networks.v[i]->text;
+    return deny_always(
+        out,
+        "--container-root cannot be had with the node's network, since Docker "
+        "maps its IDs (root_ids of %s): %s, or %s%s",
+        rules->file,
+        options->root == CHOICE_YES ? "leave it out"
+                                    : "say --no-container-remap-root",
+        other ? "add --container-network="
+              : "ask your administrator for another network, such as none "
+                "(networks)",
+        other ? other : "");
+}
+
 static int decide_network(struct decision *out, const struct options *options)
 {
     const struct rule_list *networks = &out->rules->networks;
@@ -355,7 +381,8 @@ static int decide_network(struct decision *out, const struct options *options)
     out->network = name              ? name
                    : networks->n > 0 ? networks->v[0]->text
                                      : "none";
-    if (name && check_network(out, name) < 0)
+    if ((name && check_network(out, name) < 0) ||
+        check_root_network(out, options) < 0)
         return -1;
     if (strcmp(out->network, "host") != 0 && strcmp(out->network, "none") != 0)
         out->publish = out->rules->publish;

@@ -366,6 +366,7 @@ static void translate_root(struct translation *t, const struct root_range *root)
     expect(t, t->host, "CapAdd",
            json_pack("[sssssss]", REQUEST_ROOT_CAPABILITIES));
     move(t, t->body, "OpenStdin", "stdin");
+    put(t, "userns", json_pack("{s:s}", "nsmode", "private"));
     // It would add the user to the image's, or make them, as the node's root.
     put(t, "manage_password", json_false());
     put(t, "idmappings",

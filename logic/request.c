@@ -294,7 +294,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
         "NetworkMode", r->network ? r->network : "host",
         "IpcMode", "private",
         "UTSMode", "host",
-        "UsernsMode", r->root.count ? "private" : "host",
+        "UsernsMode", r->root.count ? "" : "host",
         "PidMode", "",
         "ShmSize", (json_int_t)r->shm_bytes,
         "Ulimits", build_ulimits(r),

@@ -27,14 +27,27 @@ static bool take_number(const char **text, uint32_t *out)
     return n <= ID_MAX;
 }
 
+// The name of an account is no number, which another key of subuid(5) can be.
+static bool is_account(const char *text)
+{
+    return *text && !strchr("0123456789-.", *text) &&
+           !text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")];
+}
+
 bool root_ids_parse(const char *text, struct root_ids *out)
 {
     struct root_ids ids = {0};
 
     if (!take_number(&text, &ids.base) || *text++ != ':' ||
-        !take_number(&text, &ids.count) ||
-        (*text == ':' && (text++, !take_number(&text, &ids.first))) || *text ||
-        ids.base < COUNT_MIN || ids.count < COUNT_MIN ||
+        !take_number(&text, &ids.count))
+        return false;
+    if (*text == ':' && is_account(text + 1))
+        ids.account = text + 1;
+    else if (*text &&
+             (*text++ != ':' || !take_number(&text, &ids.first) || *text))
+        return false;
+    if (ids.base < COUNT_MIN || ids.count < COUNT_MIN ||
         (uint64_t)ids.base + ids.count - 1 > ID_MAX)
         return false;
     *out = ids;
@@ -44,10 +57,10 @@ bool root_ids_parse(const char *text, struct root_ids *out)
 int root_ids_place(const struct root_ids *ids, uid_t uid,
                    struct root_range *out, struct berth_err *err)
 {
-    uint64_t place = (uint64_t)uid - ids->first;
+    uint64_t place = ids->account ? 0 : (uint64_t)uid - ids->first;
     uint64_t start = ids->base + place * ids->count;
 
-    if (uid >= ids->base)
+    if (uid >= ids->base && (!ids->account || uid - ids->base < ids->count))
         return err_set(err, BERTH_EDENIED,
                        "user %u is among the IDs that containers have: ask "
                        "your administrator for a root_ids that begins above "
@@ -60,6 +73,39 @@ int root_ids_place(const struct root_ids *ids, uid_t uid,
                        uid);
     *out = (struct root_range){(uint32_t)start, ids->count};
     return 0;
+}
+
+bool root_ids_suit(const struct root_ids *ids, bool podman, const char *dir,
+                   char why[ROOT_IDS_WHY_MAX])
+{
+    const char *last = strrchr(dir, '/');
+    unsigned uid, gid;
+    int end = 0;
+    bool maps =
+        last && sscanf(last, "/%u.%u%n", &uid, &gid, &end) == 2 && !last[end];
+
+    if (podman && ids->account)
+        snprintf(why, ROOT_IDS_WHY_MAX,
+                 "which has a map of IDs for each user, while root_ids of "
+                 "berth.conf has one for all, as it is for a Docker with "
+                 "userns-remap");
+    else if (!podman && !maps)
+        snprintf(why, ROOT_IDS_WHY_MAX,
+                 "which has no map of IDs: it needs userns-remap, or "
+                 "root_engine in berth.conf the socket of another engine");
+    else if (!podman && !ids->account)
+        snprintf(why, ROOT_IDS_WHY_MAX,
+                 "which has one map of IDs for all users: root_ids of "
+                 "berth.conf needs its account, or root_engine Podman's "
+                 "socket");
+    else if (!podman && (uid != ids->base || gid != ids->base))
+        snprintf(why, ROOT_IDS_WHY_MAX,
+                 "whose map of IDs begins at %u for users and at %u for "
+                 "groups, while root_ids of berth.conf begins at %u",
+                 uid, gid, ids->base);
+    else
+        return true;
+    return false;
 }
 
 // The lines that a map can have by the kernel, and what one takes.

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 The berth developers
 //
 // Which IDs of the node stand for a container's own where its user is root in
-// it (--container-root): one range for each user, which is nobody else's.
+// it (--container-root): one range for each user, which is nobody else's; or
+// one for all of them, where that is what an engine has.
 #ifndef BERTH_ROOT_IDS_H
 #define BERTH_ROOT_IDS_H
 
@@ -14,11 +15,14 @@
 #include "logic/err.h"
 
 // What root_ids of berth.conf(5) says: the user whose ID is FIRST has the COUNT
-// IDs from BASE on, and each user behind him the next ones.
+// IDs from BASE on, and each user behind him the next ones. With an ACCOUNT all
+// users have the same ones, those of a Docker with userns-remap, which
+// subuid(5) and subgid(5) have for that account.
 struct root_ids {
     uint32_t base;
     uint32_t count; // 0: there are none
     uint32_t first;
+    const char *account; // NULL: each user has his own
 };
 
 // The IDs 0 to COUNT - 1 of a container are START and those behind it on the
@@ -28,15 +32,23 @@ struct root_range {
     uint32_t count;
 };
 
-// Reads "BASE:COUNT" or "BASE:COUNT:FIRST". A range is no smaller than 65536,
-// since nobody is 65534 in images, and does not begin below that. False: TEXT
-// is no such thing.
+// Reads "BASE:COUNT", "BASE:COUNT:FIRST" or "BASE:COUNT:ACCOUNT"; the account
+// is TEXT's own. A range is no smaller than 65536, since nobody is 65534 in
+// images, and does not begin below that. False: TEXT is no such thing.
 bool root_ids_parse(const char *text, struct root_ids *out);
 
 // The range of the user UID. 0, or -1 with ERR set (BERTH_EDENIED): he has
 // none, or is himself in what ranges are for.
 int root_ids_place(const struct root_ids *ids, uid_t uid,
                    struct root_range *out, struct berth_err *err);
+
+enum { ROOT_IDS_WHY_MAX = 256 };
+
+// Says whether containers can have the IDs of IDS by an engine: PODMAN, which
+// maps as it is told, or else a Docker whose data is in DIR, whose last part is
+// "UID.GID" where it maps root to these. If not, WHY goes on with "Docker, ".
+bool root_ids_suit(const struct root_ids *ids, bool podman, const char *dir,
+                   char why[ROOT_IDS_WHY_MAX]);
 
 // An ID of the node's file systems, and what it is to be within a mount.
 struct root_pair {

@@ -175,12 +175,14 @@ static void find_link(const struct step *step, struct admission *r)
 static int claim(const struct step *step, const struct decision *decision,
                  struct berth_err *err)
 {
+    const char *account = decision->rules->root_ids->account;
     char dir[PATH_MAX];
 
     snprintf(dir, sizeof(dir), "%s/%s", BERTH_STATEDIR, step->node);
-    return claim_check(CLAIM_ETC, &decision->range, err) < 0
+    return claim_check(CLAIM_ETC, &decision->range, account, err) < 0
                ? -1
-               : claim_note(dir, step->uid, &decision->range, err);
+               : claim_note(dir, account ? CLAIM_ALL : step->uid,
+                            &decision->range, err);
 }
 
 int admission_make(const struct step *step, struct audit_log *log,

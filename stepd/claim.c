@@ -20,6 +20,8 @@
 
 enum { NSS_BUFFER = 4 * 1024 * 1024 };
 
+enum { SYSTEM_UIDS = 1000 }; // as all distributions have it
+
 static int taken(const struct root_range *range, const char *what,
                  const char *name, struct berth_err *err)
 {
@@ -80,10 +82,39 @@ static int check_groups(const char *etc, const struct root_range *range,
     return rc;
 }
 
+// Who is ACCOUNT could be anybody in the range (newuidmap(1)): so nobody is.
+static int check_account(const char *etc, const char *account,
+                         struct berth_err *err)
+{
+    const struct passwd *pw;
+    bool ours = false;
+    FILE *f;
+
+    if (!account)
+        return 0;
+    if (open_in(etc, "passwd", &f, err) < 0)
+        return -1;
+    while (f && (pw = fgetpwent(f)))
+        if (strcmp(pw->pw_name, account) == 0) {
+            ours = pw->pw_uid < SYSTEM_UIDS;
+            break;
+        }
+    if (f)
+        fclose(f);
+    return ours ? 0
+                : err_set(err, BERTH_EDENIED,
+                          "%s, whose IDs you would be root in a container "
+                          "with, is no system account of this node's (an ID "
+                          "below %d in passwd): ask your administrator for "
+                          "another userns-remap, and the same in root_ids of "
+                          "berth.conf",
+                          account, SYSTEM_UIDS);
+}
+
 // "NAME:START:COUNT"
 static int check_subordinate(const char *etc, const char *name,
                              const struct root_range *range,
-                             struct berth_err *err)
+                             const char *account, struct berth_err *err)
 {
     unsigned long start, count;
     char *line = NULL;
@@ -97,6 +128,9 @@ static int check_subordinate(const char *etc, const char *name,
             !root_range_meets(range, start, count))
             continue;
         line[colon - line] = 0;
+        if (account && strcmp(line, account) == 0 && start == range->start &&
+            count == range->count)
+            continue;
         rc = taken(range,
                    strcmp(name, "subuid") == 0 ? "those of subuid(5) for"
                                                : "those of subgid(5) for",
@@ -128,25 +162,29 @@ static int check_first(const struct root_range *range, struct berth_err *err)
 }
 
 int claim_check(const char *etc, const struct root_range *range,
-                struct berth_err *err)
+                const char *account, struct berth_err *err)
 {
-    return check_users(etc, range, err) < 0 ||
+    return check_account(etc, account, err) < 0 ||
+                   check_users(etc, range, err) < 0 ||
                    check_groups(etc, range, err) < 0 ||
-                   check_subordinate(etc, "subuid", range, err) < 0 ||
-                   check_subordinate(etc, "subgid", range, err) < 0 ||
+                   check_subordinate(etc, "subuid", range, account, err) < 0 ||
+                   check_subordinate(etc, "subgid", range, account, err) < 0 ||
                    check_first(range, err) < 0
                ? -1
                : 0;
 }
 
-// A file's name says it all: "UID.START.COUNT".
-static bool parse_name(const char *name, unsigned *uid,
-                       struct root_range *range)
+// A file's name says it all: "UID.START.COUNT", or "all.START.COUNT".
+static bool parse_name(const char *name, uid_t *uid, struct root_range *range)
 {
     int end = 0;
 
-    return sscanf(name, "%u.%u.%u%n", uid, &range->start, &range->count,
-                  &end) == 3 &&
+    *uid = CLAIM_ALL;
+    if (strncmp(name, "all", 3) == 0)
+        name += 3;
+    else if (sscanf(name, "%u%n", uid, &end) == 1)
+        name += end;
+    return sscanf(name, ".%u.%u%n", &range->start, &range->count, &end) == 2 &&
            !name[end];
 }
 
@@ -156,7 +194,8 @@ static int compare(int dir, const char *path, uid_t uid,
 {
     const struct dirent *entry;
     struct root_range other;
-    unsigned owner;
+    char whose[32] = "all users'";
+    uid_t owner;
     int rc = 0;
 
     int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -170,15 +209,18 @@ static int compare(int dir, const char *path, uid_t uid,
             rc = err_set(err, BERTH_ESYS, "%s has a strange file: %s", path,
                          entry->d_name);
         else if (owner != uid &&
-                 root_range_meets(range, other.start, other.count))
+                 root_range_meets(range, other.start, other.count)) {
+            if (owner != CLAIM_ALL)
+                snprintf(whose, sizeof(whose), "user %u's", owner);
             rc = err_set(err, BERTH_EDENIED,
                          "the IDs from %u to %u, which root_ids of berth.conf "
                          "has for you to be root in a container with, were "
-                         "user %u's before: ask your administrator for "
-                         "another root_ids, or to remove %s/%s when nothing of "
-                         "that user's is on this node",
-                         range->start, range->start + range->count - 1, owner,
+                         "%s before: ask your administrator for another "
+                         "root_ids, or to remove %s/%s when nothing of theirs "
+                         "is on this node",
+                         range->start, range->start + range->count - 1, whose,
                          path, entry->d_name);
+        }
     }
     closedir(d);
     return rc;
@@ -187,11 +229,13 @@ static int compare(int dir, const char *path, uid_t uid,
 int claim_note(const char *dir, uid_t uid, const struct root_range *range,
                struct berth_err *err)
 {
-    char path[4096], name[64];
+    char path[4096], name[64], who[16] = "all";
     int rc = -1, made = -1;
 
     snprintf(path, sizeof(path), "%s/ids", dir);
-    snprintf(name, sizeof(name), "%u.%u.%u", uid, range->start, range->count);
+    if (uid != CLAIM_ALL)
+        snprintf(who, sizeof(who), "%u", uid);
+    snprintf(name, sizeof(name), "%s.%u.%u", who, range->start, range->count);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return err_set(err, BERTH_ESYS, "making %s: %m", path);
     int at = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -17,9 +17,13 @@
 
 // Looks whether RANGE has an ID of an account, a group, or a range of
 // subuid(5) or subgid(5), of the files in ETC; or its first one of any that the
-// node knows. 0, or -1 with ERR set (BERTH_EDENIED).
+// node knows. ACCOUNT, if that is not NULL, may have RANGE itself there, and
+// must be a system account. 0, or -1 with ERR set (BERTH_EDENIED).
 int claim_check(const char *etc, const struct root_range *range,
-                struct berth_err *err);
+                const char *account, struct berth_err *err);
+
+// In the place of a user's ID: a range is all users'.
+#define CLAIM_ALL ((uid_t)-1)
 
 // Writes down in the directory "ids" of DIR, which is made if need be, that
 // RANGE is the user UID's from now on. 0, or -1 with ERR set: another user has

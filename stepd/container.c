@@ -7,6 +7,7 @@
 #include "stepd/container.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,17 +160,23 @@ static const char *engine_path(const struct admission *admission)
                                     : policy_engine(admission->policy);
 }
 
-// Docker has one map for all of its users, if any.
+// Before an image is looked for; what comes of it the check after the start
+// sees.
 static int check_root_engine(const struct making *m, struct berth_err *err)
 {
-    if (!m->admission.decision.root || engine_is_podman(m->engine))
+    bool podman = engine_is_podman(m->engine);
+    char dir[PATH_MAX] = "", why[ROOT_IDS_WHY_MAX];
+
+    if (!m->admission.decision.root)
+        return 0;
+    if (!podman && engine_root(m->engine, dir, sizeof(dir), err) < 0)
+        return -1;
+    if (root_ids_suit(m->admission.rules.root_ids, podman, dir, why))
         return 0;
     return err_set(err, BERTH_EENGINE,
-                   "node %s cannot have you be root in a container by %s, "
-                   "which has one map of IDs for all users: ask your "
-                   "administrator to name Podman's socket by root_engine in "
-                   "berth.conf, or leave --container-root out",
-                   m->step->node, engine_name(m->engine));
+                   "node %s cannot have you be root in a container by %s, %s: "
+                   "ask your administrator, or leave --container-root out",
+                   m->step->node, engine_name(m->engine), why);
 }
 
 // Has the image, which may have to be fetched first. Of a step over several

@@ -412,13 +412,15 @@ static void look_at_cgroups(struct check *c)
 
 // --- the engine and the policy -----------------------------------------------
 
-// ROOTS: it runs the containers whose users are root in them.
-static void look_at_engine(struct check *c, const char *path, bool roots)
+// ROOTS, unless it is NULL: those that are root in containers that it runs have
+// these IDs.
+static void look_at_engine(struct check *c, const char *path,
+                           const struct root_ids *roots)
 {
+    char root[4096] = "", why[ROOT_IDS_WHY_MAX];
     struct berth_err err = {0};
     struct engine *engine;
     struct statvfs fs;
-    char root[4096];
 
     if (access(path, R_OK | W_OK) < 0 && errno == EACCES) {
         add(c, "engine", CHECK_UNSEEN, "%s is root's: run this as root", path);
@@ -431,19 +433,17 @@ static void look_at_engine(struct check *c, const char *path, bool roots)
     }
     const char *name = engine_name(engine), *version = strchr(name, ' ');
     add(c, "engine", CHECK_OK, "%s", name);
-    if (roots && !engine_is_podman(engine))
+    int rooted = engine_root(engine, root, sizeof(root), &err);
+    if (roots && !root_ids_suit(roots, engine_is_podman(engine), root, why))
         add(c, "engine", CHECK_BAD,
-            "%s has one map of IDs for all users, so nobody can be root in a "
-            "container: name Podman's socket by root_engine in berth.conf",
-            name);
+            "nobody can be root in a container by %s, %s", name, why);
     if (version && !engine_is_podman(engine)) {
         char text[64];
         snprintf(text, sizeof(text), "%.*s", (int)strcspn(version + 1, " "),
                  version + 1);
         look_up_version(c, "Docker", text);
     }
-    if (engine_root(engine, root, sizeof(root), &err) == 0 &&
-        statvfs(root, &fs) == 0 && fs.f_blocks > 0) {
+    if (rooted == 0 && statvfs(root, &fs) == 0 && fs.f_blocks > 0) {
         unsigned free_percent = (unsigned)(100 * fs.f_bavail / fs.f_blocks);
         add(c, "disk", free_percent < 5 ? CHECK_BAD : CHECK_OK,
             free_percent < 5 ? "%s, where images are, has %u %% free: make room"
@@ -486,14 +486,13 @@ static void look_at_policy(struct check *c)
     const char *conf =
         policy_conf_path(words.n, (const char *const *)words.v, &given);
     const char *socket = policy ? policy_engine(policy) : "none";
+    const struct root_ids *roots = policy ? policy_root_ids(policy) : NULL;
+    bool apart = roots && strcmp(policy_root_engine(policy), socket) != 0;
     if (installed_look(NULL, &origin, conf, policy, &here) == 0 &&
         !take_installed(c, &here, socket) && policy)
-        look_at_engine(c, socket,
-                       policy_root_ids(policy) &&
-                           strcmp(policy_root_engine(policy), socket) == 0);
-    if (policy && policy_root_ids(policy) &&
-        strcmp(policy_root_engine(policy), socket) != 0)
-        look_at_engine(c, policy_root_engine(policy), true);
+        look_at_engine(c, socket, apart ? NULL : roots);
+    if (apart)
+        look_at_engine(c, policy_root_engine(policy), roots);
     policy_free(policy);
     strv_clear(&words);
 }

@@ -25,8 +25,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
 address = "$RUN/containerd.sock"
 END
-    local cgroups=(--cgroup-parent /berth-quickstart --exec-opt native.cgroupdriver=cgroupfs)
-    ! with_systemd || cgroups=(--cgroup-parent "$SLICE" --exec-opt native.cgroupdriver=systemd)
     # Docker 25 to 28.1 has CDI where it is asked to; before, this says nothing.
     # engines.bats asks for more, by BERTH_DOCKER_*.
     cat >"$ETC/docker.json" <<END
@@ -36,16 +34,50 @@ END
 END
     alive containerd || spawn containerd containerd -c "$ETC/containerd.toml"
     must_start containerd 10 test -S "$RUN/containerd.sock"
+    spawn_docker engine docker
+}
+
+# spawn_docker DAEMON NAME
+spawn_docker() {
+    local cgroups=(--cgroup-parent /berth-quickstart --exec-opt native.cgroupdriver=cgroupfs)
+    ! with_systemd || cgroups=(--cgroup-parent "$SLICE" --exec-opt native.cgroupdriver=systemd)
     # One that was killed has left it.
-    rm -f "$RUN/docker.pid"
-    spawn engine env ${BERTH_DOCKER_FLOOR:+DOCKER_MIN_API_VERSION="$BERTH_DOCKER_FLOOR"} \
-        dockerd --config-file "$ETC/docker.json" \
-        --host "unix://$RUN/docker.sock" --group root \
+    rm -f "$RUN/$2.pid"
+    spawn "$1" env ${BERTH_DOCKER_FLOOR:+DOCKER_MIN_API_VERSION="$BERTH_DOCKER_FLOOR"} \
+        dockerd --config-file "$ETC/$2.json" \
+        --host "unix://$RUN/$2.sock" --group root \
         --containerd "$RUN/containerd.sock" \
-        --data-root "$STATE/docker" --exec-root "$RUN/docker" \
-        --pidfile "$RUN/docker.pid" "${cgroups[@]}" --shutdown-timeout 2 \
+        --data-root "$STATE/$2" --exec-root "$RUN/$2" \
+        --pidfile "$RUN/$2.pid" "${cgroups[@]}" --shutdown-timeout 2 \
         --bridge none --iptables=false --ip6tables=false --ip-forward=false \
         --ip-masq=false --userland-proxy=false
+}
+
+# start_other_docker NAME [KEYS]: one beside the other, for a test. Prints its socket.
+start_other_docker() {
+    echo "{${2-}}" >"$ETC/$1.json"
+    spawn_docker "other-$1" "$1"
+    must_start "other-$1" 20 curl -sf --unix-socket "$RUN/$1.sock" http://engine/_ping
+    echo "$RUN/$1.sock"
+}
+stop_other_docker() {
+    stop "other-$1"
+    unmount_below "$STATE/$1"
+    # Docker makes its directory a mount.
+    ! mountpoint -q "$STATE/$1" || umount -n "$STATE/$1"
+    rm -rf --one-file-system "${STATE:?}/$1" "${RUN:?}/$1" "$RUN/$1.sock" "$ETC/$1.json"
+}
+
+# One that maps users to others, for who is root inside (lib.bash).
+start_mapping_docker() { start_other_docker docker-mapping '"userns-remap": "default"'; }
+stop_mapping_docker() {
+    stop_other_docker docker-mapping
+    remove_remap_account
+}
+# Which Docker makes.
+remove_remap_account() {
+    ! getent passwd dockremap >/dev/null || userdel dockremap
+    ! getent group dockremap >/dev/null || groupdel dockremap
 }
 
 PODMAN=(env HOME="$STATE/podman" TMPDIR="$STATE/podman/tmp" XDG_RUNTIME_DIR="$RUN/podman"
@@ -99,6 +131,7 @@ stop_engine() {
             rm -rf "/run/crun/$(basename "$dir")"
         done
     fi
+    [[ ! -e $RUN/pid/other-docker-mapping ]] || stop_mapping_docker
     stop engine
     stop containerd
 }

@@ -21,6 +21,7 @@ setup_file() {
     cp -p "$PLUGSTACK_CONF" "$RESTORE"
     { cgroups; echo none; } >"$BATS_FILE_TMPDIR/cgroups"
     usual_policy
+    map_ids
     cp -p "$SLURM_CONF" "$BATS_FILE_TMPDIR"
     munge=$(sed -n 's/^AuthInfo=socket=//p' "$SLURM_CONF")
     install -d -m 700 "$DB"
@@ -43,6 +44,7 @@ teardown_file() {
     end slurmdbd
     end mariadbd
     rm -rf "$DB" "$ETC/slurmdbd.conf" "$SANDBOX/slurmctld/dbd.messages"
+    unmap_ids
     restore_policy
 }
 restart_slurmctld() {
@@ -149,12 +151,8 @@ limited() {
 }
 
 # The options of the containers whose jobs are compared with bare ones: one a
-# line. In the second the user is root, which needs a map of IDs for each user.
-in_containers() {
-    echo --container=debian
-    [[ $BERTH_ENGINE != podman ]] || echo --container=debian --container-root
-}
-may_be_root() { conf <<<$'root = "allowed"\nroot_ids = "2000000:65536"'; }
+# line. In the second the user is root.
+in_containers() { printf '%s\n' --container=debian '--container=debian --container-root'; }
 
 @test "sacct tells how each job and step ended as bare, and root's" {
     local options end bare jobs limited words=JobName,State,ExitCode,NTasks,AllocCPUS,ReqMem,NodeList
@@ -167,7 +165,7 @@ srun "$@" -n1 -w n1 --mem=50M perl -e '$x = "x" x 300_000_000'
 srun "$@" -n1 -w n1 sh -c 'echo ready; sleep 1000' | { read -r; scancel "$SLURM_JOB_ID.5"; cat; }
 exit 7
 END
-    may_be_root
+    root_conf
     limited
     limited=$JOB
     limited --container=debian
@@ -195,7 +193,7 @@ END
 @test "sacct tells the memory and CPU time of each task as bare, and root's" {
     local all=NTasks,MaxRSSTask,MaxRSSNode,MinCPUTask,MinCPUNode,AveCPU,MaxRSS,TRESUsageInTot,TotalCPU
     local bare cpu got options rss total
-    may_be_root
+    root_conf
     # Task 1 has the memory, and task 3 nothing to do. (Slurm 22.05 sees the
     # memory of tasks on the first node only.)
     cat >"$HOME1/load.pl" <<'END'

@@ -48,7 +48,7 @@ is_bad() {
     is_bad engine /run/berth-none.sock
     conf <<<'root_ids = "2000000:65536"'
     if [[ $BERTH_ENGINE == docker ]]; then
-        is_bad engine "one map of IDs for all users"
+        is_bad engine "which has no map of IDs: it needs userns-remap"
     else
         check
         equal "$status" 0

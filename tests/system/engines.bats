@@ -9,12 +9,10 @@
 load lib
 
 LOG=${HOME1%/home/*}/log/engine.log
-IMAGES=${HOME1%/home/*}/images
 
 teardown_file() {
     [[ $BERTH_ENGINE != docker ]] || restart
-    ! getent passwd dockremap >/dev/null || userdel dockremap
-    ! getent group dockremap >/dev/null || groupdel dockremap
+    sandbox remove_remap_account
     restore_policy
 }
 
@@ -22,12 +20,6 @@ teardown_file() {
 restart() { env "$@" "$QUICKSTART" restart engine 3>&- 4>&-; }
 
 needs_docker() { [[ $BERTH_ENGINE == docker ]] || skip_without "Docker, with Podman in its place"; }
-
-# Of what the engine now is, it has no image.
-import_debian() {
-    api POST '/images/create?fromSrc=-&repo=docker.io/library/debian&tag=latest' \
-        -H 'Content-Type: application/x-tar' --data-binary @"$IMAGES/debian.tar" >/dev/null
-}
 
 # What holds with each of these.
 works() {
@@ -72,6 +64,14 @@ works() {
     restart BERTH_DOCKER_KEYS='"userns-remap": "default"'
     import_debian
     works
+    # It is one for who is root inside as well.
+    ROOT_ENGINE=$DOCKER_HOST
+    ROOT_IDS=$(mapped_ids)
+    root_conf
+    equal "$(as_user srun -Q --container=debian --container-root sh -c 'id -u; chown 7 /etc/motd; stat -c %u /etc/motd')" $'0\n7'
+    equal "$(in_container id -u)" "$(id -u berth1)"
+    rm -rf "$STATE"/*/ids
+    nothing_left
 }
 
 @test "Docker with containerd's store of images" {

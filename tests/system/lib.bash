@@ -125,6 +125,8 @@ api() {
 containers() {
     api GET '/containers/json?all=1' | grep -o '"Names":\["[^"]*"' |
         sed 's/.*"\/\?\([^"]*\)"$/\1/'
+    # Of a second one as well (map_ids).
+    [[ $DOCKER_HOST == "${ROOT_ENGINE:-$DOCKER_HOST}" ]] || DOCKER_HOST=$ROOT_ENGINE containers
 }
 berths() { containers | grep '^berth-' || true; }
 
@@ -132,6 +134,52 @@ volumes() { api GET /volumes | grep -o '"Name":"[^"]*"' | sort; }
 
 # image NAME DIR [INSTRUCTION ...]
 image() { "$QUICKSTART" image "$@"; }
+
+# For an engine that lacks the sandbox's images: import NAME <TAR.
+import() {
+    api POST "/images/create?fromSrc=-&repo=docker.io/$1&tag=latest" \
+        -H 'Content-Type: application/x-tar' -T - >/dev/null
+}
+import_debian() { import library/debian <"${HOME1%/home/*}/images/debian.tar"; }
+
+# sandbox FUNCTION: of tests/sandbox.
+sandbox() {
+    bash -euc 'dir=$(dirname "$QUICKSTART")/tests/sandbox
+        for part in settings process engines; do . "$dir/$part.bash"; done
+        "$@"' - "$@" 3>&- 4>&-
+}
+
+# map_ids: from now on users can be root inside, until unmap_ids. Podman gives each
+# IDs of his own; where the engine is Docker, a second one beside it gives all of
+# them the same, has debian and no other image, and no network. Sets ROOT_ENGINE
+# and ROOT_IDS, which berth.conf has.
+map_ids() {
+    export ROOT_ENGINE=$DOCKER_HOST ROOT_IDS=2000000:65536
+    [[ $BERTH_ENGINE == docker ]] || return 0
+    ROOT_ENGINE=unix://$(sandbox start_mapping_docker)
+    ROOT_IDS=$(mapped_ids)
+    DOCKER_HOST=$ROOT_ENGINE import_debian
+}
+mapped_ids() { awk -F: '$1 == "dockremap" { print $2 ":" $3 ":" $1 }' /etc/subuid; }
+unmap_ids() {
+    [[ $BERTH_ENGINE != docker ]] || sandbox stop_mapping_docker
+    rm -rf "$STATE"/*/ids
+}
+
+# root_conf [LINE ...]: the policy lets users be root, and says this as well.
+root_conf() {
+    [[ $BERTH_ENGINE != docker ]] || set -- 'networks = {"none", "host"}' "$@"
+    printf '%s\n' "root = ${ROOT:-allowed}" "root_ids = \"$ROOT_IDS\"" \
+        "root_engine = \"$ROOT_ENGINE\"" "$@" | conf
+}
+
+# The first ID of the range of the user with the ID $1.
+root_start() {
+    case $ROOT_IDS in
+    *:*:*) echo "${ROOT_IDS%%:*}" ;;
+    *) echo $((${ROOT_IDS%%:*} + $1 * 65536)) ;;
+    esac
+}
 
 # --- registries --------------------------------------------------------------
 

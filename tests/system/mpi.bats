@@ -89,7 +89,7 @@ right() {
 }
 
 @test "MPI works for who is root inside, by PMI, and by PMIx where the step says so (threat 117)" {
-    [[ $BERTH_ENGINE == podman ]] || skip_without "a map of IDs for each user"
+    [[ $BERTH_ENGINE == podman ]] || skip_without "the node's network for who is root, with Docker"
     local combination out security='echo $PMIX_SECURITY_MODE'
     printf '%s\n' 'root = allowed' 'root_ids = "2000000:65536"' >>"${PLUGSTACK_CONF%/*}/berth-mpi.conf"
     for combination in 'pmi2 mpich' 'pmix openmpi'; do

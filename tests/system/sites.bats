@@ -49,6 +49,7 @@ teardown_file() {
     restart_slurm
     umount -l "$PRIVATE"/*/* "$PRIVATE"/* "$PRIVATE" 2>/dev/null || true
     rm -rf --one-file-system "$PRIVATE"
+    unmap_ids
     restore_policy
 }
 teardown() {
@@ -104,8 +105,8 @@ restart_slurm() {
 }
 
 @test "who is root inside shares the job's /tmp as the user that he is outside (threat 108)" {
-    [[ $BERTH_ENGINE == podman ]] || skip_without "an engine with a map for each user"
-    conf <<<$'root = "allowed"\nroot_ids = "2000000:65536"'
+    map_ids
+    root_conf
     run -0 as_user salloc -Q -n1 bash -c '
         srun -Q -n1 sh -c "echo bare >/tmp/bare; chmod 600 /tmp/bare"
         srun -Q -n1 --container=debian --container-root sh -c "
@@ -116,7 +117,6 @@ restart_slurm() {
 0
 berth1 /tmp/of-root
 berth1 /dev/shm/of-root"
-    rm -rf "$STATE"/*/ids
     nothing_left
 }
 

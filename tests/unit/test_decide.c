@@ -414,6 +414,19 @@ static const struct {
      BERTH_EDENIED,
      "there are no IDs for user 1001 to be root in a container with: ask your "
      "administrator for another root_ids"},
+    {"allow=debian\nroot=allowed\nroot_ids=\"100000:65536:dockremap\"",
+     {"container=debian", "container-root"},
+     BERTH_EDENIED,
+     "--container-root cannot be had with the node's network, since Docker "
+     "maps its IDs (root_ids of b.conf): leave it out, or ask your "
+     "administrator for another network, such as none (networks)"},
+    {"allow=debian\nroot=default\nroot_ids=\"100000:65536:dockremap\"\n"
+     "networks={host,lab,none}\nmode=audit",
+     {"container=debian"},
+     BERTH_EDENIED,
+     "--container-root cannot be had with the node's network, since Docker "
+     "maps its IDs (root_ids of b.conf): say --no-container-remap-root, or "
+     "add --container-network=lab"},
     {"allow=debian\nroot=allowed\nroot_ids=\"2000000:65536\"",
      {"container=debian", "container-root", "container-readonly"},
      BERTH_EINVAL,
@@ -1287,6 +1300,15 @@ static void users_are_root_as_rules_and_they_say(void **state)
                          d->root ? d->range.start : 100);
         done();
     }
+    // With all others.
+    judge("allow=debian\nroot=allowed\nnetworks={none}\n"
+          "root_ids=\"100000:65536:dockremap\"",
+          &alice,
+          (const char *[MAX_OPTIONS]){"container=debian", "container-root"});
+    told();
+    assert_int_equal(now.decision.range.start, 100000);
+    assert_int_equal(now.decision.range.count, 65536);
+    done();
     // Where nothing else can be written to.
     judge("allow=debian\nroot=allowed\nroot_ids=\"2000000:65536\"", &alice,
           (const char *[MAX_OPTIONS]){"container=debian", "container-root"});

@@ -324,6 +324,23 @@ static void who_is_root_has_ids_and_capabilities_as_reviewed(void **state)
     compare_libpod(&r, GOLDEN "/libpod-root.json");
 }
 
+// What is not said is the daemon's own map, of a Docker with userns-remap; any
+// word but "host" would be refused.
+static void who_is_root_has_the_map_that_docker_has(void **state)
+{
+    struct request r = typical();
+
+    (void)state;
+    r.root = (struct root_range){100000, 65536};
+    json_t *body = request_build(&r, NULL);
+    json_t *host = json_object_get(body, "HostConfig");
+    assert_string_equal(json_string_value(json_object_get(host, "UsernsMode")),
+                        "");
+    assert_int_equal(json_array_size(json_object_get(host, "CapAdd")), 7);
+    assert_true(json_is_true(json_object_get(body, "OpenStdin")));
+    json_decref(body);
+}
+
 // Whatever there is besides those of logic/request.h (threat 106).
 // (threat 106)
 static void who_is_root_has_no_other_capability(void **state)
@@ -408,6 +425,7 @@ int main(void)
         cmocka_unit_test(what_an_administrator_can_ask_for_is_as_reviewed),
         cmocka_unit_test(podmans_words_for_it_are_the_reviewed_ones),
         cmocka_unit_test(who_is_root_has_ids_and_capabilities_as_reviewed),
+        cmocka_unit_test(who_is_root_has_the_map_that_docker_has),
         cmocka_unit_test(who_is_root_has_no_other_capability),
         cmocka_unit_test(what_has_no_word_of_podmans_is_refused),
     };

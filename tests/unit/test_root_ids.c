@@ -28,10 +28,20 @@ static void what_root_ids_says_is_read(void **state)
         const char *text;
         struct root_ids ids; // count 0: it is refused
     } rows[] = {
-        {"2000000:65536", {2000000, 65536, 0}},
-        {"65536:65536", {65536, 65536, 0}},
-        {"2000000:65536:1000000000", {2000000, 65536, 1000000000}},
-        {"4294901759:65536", {4294901759, 65536, 0}},
+        {"2000000:65536", {2000000, 65536, 0, NULL}},
+        {"65536:65536", {65536, 65536, 0, NULL}},
+        {"2000000:65536:1000000000", {2000000, 65536, 1000000000, NULL}},
+        {"4294901759:65536", {4294901759, 65536, 0, NULL}},
+        {"100000:65536:dockremap", {100000, 65536, 0, "dockremap"}},
+        {"100000:65536:_x-1.y", {100000, 65536, 0, "_x-1.y"}},
+        {"100000:65535:dockremap", {0}},
+        {"100000:65536:1dockremap", {0}},
+        {"100000:65536:-dockremap", {0}},
+        {"100000:65536:dock remap", {0}},
+        {"100000:65536:dock:remap", {0}},
+        {"100000:65536::dockremap", {0}},
+        {"100000:dockremap", {0}},
+        {"dockremap", {0}},
         {"4294901760:65536", {0}}, // the last would be no ID
         {"65535:65536", {0}},
         {"2000000:65535", {0}},
@@ -54,9 +64,13 @@ static void what_root_ids_says_is_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < N(rows); i++) {
+        const struct root_ids *want = &rows[i].ids;
         struct root_ids ids = {0};
-        if (root_ids_parse(rows[i].text, &ids) != (rows[i].ids.count > 0) ||
-            memcmp(&ids, &rows[i].ids, sizeof(ids)) != 0)
+        if (root_ids_parse(rows[i].text, &ids) != (want->count > 0) ||
+            ids.base != want->base || ids.count != want->count ||
+            ids.first != want->first ||
+            strcmp(ids.account ? ids.account : "",
+                   want->account ? want->account : "") != 0)
             fail_msg("\"%s\": %u:%u:%u", rows[i].text, ids.base, ids.count,
                      ids.first);
     }
@@ -64,7 +78,7 @@ static void what_root_ids_says_is_read(void **state)
 
 static void each_user_has_a_range_of_his_own(void **state)
 {
-    static const struct root_ids ids = {2000000, 65536, 0};
+    static const struct root_ids ids = {2000000, 65536, 0, NULL};
     struct root_range last = {0}, range;
 
     (void)state;
@@ -85,15 +99,15 @@ static void who_has_no_range_is_told(void **state)
         uid_t uid;
         int64_t start; // -1: there is none
     } rows[] = {
-        {{2000000, 65536, 0}, 65504, 2000000 + INT64_C(65504) * 65536},
-        {{2000000, 65536, 0}, 65505, -1}, // it would be past the last ID
-        {{2000000, 65536, 0}, 1999999, -1},
-        {{2000000, 65536, 0}, 2000000, -1}, // among the ranges himself
-        {{2000000, 65536, 1000}, 999, -1},
-        {{2000000, 65536, 1000}, 1000, 2000000},
-        {{2000000000, 65536, 1000000000}, 1000000002, 2000131072},
-        {{2000000000, 65536, 1000000000}, 2000000000, -1},
-        {{2000000000, 65536, 1000000000}, 4294967294, -1},
+        {{2000000, 65536, 0, NULL}, 65504, 2000000 + INT64_C(65504) * 65536},
+        {{2000000, 65536, 0, NULL}, 65505, -1}, // it would be past the last ID
+        {{2000000, 65536, 0, NULL}, 1999999, -1},
+        {{2000000, 65536, 0, NULL}, 2000000, -1}, // among the ranges himself
+        {{2000000, 65536, 1000, NULL}, 999, -1},
+        {{2000000, 65536, 1000, NULL}, 1000, 2000000},
+        {{2000000000, 65536, 1000000000, NULL}, 1000000002, 2000131072},
+        {{2000000000, 65536, 1000000000, NULL}, 2000000000, -1},
+        {{2000000000, 65536, 1000000000, NULL}, 4294967294, -1},
     };
 
     (void)state;
@@ -106,6 +120,65 @@ static void who_has_no_range_is_told(void **state)
             fail_msg("row %zu: %d, %u", i, rc, range.start);
         if (rc < 0)
             assert_int_equal(err.code, BERTH_EDENIED);
+    }
+}
+
+// A Docker has one for all of them (threat 120).
+static void an_accounts_range_is_all_users(void **state)
+{
+    static const struct root_ids ids = {100000, 65536, 0, "dockremap"};
+    static const struct {
+        uid_t uid;
+        bool has;
+    } rows[] = {
+        {0, true},       {1001, true},   {99999, true},
+        {100000, false}, // he would be root of all
+        {165535, false}, {165536, true}, {4000000000, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N(rows); i++) {
+        struct root_range range = {7, 7};
+        int rc = root_ids_place(&ids, rows[i].uid, &range, NULL);
+        if (rc != (rows[i].has ? 0 : -1) ||
+            range.start != (rows[i].has ? 100000 : 7))
+            fail_msg("%u: %d, %u", rows[i].uid, rc, range.start);
+    }
+}
+
+// By what an engine says of itself; what it does is compared after each start
+// (threat 122).
+static void an_engine_suits_or_not_and_why(void **state)
+{
+    static const struct root_ids each = {2000000, 65536, 0, NULL};
+    static const struct root_ids all = {100000, 65536, 0, "dockremap"};
+    static const struct {
+        const struct root_ids *ids;
+        bool podman;
+        const char *dir;
+        const char *why; // NULL: it does
+    } rows[] = {
+        {&each, true, "", NULL},
+        {&all, true, "", "a map of IDs for each user"},
+        {&each, false, "/var/lib/docker", "no map of IDs"},
+        {&all, false, "/var/lib/docker", "no map of IDs"},
+        {&all, false, "", "no map of IDs"},
+        {&all, false, "/var/lib/docker/100000.100000", NULL},
+        {&all, false, "/100000.100000/docker", "no map of IDs"},
+        {&all, false, "/var/lib/docker/100000.100000x", "no map of IDs"},
+        {&each, false, "/var/lib/docker/100000.100000", "needs its account"},
+        {&all, false, "/x/231072.100000", "at 231072 for users and at 100000"},
+        {&all, false, "/x/100000.231072", "at 100000 for users and at 231072"},
+    };
+    char why[ROOT_IDS_WHY_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < N(rows); i++) {
+        why[0] = 0;
+        if (root_ids_suit(rows[i].ids, rows[i].podman, rows[i].dir, why) !=
+                !rows[i].why ||
+            !strstr(why, rows[i].why ? rows[i].why : ""))
+            fail_msg("row %zu: %s", i, why);
     }
 }
 
@@ -205,19 +278,24 @@ static void a_map_is_no_longer_than_the_kernel_takes(void **state)
 }
 
 // A directory in the place of /etc with one line in one of its files.
+static void write_in(const char *dir, const char *name, const char *line)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    if (*line)
+        fprintf(f, "%s\n", line);
+    fclose(f);
+}
+
 static void put(const char *dir, const char *name, const char *line)
 {
     static const char *const all[] = {"passwd", "group", "subuid", "subgid"};
-    char path[256];
 
-    for (size_t i = 0; i < N(all); i++) {
-        snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
-        FILE *f = fopen(path, "w");
-        assert_non_null(f);
-        if (strcmp(all[i], name) == 0)
-            fprintf(f, "%s\n", line);
-        fclose(f);
-    }
+    for (size_t i = 0; i < N(all); i++)
+        write_in(dir, all[i], strcmp(all[i], name) == 0 ? line : "");
 }
 
 static void what_the_node_has_is_no_containers(void **state)
@@ -246,7 +324,7 @@ static void what_the_node_has_is_no_containers(void **state)
     for (size_t i = 0; i < N(rows); i++) {
         struct berth_err err = {0};
         put(dir, rows[i].file, rows[i].line);
-        int rc = claim_check(dir, &range, &err);
+        int rc = claim_check(dir, &range, NULL, &err);
         if (rc != (rows[i].sentence ? -1 : 0) ||
             (rows[i].sentence && !strstr(err.text, rows[i].sentence)))
             fail_msg("%s: %s", rows[i].line, err.text);
@@ -254,6 +332,54 @@ static void what_the_node_has_is_no_containers(void **state)
     for (size_t i = 0; i < 4; i++) {
         static const char *const all[] = {"passwd", "group", "subuid",
                                           "subgid"};
+        snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+// Of a Docker's own account, but of nobody who could be in it (threat 121).
+static void an_account_has_its_range_and_no_other(void **state)
+{
+    static const struct root_range range = {100000, 65536};
+    static const struct {
+        const char *passwd, *subuid, *subgid;
+        const char *sentence; // NULL: it is fine
+    } rows[] = {
+        {"a:x:104:109::/:/bin/false", "a:100000:65536", "a:100000:65536", NULL},
+        {"a:x:999:999::/:/bin/false", "", "", NULL},
+        {"a:x:1000:999::/:/bin/sh", "", "", "a, whose IDs you would be root"},
+        {"b:x:104:109::/:/bin/false", "", "", "is no system account"},
+        {"a:x:1000:1000::/:/bin/sh\na:x:104:109::/:/bin/false", "", "",
+         "is no system account"},
+        {"aa:x:104:109::/:/bin/false", "", "", "is no system account"},
+        {"a:x:104:109::/:/bin/false", "a:100000:65537", "", "subuid(5) for a"},
+        {"a:x:104:109::/:/bin/false", "a:99999:65536", "", "subuid(5) for a"},
+        {"a:x:104:109::/:/bin/false", "a:100000:65536\neve:100000:65536", "",
+         "subuid(5) for eve"},
+        {"a:x:104:109::/:/bin/false", "104:100000:65536", "",
+         "subuid(5) for 104"},
+        {"a:x:104:109::/:/bin/false", "a:100000:65536", "eve:165535:1",
+         "subgid(5) for eve"},
+        {"a:x:104:109::/:/bin/false\neve:x:100007:100::/:/bin/sh", "", "",
+         "the user eve"},
+    };
+    static const char *const all[] = {"passwd", "subuid", "subgid"};
+    char dir[] = "/tmp/berth-ids-XXXXXX", path[256];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    for (size_t i = 0; i < N(rows); i++) {
+        struct berth_err err = {0};
+        write_in(dir, "passwd", rows[i].passwd);
+        write_in(dir, "subuid", rows[i].subuid);
+        write_in(dir, "subgid", rows[i].subgid);
+        int rc = claim_check(dir, &range, "a", &err);
+        if (rc != (rows[i].sentence ? -1 : 0) ||
+            (rows[i].sentence && !strstr(err.text, rows[i].sentence)))
+            fail_msg("row %zu: %s", i, err.text);
+    }
+    for (size_t i = 0; i < N(all); i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
         unlink(path);
     }
@@ -269,11 +395,11 @@ static void what_cannot_be_read_is_not_taken_for_empty(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    assert_int_equal(claim_check(dir, &range, &err), 0); // there is none
+    assert_int_equal(claim_check(dir, &range, NULL, &err), 0); // there is none
     for (size_t i = 0; i < N(all); i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
         assert_return_code(symlink(all[i], path), errno); // to itself
-        assert_int_equal(claim_check(dir, &range, &err), -1);
+        assert_int_equal(claim_check(dir, &range, NULL, &err), -1);
         assert_non_null(strstr(err.text, all[i]));
         unlink(path);
     }
@@ -287,12 +413,19 @@ static void who_had_an_id_before_is_remembered(void **state)
         struct root_range range;
         bool had;
     } rows[] = {
-        {1001, {2000000, 65536}, true},   {1001, {2000000, 65536}, true},
-        {1002, {2065536, 65536}, true},   {1003, {2000000, 65536}, false},
-        {1003, {2131071, 65536}, false},  {1003, {2131072, 65536}, true},
+        {1001, {2000000, 65536}, true},
+        {1001, {2000000, 65536}, true},
+        {1002, {2065536, 65536}, true},
+        {1003, {2000000, 65536}, false},
+        {1003, {2131071, 65536}, false},
+        {1003, {2131072, 65536}, true},
         {1001, {4000000, 65536}, true},  // he may have another one
         {1003, {2000000, 65536}, false}, // which does not free the first
         {1001, {2000000, 131072}, false},
+        {CLAIM_ALL, {2000000, 65536}, false},
+        {CLAIM_ALL, {100000, 65536}, true},
+        {CLAIM_ALL, {100000, 65536}, true},
+        {1001, {165535, 65536}, false}, // all have had that one
     };
     char dir[] = "/tmp/berth-ids-XXXXXX", command[128];
     struct stat st;
@@ -411,6 +544,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_root_ids_says_is_read),
+        cmocka_unit_test(an_account_has_its_range_and_no_other),
+        cmocka_unit_test(an_engine_suits_or_not_and_why),
+        cmocka_unit_test(an_accounts_range_is_all_users),
         cmocka_unit_test(each_user_has_a_range_of_his_own),
         cmocka_unit_test(who_has_no_range_is_told),
         cmocka_unit_test(ranges_meet_where_they_share_an_id),

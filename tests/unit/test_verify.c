@@ -437,7 +437,7 @@ static void the_process_is_compared(void **state)
 }
 
 // Who is root inside: nobody on the node, with exactly what he is to have
-// (threats 106, 109).
+// (threats 106, 109, 122).
 
 #define ROOTS "00000000000000fb"
 
