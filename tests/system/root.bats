@@ -694,6 +694,9 @@ CapEff:	0000000000000000"
         done
     done
     equal "$(ls -A "$SAVED")" $'a.tar\nb.tar'
+    # A name that is taken is so before anything runs, with the engine of who is root.
+    run --separate-stderr as_user srun -Q -w n1 --container=debian --container-root --container-save=image:rooted echo ran
+    refused "you have an image"
     # And once more, in its own place.
     run -0 as_user srun -Q -w n1 --container=my/rooted --container-root --container-save=image:rooted:replace \
         sh -c 'chown 8 /srv/first; rm /srv/second'
