@@ -250,23 +250,19 @@ static void bind_memory(const struct wire_run *run)
             "out, or ask your administrator to allow it");
 }
 
-// Process 1 of a container whose user is root in it may kill whoever has become
-// another user there. The tasks may not: no-new-privileges keeps what is given
-// up here from coming back by execve.
-static void give_up_kill(void)
+// No-new-privileges keeps what is given up from coming back by execve.
+static int give_up_capability(int capability)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-    const uint32_t bit = 1U << CAP_KILL;
+    const uint32_t bit = 1U << capability;
 
-    if (syscall(SYS_capget, &head, data) == 0) {
-        data[0].effective &= ~bit;
-        data[0].permitted &= ~bit;
-        data[0].inheritable &= ~bit;
-        if (syscall(SYS_capset, &head, data) == 0)
-            return;
-    }
-    give_up(WIRE_EXIT_BERTH, "the task's capabilities: %s", strerror(errno));
+    if (syscall(SYS_capget, &head, data) < 0)
+        return -1;
+    data[0].effective &= ~bit;
+    data[0].permitted &= ~bit;
+    data[0].inheritable &= ~bit;
+    return syscall(SYS_capset, &head, data) == 0 ? 0 : -1;
 }
 
 static void become(const struct wire_run *run, char **vec, const char *cwd,
@@ -285,7 +281,11 @@ static void become(const struct wire_run *run, char **vec, const char *cwd,
                 strerror(errno));
     set_limits(run);
     bind_memory(run);
-    give_up_kill();
+    // Process 1 of a container whose user is root in it may kill whoever has
+    // become another user there. The tasks may not.
+    if (give_up_capability(CAP_KILL) < 0)
+        give_up(WIRE_EXIT_BERTH, "the task's capabilities: %s",
+                strerror(errno));
     for (int n = 1; n <= SIGNALS_MAX; n++)
         signals_set(n, run->ignored & signals_bit(n));
     environ = vec + run->argc + 1;
@@ -546,6 +546,9 @@ int main(int argc, char **argv)
                "nothing to start by hand");
         return 1;
     }
+    // It is there for the bounding set alone (logic/request.h).
+    if (give_up_capability(CAP_NET_RAW) < 0)
+        fail("berth-init: capabilities");
     setsid(); // fails if the engine has done it
     raise_nofile();
     // Ignored, SIGCHLD would take the wait status away.

@@ -357,14 +357,8 @@ static json_t *mapping(const struct root_range *root)
 // Of who is root inside. The capabilities must be those of the request.
 static void translate_root(struct translation *t, const struct root_range *root)
 {
-    static const char *const names[] = {REQUEST_ROOT_CAPABILITIES};
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        json_array_append_new(list, json_sprintf("CAP_%s", names[i]));
-    put(t, "cap_add", list);
-    expect(t, t->host, "CapAdd",
-           json_pack("[sssssss]", REQUEST_ROOT_CAPABILITIES));
+    put(t, "cap_add", request_root_capabilities("CAP_"));
+    expect(t, t->host, "CapAdd", request_root_capabilities(""));
     move(t, t->body, "OpenStdin", "stdin");
     put(t, "userns", json_pack("{s:s}", "nsmode", "private"));
     // It would add the user to the image's, or make them, as the node's root.

@@ -274,6 +274,19 @@ static json_t *build_device_requests(const struct request *r)
     return requests;
 }
 
+json_t *request_root_capabilities(const char *prefix)
+{
+    static const char *const names[] = {
+        "CHOWN",  "DAC_OVERRIDE", "FOWNER", "FSETID",
+        "SETGID", "SETUID",       "KILL",   "NET_RAW",
+    };
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        json_array_append_new(list, json_sprintf("%s%s", prefix, names[i]));
+    return list;
+}
+
 static json_t *build_host_config(const struct request *r, json_t *mounts)
 {
     json_t *groups = json_array();
@@ -308,8 +321,7 @@ static json_t *build_host_config(const struct request *r, json_t *mounts)
     // Only where asked for: an engine has a default of its own for each.
     int rc = host ? 0 : -1;
     if (rc == 0 && r->root.count)
-        rc = json_object_set_new(
-            host, "CapAdd", json_pack("[sssssss]", REQUEST_ROOT_CAPABILITIES));
+        rc = json_object_set_new(host, "CapAdd", request_root_capabilities(""));
     if (rc == 0 && r->pids_limit)
         rc = json_object_set_new(host, "PidsLimit",
                                  json_integer((json_int_t)r->pids_limit));

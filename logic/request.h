@@ -47,13 +47,19 @@ struct request_ulimit {
 };
 
 // The capabilities of who is root in a container of his own IDs: over its files
-// and its processes, and nothing else. Process 1 alone has the last one, with
-// which it ends what has become another user.
-#define REQUEST_ROOT_CAPABILITIES                                              \
-    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"
+// and its processes, and nothing else. Process 1 alone has KILL, with which it
+// ends what has become another user. NET_RAW nobody has: berth-init gives it up
+// first of all, and it stays in the bounding set, without which the kernel does
+// not run a file that has it, as ping is in many images.
+// A new array of their names, each with PREFIX before it.
+json_t *request_root_capabilities(const char *prefix);
 
-// The same, as the kernel shows them (capability.h).
-enum { REQUEST_ROOT_CAPABILITY_BITS = 0xfb };
+// The same, as the kernel shows them (capability.h): those that process 1 has,
+// and its bounding set.
+enum {
+    REQUEST_ROOT_CAPABILITY_BITS = 0xfb,
+    REQUEST_ROOT_BOUNDING_BITS = 0x20fb,
+};
 
 struct request_label {
     const char *name;

@@ -160,17 +160,24 @@ static bool groups_are(const char *status, const struct request *r)
 
 static bool capabilities_are(const char *status, const struct request *r)
 {
-    static const char *const own[] = {"CapPrm:", "CapEff:", "CapBnd:"};
-    static const char *const never[] = {"CapInh:", "CapAmb:"};
+    const struct {
+        const char *key;
+        unsigned bits; // of who is root inside; nobody else has any
+    } sets[] = {
+        {"CapPrm:", REQUEST_ROOT_CAPABILITY_BITS},
+        {"CapEff:", REQUEST_ROOT_CAPABILITY_BITS},
+        {"CapBnd:", REQUEST_ROOT_BOUNDING_BITS},
+        {"CapInh:", 0},
+        {"CapAmb:", 0},
+    };
     char want[32];
 
-    snprintf(want, sizeof(want), "%016x",
-             r->root.count ? REQUEST_ROOT_CAPABILITY_BITS : 0);
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (!status_is(status, own[i], want))
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+        snprintf(want, sizeof(want), "%016x", r->root.count ? sets[i].bits : 0);
+        if (!status_is(status, sets[i].key, want))
             return false;
-    return status_is(status, never[0], "0000000000000000") &&
-           status_is(status, never[1], "0000000000000000");
+    }
+    return true;
 }
 
 static bool is_nodes(const struct seen *seen, int ns)

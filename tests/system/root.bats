@@ -518,6 +518,41 @@ end"
     equal "$(head -n 1 <<<"$bare")" "Operation not permitted"
 }
 
+@test "a file with ping's capability runs, and brings nobody a raw socket (threat 123)" {
+    type -P setcap >/dev/null || skip_without setcap
+    as_user mkdir r
+    # As the image's ping has it, to be gained at once, or at its own wish.
+    local kinds='ep p eip'
+    start_step -Q --container=debian --container-root bash -c '
+        for k in '"$kinds"'; do cp /usr/bin/perl /srv/$k; chmod 4755 /srv/$k; done
+        cp /usr/bin/perl /srv/other; sleep 4248 & echo ready $SLURM_JOB_ID
+        until [ -e r/go ]; do sleep 0.1; done; kill %1
+        for k in '"$kinds"'; do for id in 0 7; do
+            echo "$k $id $(setpriv --reuid=$id --regid=$id --clear-groups /srv/$k -ne "
+                BEGIN { print socket(S, 2, 3, 1) ? q(raw) : qq(\$!), q( ), socket(S, 17, 3, 0) ? q(packet) : qq(\$!), qq( \$> ) }
+                print /(\S+)\n/ if /^Cap(Inh|Prm|Eff|Bnd|Amb)/; print q( )" /proc/self/status)"
+        done; done | tr -s " "
+        /srv/other -e 1 2>/dev/null; echo "other $?"'
+    poll "$SOON" sleeps 4248
+    (
+        cd "/proc/$(sleepers 4248)/root/srv"
+        for kind in $kinds; do setcap -n "$START" "cap_net_raw+$kind" "$kind"; done
+        setcap -n "$START" cap_net_admin+ep other
+    )
+    touch "$HOME1/r/go"
+    await_step
+    local kind id none=0000000000000000 not='Operation not permitted'
+    local roots=00000000000000db bounding=00000000000020fb
+    local want=
+    for kind in $kinds; do
+        want+="$kind 0 $not $not 0 $none $roots $roots $bounding $none"$'\n'
+        want+="$kind 7 $not $not 7 $none $none $none $bounding $none"$'\n'
+    done
+    # A file with another capability the kernel does not run.
+    equal "$(grep -v '^ready' "$OUT" | sed 's/ *$//')" "${want}other 126"
+    nothing_left
+}
+
 # --- to Slurm ----------------------------------------------------------------
 
 @test "a core dump of root's lands where a bare one does, and is the user's" {

@@ -437,7 +437,7 @@ static void the_process_is_compared(void **state)
 }
 
 // Who is root inside: nobody on the node, with exactly what he is to have
-// (threats 106, 109, 122).
+// (threats 106, 109, 122, 123).
 
 #define ROOTS "00000000000000fb"
 
@@ -448,7 +448,7 @@ static const struct status root_status = {
     .inh = "0000000000000000",
     .prm = ROOTS,
     .eff = ROOTS,
-    .bnd = ROOTS,
+    .bnd = "00000000000020fb",
     .amb = "0000000000000000",
     .nnp = "1",
     .seccomp = "2",
@@ -485,6 +485,10 @@ ROOT_STATUS(a_capability_more, t.eff = "00000000002000fb")
 ROOT_STATUS(a_capability_more_to_be_had, t.prm = "00000000002000fb")
 ROOT_STATUS(a_capability_more_to_be_gained, t.bnd = "00000000a80425fb")
 ROOT_STATUS(a_capability_less, t.eff = "00000000000000db")
+ROOT_STATUS(pings_capability, t.prm = t.eff = t.bnd)
+ROOT_STATUS(pings_capability_to_be_had, t.prm = t.bnd)
+ROOT_STATUS(pings_capability_handed_on, t.inh = "0000000000002000")
+ROOT_STATUS(no_ping, t.bnd = ROOTS)
 ROOT_STATUS(capabilities_that_are_handed_on, t.inh = ROOTS)
 ROOT_STATUS(ambient_capabilities, t.amb = ROOTS)
 ROOT_STATUS(root_that_may_gain, t.nnp = "0")
@@ -517,6 +521,10 @@ static void who_is_root_inside_is_compared(void **state)
         ROW(a_capability_more_to_be_had, "its capabilities"),
         ROW(a_capability_more_to_be_gained, "its capabilities"),
         ROW(a_capability_less, "its capabilities"),
+        ROW(pings_capability, "its capabilities"),
+        ROW(pings_capability_to_be_had, "its capabilities"),
+        ROW(pings_capability_handed_on, "its capabilities"),
+        ROW(no_ping, "its capabilities"),
         ROW(capabilities_that_are_handed_on, "its capabilities"),
         ROW(ambient_capabilities, "its capabilities"),
         ROW(root_that_may_gain, "it may gain privileges"),
