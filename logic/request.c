@@ -277,8 +277,8 @@ static json_t *build_device_requests(const struct request *r)
 json_t *request_root_capabilities(const char *prefix)
 {
     static const char *const names[] = {
-        "CHOWN",  "DAC_OVERRIDE", "FOWNER", "FSETID",
-        "SETGID", "SETUID",       "KILL",   "NET_RAW",
+        "CHOWN",  "DAC_OVERRIDE", "FOWNER", "FSETID",  "SETGID",
+        "SETUID", "SETFCAP",      "KILL",   "NET_RAW",
     };
     json_t *list = json_array();
 

@@ -57,8 +57,8 @@ json_t *request_root_capabilities(const char *prefix);
 // The same, as the kernel shows them (capability.h): those that process 1 has,
 // and its bounding set.
 enum {
-    REQUEST_ROOT_CAPABILITY_BITS = 0xfb,
-    REQUEST_ROOT_BOUNDING_BITS = 0x20fb,
+    REQUEST_ROOT_CAPABILITY_BITS = 0x800000fb,
+    REQUEST_ROOT_BOUNDING_BITS = 0x800020fb,
 };
 
 struct request_label {

@@ -60,8 +60,8 @@ root
  0 $START 65536
  0 $START 65536
 CapInh:	0000000000000000
-CapPrm:	00000000000000db
-CapEff:	00000000000000db
+CapPrm:	00000000800000db
+CapEff:	00000000800000db
 CapAmb:	0000000000000000
 NoNewPrivs:	1
 Seccomp:	2
@@ -159,6 +159,32 @@ of-roots-group berth1:berth1 660 regular file"
     nothing_left
 }
 
+@test "what root inside gives a file for capabilities is nothing elsewhere (threat 122)" {
+    local d=/srv/berth-root
+    local shows='./show CapEff: /proc/self/status' none='CapEff:	0000000000000000'
+    install -d -o berth1 -g berth1 "$d"
+    install -m 755 "$BATS_FILE_TMPDIR/rooted" "$d/rooted"
+    install -o berth1 -g berth1 -m 755 "$(type -P grep)" "$d/show"
+    install -m 666 "$(type -P grep)" "$d/roots"
+    install -o berth2 -m 666 "$(type -P grep)" "$d/others"
+    root_conf "mounts_allowed = {\"$d:rw\"}"
+    run -0 as_root --container-mounts="$d:/d" bash -c 'cd /d
+        for file in show roots others; do ./rooted $file capability && echo $file; done
+        setpriv --reuid=7 --regid=7 --clear-groups '"$shows"
+    equal "$output" "show"$'\n'"$none"
+    # It is noted with whose it is: of the root of that user's own namespaces.
+    equal "$(/usr/bin/python3 -c '
+import os, struct, sys
+print(*["%x" % n for n in struct.unpack("<6I", os.getxattr(sys.argv[1], "security.capability"))])' "$d/show")" \
+        "$(printf '3000001 ffffffff 0 0 0 %x' "$UID1")"
+    equal "$(cd "$d" && as_user bash -c "cd $d; $shows")" "$none"
+    equal "$(as_other bash -c "cd $d; $shows")" "$none"
+    equal "$(as_user srun -Q --container=debian --container-mounts="$d:/d" bash -c "cd /d; $shows")" "$none"
+    equal "$(as_other srun -Q --container=debian --container-root --container-mounts="$d:/d" \
+        setpriv --reuid=7 --regid=7 --clear-groups bash -c "cd /d; $shows")" "$none"
+    nothing_left
+}
+
 @test "none of what needs root on a node works for who is root inside (threat 110)" {
     cp "$BATS_FILE_TMPDIR/rooted" "$HOME1/r"
     local before can
@@ -166,7 +192,7 @@ of-roots-group berth1:berth1 660 regular file"
     can=$(in_container bash -c 'touch f; ./r f; rm f' | grep ': yes' || true)
     run -0 --separate-stderr as_root sh -c 'touch /root/f; ./r /root/f; cp ./r ./c'
     contains "$output" "mount: "
-    equal "$(grep ': yes' <<<"$output" | grep -vxF "$can")" ""
+    equal "$(grep ': yes' <<<"$output" | grep -vxF "$can")" "file capability: yes"
     # Nor by a setuid copy, as another user.
     run -0 --separate-stderr as_root bash -c 'cp r /root/r; chmod 755 /root; chmod 4755 /root/r; touch /root/f
         setpriv --reuid=7 --regid=7 --clear-groups sh -c "grep CapEff /proc/self/status; /root/r /root/f"'
@@ -200,7 +226,7 @@ of-roots-group berth1:berth1 660 regular file"
     nothing_left
 }
 
-@test "two users are root at once, and each has his own alone (threats 106, 107, 120)" {
+@test "two users are root at once, and each has his own alone (threats 106, 107, 118)" {
     local other d=/srv/berth-root
     install -d -m 755 "$d"
     install -d -o berth1 -m 700 "$d/one" # its group is root's
@@ -360,7 +386,7 @@ END
 # root_ids IDS [LINE ...]: the policy has these, whatever the engine's are.
 root_ids() { ROOT_IDS=$1 root_conf "${@:2}"; }
 
-@test "IDs that are not the engine's are refused, by what differs (threats 107, 121, 122)" {
+@test "IDs that are not the engine's are refused, by what differs (threats 107, 119, 120)" {
     local begin=${ROOT_IDS%%:*}
     if [[ $BERTH_ENGINE == podman ]]; then
         root_ids 100000:65536:daemon 'networks = {"none"}'
@@ -388,7 +414,7 @@ END
     nothing_left
 }
 
-@test "a Docker that only seems to map IDs runs nothing of the user's (threat 122)" {
+@test "a Docker that only seems to map IDs runs nothing of the user's (threat 120)" {
     [[ $BERTH_ENGINE == docker ]] || skip_without "a Docker"
     local ROOT_ENGINE
     ROOT_ENGINE=unix://$(sandbox start_other_docker "$START.$START")
@@ -518,7 +544,7 @@ end"
     equal "$(head -n 1 <<<"$bare")" "Operation not permitted"
 }
 
-@test "a file with ping's capability runs, and brings nobody a raw socket (threat 123)" {
+@test "a file with ping's capability runs, and brings nobody a raw socket (threat 121)" {
     type -P setcap >/dev/null || skip_without setcap
     as_user mkdir r
     # As the image's ping has it, to be gained at once, or at its own wish.
@@ -542,7 +568,7 @@ end"
     touch "$HOME1/r/go"
     await_step
     local kind id none=0000000000000000 not='Operation not permitted'
-    local roots=00000000000000db bounding=00000000000020fb
+    local roots=00000000800000db bounding=00000000800020fb
     local want=
     for kind in $kinds; do
         want+="$kind 0 $not $not 0 $none $roots $roots $bounding $none"$'\n'

@@ -108,7 +108,7 @@ int main(int argc, char **argv)
         return 9;
     file = argv[1];
     if (argc > 2)
-        return add_acl() < 0 ? 1 : 0;
+        return (strcmp(argv[2], "acl") == 0 ? add_acl() : set_capability()) < 0;
     TRY("character device", mknod("/tmp/c", S_IFCHR | 0666, makedev(1, 1)));
     TRY("block device", mknod("/root/b", S_IFBLK | 0666, makedev(8, 0)));
     TRY("mount", mount("tmpfs", "/mnt", "tmpfs", 0, NULL));

@@ -336,7 +336,7 @@ static void who_is_root_has_the_map_that_docker_has(void **state)
     json_t *host = json_object_get(body, "HostConfig");
     assert_string_equal(json_string_value(json_object_get(host, "UsernsMode")),
                         "");
-    assert_int_equal(json_array_size(json_object_get(host, "CapAdd")), 8);
+    assert_int_equal(json_array_size(json_object_get(host, "CapAdd")), 9);
     assert_true(json_is_true(json_object_get(body, "OpenStdin")));
     json_decref(body);
 }

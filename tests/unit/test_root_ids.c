@@ -123,7 +123,7 @@ static void who_has_no_range_is_told(void **state)
     }
 }
 
-// A Docker has one for all of them (threat 120).
+// A Docker has one for all of them (threat 118).
 static void an_accounts_range_is_all_users(void **state)
 {
     static const struct root_ids ids = {100000, 65536, 0, "dockremap"};
@@ -147,7 +147,7 @@ static void an_accounts_range_is_all_users(void **state)
 }
 
 // By what an engine says of itself; what it does is compared after each start
-// (threat 122).
+// (threat 120).
 static void an_engine_suits_or_not_and_why(void **state)
 {
     static const struct root_ids each = {2000000, 65536, 0, NULL};
@@ -338,7 +338,7 @@ static void what_the_node_has_is_no_containers(void **state)
     rmdir(dir);
 }
 
-// Of a Docker's own account, but of nobody who could be in it (threat 121).
+// Of a Docker's own account, but of nobody who could be in it (threat 119).
 static void an_account_has_its_range_and_no_other(void **state)
 {
     static const struct root_range range = {100000, 65536};

@@ -437,9 +437,9 @@ static void the_process_is_compared(void **state)
 }
 
 // Who is root inside: nobody on the node, with exactly what he is to have
-// (threats 106, 109, 122, 123).
+// (threats 106, 109, 120, 121).
 
-#define ROOTS "00000000000000fb"
+#define ROOTS "00000000800000fb"
 
 static const struct status root_status = {
     .uid = "2000000\t2000000\t2000000\t2000000",
@@ -448,7 +448,7 @@ static const struct status root_status = {
     .inh = "0000000000000000",
     .prm = ROOTS,
     .eff = ROOTS,
-    .bnd = "00000000000020fb",
+    .bnd = "00000000800020fb",
     .amb = "0000000000000000",
     .nnp = "1",
     .seccomp = "2",
@@ -481,10 +481,10 @@ ROOT_STATUS(the_users_group, t.gid = "100\t100\t100\t100")
 ROOT_STATUS(a_group_of_the_users, t.groups = "2000000 4 ")
 ROOT_STATUS(group_0_of_the_node, t.groups = "0 ")
 ROOT_STATUS(no_group_besides, t.groups = "")
-ROOT_STATUS(a_capability_more, t.eff = "00000000002000fb")
-ROOT_STATUS(a_capability_more_to_be_had, t.prm = "00000000002000fb")
+ROOT_STATUS(a_capability_more, t.eff = "00000000802000fb")
+ROOT_STATUS(a_capability_more_to_be_had, t.prm = "00000000802000fb")
 ROOT_STATUS(a_capability_more_to_be_gained, t.bnd = "00000000a80425fb")
-ROOT_STATUS(a_capability_less, t.eff = "00000000000000db")
+ROOT_STATUS(a_capability_less, t.eff = "00000000800000db")
 ROOT_STATUS(pings_capability, t.prm = t.eff = t.bnd)
 ROOT_STATUS(pings_capability_to_be_had, t.prm = t.bnd)
 ROOT_STATUS(pings_capability_handed_on, t.inh = "0000000000002000")
