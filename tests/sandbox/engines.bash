@@ -69,15 +69,17 @@ stop_other_docker() {
 }
 
 # One that maps users to others, for who is root inside (lib.bash).
-start_mapping_docker() { start_other_docker docker-mapping '"userns-remap": "default"'; }
+# The account for that Docker makes itself.
+start_mapping_docker() {
+    getent passwd dockremap >/dev/null || : >"$RUN/dockremap"
+    start_other_docker docker-mapping '"userns-remap": "default"'
+}
 stop_mapping_docker() {
     stop_other_docker docker-mapping
-    remove_remap_account
-}
-# Which Docker makes.
-remove_remap_account() {
+    [[ -e $RUN/dockremap ]] || return 0
     ! getent passwd dockremap >/dev/null || userdel dockremap
     ! getent group dockremap >/dev/null || groupdel dockremap
+    rm "$RUN/dockremap"
 }
 
 PODMAN=(env HOME="$STATE/podman" TMPDIR="$STATE/podman/tmp" XDG_RUNTIME_DIR="$RUN/podman"
@@ -131,7 +133,7 @@ stop_engine() {
             rm -rf "/run/crun/$(basename "$dir")"
         done
     fi
-    [[ ! -e $RUN/pid/other-docker-mapping ]] || stop_mapping_docker
+    [[ ! -e $RUN/dockremap ]] || stop_mapping_docker
     stop engine
     stop containerd
 }

@@ -12,7 +12,8 @@ LOG=${HOME1%/home/*}/log/engine.log
 
 teardown_file() {
     [[ $BERTH_ENGINE != docker ]] || restart
-    sandbox remove_remap_account
+    ! getent passwd dockremap >/dev/null || userdel dockremap
+    ! getent group dockremap >/dev/null || groupdel dockremap
     restore_policy
 }
 
