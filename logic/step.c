@@ -145,6 +145,14 @@ static int add_word(void *field, char *value)
     return words->n < BERTH_ALLOW_MAX ? strv_add(words, value) : -1;
 }
 
+// Of the two that there are.
+static int add_pmix_dir(void *field, char *value)
+{
+    struct strv *dirs = field;
+
+    return value[0] == '/' && dirs->n < 2 ? strv_add(dirs, value) : -1;
+}
+
 // Of a fact: it may be told more than once; there is no step without it.
 enum { MANY = 1, NEEDED = 2 };
 
@@ -174,6 +182,7 @@ static const struct fact {
     {"script", set_path, STEP(script), 0},
     {"gpus", set_text, STEP(gpus), 0},
     {"shared", set_text, STEP(shared), 0},
+    {"pmixdir", add_pmix_dir, STEP(pmix_dirs), MANY},
     {"pmix", set_pmix, STEP(pmix), 0},
     {"pmixtmp", set_path, STEP(pmixtmp), 0},
     {"xauth", set_xauth, STEP(xauth), 0},
@@ -258,6 +267,7 @@ void step_clear(struct step *step)
     free(step->script);
     free(step->gpus);
     free(step->shared);
+    strv_clear(&step->pmix_dirs);
     free(step->pmix);
     free(step->pmixtmp);
     free(step->xauth);

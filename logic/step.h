@@ -59,6 +59,10 @@ struct step {
     char *gpus;   // SLURM_STEP_GPUS; of a batch step SLURM_JOB_GPUS; or
                   // NULL. The user's word: stepd/gpus.h
     char *shared; // "shard" or "mps": it has shares of GPUs; or NULL
+    // In which directories PMIx's of the job's steps lie, absolute: its
+    // server's, by root's word, and its clients', which the user may have
+    // chosen. Empty: this Slurm has no PMIx.
+    struct strv pmix_dirs;
     // Of a step with --mpi=pmix, or NULL; both absolute, and made by Slurm:
     char *pmix;    // what its server shares with the tasks: root's word,
                    // ".../pmix.JOB.STEP" below SlurmdSpoolDir
@@ -80,8 +84,8 @@ struct step {
 };
 
 // Adds the fact in PACKET, LEN bytes without a NUL. An unknown key, a value
-// out of range, a fact told twice (but for gids, option and word, of which
-// there may be any number), or a NUL within: -1, ERR set.
+// out of range, a fact told twice (but for gids, option, word and pmixdir, of
+// which there may be several), or a NUL within: -1, ERR set.
 int step_add_fact(struct step *step, const char *packet, size_t len,
                   struct berth_err *err);
 

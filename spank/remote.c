@@ -222,34 +222,56 @@ static bool tell_xauth(const struct remote *remote, spank_t sp)
            strchr(path + len + 1, '/') || tell(remote->link, "xauth", path);
 }
 
+// What PMIx's server of this step, if it has one, calls itself: "JOB.STEP".
+// Tells where its files are, and receives in which directory.
+static bool tell_pmix_server(const struct remote *remote, char dir[PATH_MAX],
+                             char name[STEP_NAME_MAX])
+{
+    const char *own = getenv(pmix_env);
+
+    *name = 0;
+    snprintf(dir, PATH_MAX, "%s", own && strlen(own) < PATH_MAX ? own : "");
+    squeeze(dir);
+    char *last = strrchr(dir, '/');
+    if (!last || strncmp(last, "/pmix.", 6) != 0) {
+        slurm_paths_pmix(remote->node, dir);
+        squeeze(dir);
+        return true;
+    }
+    snprintf(name, STEP_NAME_MAX, "%s", last + 6);
+    bool told = tell(remote->link, "pmix", dir);
+    *last = 0;
+    return told;
+}
+
 // With --mpi=pmix slurmstepd is PMIx's server, and Slurm's plugin says in
 // slurmstepd's own environment, which is root's, where the files are that it
 // shares with its clients. The directory for the clients' own files has a
-// name that follows from that; Slurm tells only the clients.
+// name that follows from that; Slurm tells only the clients. In which
+// directories these are is told of each step: a later one of the job, with
+// PMIx, may be in its container.
 static bool tell_pmix(const struct remote *remote, spank_t sp, uid_t uid)
 {
-    char server[PATH_MAX], base[PATH_MAX - 128], tmp[PATH_MAX];
-    const char *dir = getenv(pmix_env);
+    char dir[PATH_MAX], name[STEP_NAME_MAX], tmp[PATH_MAX];
+    char base[PATH_MAX - 128];
+    const char *fs = NULL;
 
-    if (!dir || strlen(dir) >= sizeof(server))
-        return true;
-    strcpy(server, dir);
-    squeeze(server);
-    const char *name = strrchr(server, '/');
-    if (!name || strncmp(name, "/pmix.", 6) != 0)
-        return true;
-    if (!tell(remote->link, "pmix", server))
+    if (!tell_pmix_server(remote, dir, name) ||
+        (dir[0] && !tell(remote->link, "pmixdir", dir)))
         return false;
-    if (spank_getenv(sp, "SLURM_PMIX_TMPDIR", base, sizeof(base)) ==
-        ESPANK_SUCCESS)
-        dir = base;
-    else
-        dir = tmp_fs(remote);
-    if (!dir || dir[0] != '/' || strlen(dir) >= sizeof(base))
+    if (!dir[0])
         return true;
-    snprintf(tmp, sizeof(tmp), "%s/spmix_appdir_%u_%s", dir, uid, name + 6);
-    squeeze(tmp);
-    return tell(remote->link, "pmixtmp", tmp);
+    if (spank_getenv(sp, "SLURM_PMIX_TMPDIR", base, sizeof(base)) !=
+            ESPANK_SUCCESS &&
+        (!(fs = tmp_fs(remote)) ||
+         snprintf(base, sizeof(base), "%s", fs) >= (int)sizeof(base)))
+        return true;
+    if (base[0] != '/')
+        return true;
+    squeeze(base);
+    snprintf(tmp, sizeof(tmp), "%s/spmix_appdir_%u_%s", base, uid, name);
+    return (!base[0] || tell(remote->link, "pmixdir", base)) &&
+           (!name[0] || tell(remote->link, "pmixtmp", tmp));
 }
 
 // Of a step over several nodes, the policy of srun's host: each node has that

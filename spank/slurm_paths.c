@@ -16,6 +16,9 @@
 // Where libmunge looks if nobody says otherwise.
 #define MUNGE_SOCKET "/run/munge/munge.socket.2"
 
+// Slurm's plugin for it, as of its default release.
+#define PMIX "/mpi_pmix.so"
+
 static void note(char *to, size_t size, const char *text)
 {
     if (!text || strlen(text) >= size)
@@ -66,6 +69,26 @@ static void find_commands(char to[PATH_MAX])
     to_directory(to);
     to_directory(to);
     strcat(to, "/bin");
+}
+
+void slurm_paths_pmix(const char *node, char out[PATH_MAX])
+{
+    const slurm_conf_t *conf = dlsym(RTLD_DEFAULT, "slurm_conf");
+    char *(*expand)(const char *, const char *, const char *) =
+        (char *(*)(const char *, const char *, const char *))dlsym(
+            RTLD_DEFAULT, "slurm_conf_expand_slurmd_path");
+    char plugin[PATH_MAX] = "";
+
+    *out = 0;
+    if (!conf || !expand || !conf->slurmd_spooldir)
+        return;
+    find_plugins(conf->plugindir, plugin);
+    if (strlen(plugin) >= sizeof(plugin) - sizeof(PMIX))
+        return;
+    strcat(plugin, PMIX);
+    // Slurm's allocator makes it: left to the end of the process.
+    if (access(plugin, F_OK) == 0)
+        note_path(out, expand(conf->slurmd_spooldir, node, NULL));
 }
 
 void slurm_paths_find(struct slurm_paths *out)

@@ -22,4 +22,8 @@ struct slurm_paths {
 // In slurmstepd only: reads Slurm's own record of its configuration.
 void slurm_paths_find(struct slurm_paths *out);
 
+// Likewise: in which directory PMIx's server of each step on NODE has its own:
+// SlurmdSpoolDir. Empty: it is not known, or this Slurm has no PMIx.
+void slurm_paths_pmix(const char *node, char out[PATH_MAX]);
+
 #endif

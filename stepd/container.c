@@ -548,10 +548,9 @@ static void identify(struct making *m)
 }
 
 // Says whether the container may outlive its step. What is the batch script's
-// or a PMIx server's alone is of no use to another; what the prolog has no
-// record of would not end with its job; what is written to a root file system
-// a step that doesn't know of it is not to find; and what an image of the
-// user's own is must be known.
+// alone is of no use to another; what the prolog has no record of would not end
+// with its job; what is written to a root file system a step that doesn't know
+// of it is not to find; and what an image of the user's own is must be known.
 static bool keeps(const struct making *m)
 {
     const struct decision *decision = &m->admission.decision;
@@ -559,7 +558,7 @@ static bool keeps(const struct making *m)
 
     return (decision->named ||
             (decision->reuse && !decision->writable && known)) &&
-           !m->step->script && !m->step->pmix && m->admission.allocated &&
+           !m->step->script && m->admission.allocated &&
            m->admission.allocation.run[0];
 }
 
@@ -645,16 +644,28 @@ static void note_taken(const struct making *m, const struct container *out)
     audit_log_allow(m->log);
 }
 
-static int make(struct making *m, struct container *out, struct berth_err *err)
+// Lays the mounts over their places in the container, which somebody looks up
+// there who has the rights of its processes.
+static int lay(const struct making *m, struct container *out,
+               struct berth_err *err)
 {
     const struct step *step = m->step;
     const struct decision *decision = &m->admission.decision;
     struct child_user user = {step->uid, step->gid, step->gids, step->ngids};
 
-    // Who looks places up in the container.
     if (decision->root)
         user = (struct child_user){decision->range.start, decision->range.start,
                                    NULL, 0};
+    return trace_phase("mounts laid",
+                       mountns_lay(&out->mountns, &m->mounts.copies, &user,
+                                   m->admission.rules.probe_seconds, err));
+}
+
+static int make(struct making *m, struct container *out, struct berth_err *err)
+{
+    const struct step *step = m->step;
+    const struct decision *decision = &m->admission.decision;
+
     if (join_note(&m->join, m->store, step, err) < 0 ||
         trace_phase("image found", find_image(m, err)) < 0 ||
         trace_phase("mounts opened",
@@ -670,10 +681,7 @@ static int make(struct making *m, struct container *out, struct berth_err *err)
                     mountns_prepare(&m->init, m->request, &m->mounts.copies,
                                     &m->admission.identity, m->store->dir,
                                     &out->mountns, err)) < 0 ||
-        trace_phase("verified", verify(m, err)) < 0 ||
-        trace_phase("mounts laid",
-                    mountns_lay(&out->mountns, &m->mounts.copies, &user,
-                                m->admission.rules.probe_seconds, err)) < 0)
+        trace_phase("verified", verify(m, err)) < 0 || lay(m, out, err) < 0)
         return -1;
     if (decision->root &&
         trace_phase("mounts verified", verify_laid(m, err)) < 0)
@@ -788,6 +796,10 @@ int container_create(const struct step *step, int theirs,
         err_set(err, BERTH_ENOMEM, "memory is out");
         goto out;
     }
+    // Once nothing else can fail: whoever comes next is not to find it.
+    if (taken > 0 && lay(&m, out, err) < 0)
+        goto out;
+    mount_copies_part(&m.mounts.copies, &out->steps);
     out->gpus = m.node.gpus;
     m.node.gpus = (struct gpus){0};
     rc = 0;
@@ -821,6 +833,7 @@ void container_close(struct container *container)
         close(container->answer);
     container->control = container->keeper = container->answer = -1;
     mountns_clear(&container->mountns);
+    mount_steps_clear(&container->steps);
     process_close(&container->init);
     strv_clear(&container->changes);
     strv_clear(&container->warnings);

@@ -41,6 +41,7 @@ struct container {
     uid_t uid;                // of its processes, as the node sees them
     bool cdi;                 // its GPUs are CDI devices
     struct mountns mountns;
+    struct mount_steps steps;     // what is this step's alone of it
     struct strv changes;          // of the tasks' environment (protocol/wire.h)
     uint64_t pids_limit;          // stepd/cgroup.h
     struct strv warnings;         // for the user

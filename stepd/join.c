@@ -388,8 +388,8 @@ int join_compare(const struct join *join, const struct strv *made_from,
         what = "and has other GPUs: ask Slurm for the same (--gres, --gpus), "
                "or have another container";
     else if (differ(made_from, &there, "mount="))
-        what = "and what is mounted has been replaced since, or is each "
-               "step's own (--mpi=pmix): have another container";
+        what = "and what is mounted has been replaced since: have another "
+               "container";
     else if (differ(made_from, &there, "request=") ||
              differ(made_from, &there, "image="))
         what = "and would be another one now: have another container";

@@ -848,6 +848,19 @@ static bool is_kept(const struct stepd *d)
            d->attached && d->viewed && !d->keeper.end;
 }
 
+// What is the step's alone goes before others can take the container. What
+// cannot be taken away goes with that, and shows an empty directory until then.
+static void take_own(struct stepd *d)
+{
+    struct container *c = &d->container;
+    bool root = c->uid != d->step.uid;
+    const struct child_user user = {c->uid, root ? c->uid : d->step.gid, NULL,
+                                    0};
+
+    mountns_take_away(&c->mountns, &c->steps, &user);
+    mount_steps_clear(&c->steps);
+}
+
 // The step is over, as far as its container goes, when its tasks on this node
 // are: nothing of theirs is to be found by the next step, which can begin as
 // soon as srun hears of their ends.
@@ -860,6 +873,7 @@ static void leave(struct stepd *d)
     if (!d->inside || !(gone ? guest || is_kept(d) : guest && d->over))
         return;
     d->inside = false;
+    take_own(d);
     if (!guest)
         audit_log_note(&d->log, "container", "kept");
     audit_log_end(&d->log, "step");

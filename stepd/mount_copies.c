@@ -111,6 +111,13 @@ static int find_own(const struct staging *s, const char *dir)
     return -1;
 }
 
+// Says whether it comes and goes with this step: others in the container have
+// one of their own, or none.
+static bool is_steps(const struct staging *s, const struct decision_mount *m)
+{
+    return m->source == s->step->pmix || m->source == s->step->pmixtmp;
+}
+
 static int add_decided(struct staging *s, const struct decision_mount *mount,
                        struct berth_err *err)
 {
@@ -449,7 +456,8 @@ static void tmpfs_size(const struct decision *d, char text[32])
 }
 
 // What the source of a mount is, and will be as long as the text is the same.
-// An empty file has none, and neither has a tmpfs.
+// An empty file has none, and neither has a tmpfs. What is this step's alone
+// (the batch script as well, which stays) no other has to have.
 static int note_sources(const struct staging *s, struct mount_copies *out,
                         struct berth_err *err)
 {
@@ -460,7 +468,8 @@ static int note_sources(const struct staging *s, struct mount_copies *out,
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
-        if (source->fd >= 0 && m->target)
+        if (source->fd >= 0 && m->target && !is_steps(s, m) &&
+            m->source != s->step->script)
             rc = strv_addf(&out->made_from, "%s %s %jx:%jx %s", m->target,
                            m->readonly ? "ro" : "rw", (uintmax_t)source->dev,
                            (uintmax_t)source->ino,
@@ -489,19 +498,21 @@ static struct mount_copy *insert(struct mount_copies *out, char *target)
     return &out->v[at];
 }
 
-static int copy(const struct staging *s, struct mount_copies *out,
+static int copy(const struct staging *s, bool all, struct mount_copies *out,
                 struct berth_err *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct mount_source *source = &s->sources[i];
         const struct decision_mount *m = s->mounts[i];
-        if (source->fd < 0 || !m->target)
+        bool steps = is_steps(s, m);
+        if (source->fd < 0 || !m->target || !(all || steps))
             continue;
         char *target = strdup(m->target);
         if (!target)
             return err_set(err, BERTH_ENOMEM, "memory is out");
         struct mount_copy *entry = insert(out, target);
         entry->is_dir = source->type == S_IFDIR;
+        entry->steps = entry->nested = steps;
         entry->tree = mount_clone(source->fd, m->readonly, err);
         if (entry->tree < 0)
             return -1;
@@ -610,7 +621,8 @@ static int make_places(struct mount_copies *out, int dir, struct berth_err *err)
 
     for (size_t i = 0; i < out->n; i++) {
         struct mount_copy *entry = &out->v[i];
-        entry->nested = mount_copies_holds(out, entry->target) ||
+        entry->nested = entry->steps ||
+                        mount_copies_holds(out, entry->target) ||
                         strcmp(entry->target, SHM) == 0;
         snprintf(entry->name, sizeof(entry->name), "mount%zu", i);
         if (entry->nested)
@@ -667,7 +679,7 @@ int mount_copies_make(const struct decision *decision,
     s->user = (struct child_user){subject->uid, subject->gid, subject->gids,
                                   subject->ngids};
     s->view = VIEW_NONE;
-    if ((decision->root && dir >= 0 &&
+    if ((decision->root && (dir >= 0 || step->pmix) &&
          (out->map = idmap_open(decision, subject, err)) < 0) ||
         view_enter(theirs, &s->view, err) < 0 || gather(s, err) < 0 ||
         mount_source_open(&s->user, decision->rules->probe_seconds, s->sources,
@@ -682,7 +694,7 @@ int mount_copies_make(const struct decision *decision,
         else if (check_real(s, err) == 0 &&
                  stage_nested(s, never, out, err) == 0 &&
                  note_sources(s, out, err) == 0)
-            rc = dir < 0 ? 0 : copy(s, out, err);
+            rc = copy(s, dir >= 0, out, err);
     }
     view_leave(&s->view);
     if (rc == 0 && dir >= 0)
@@ -712,15 +724,40 @@ bool mount_copies_holds(const struct mount_copies *mounts, const char *target)
     return false;
 }
 
+static void clear(struct mount_copy *entry)
+{
+    if (entry->tree >= 0)
+        close(entry->tree);
+    free(entry->target);
+}
+
+void mount_copies_part(struct mount_copies *mounts, struct mount_steps *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < mounts->n; i++)
+        if (mounts->v[i].steps && out->n < sizeof(out->v) / sizeof(*out->v))
+            out->v[out->n++] = mounts->v[i];
+        else
+            mounts->v[n++] = mounts->v[i];
+    mounts->n = n;
+}
+
+void mount_steps_clear(struct mount_steps *mounts)
+{
+    int saved = errno;
+
+    while (mounts->n > 0)
+        clear(&mounts->v[--mounts->n]);
+    errno = saved;
+}
+
 void mount_copies_clear(struct mount_copies *mounts)
 {
     int saved = errno;
 
-    for (size_t i = 0; i < mounts->n; i++) {
-        if (mounts->v[i].tree >= 0)
-            close(mounts->v[i].tree);
-        free(mounts->v[i].target);
-    }
+    for (size_t i = 0; i < mounts->n; i++)
+        clear(&mounts->v[i]);
     if (mounts->map >= 0)
         close(mounts->map);
     strv_clear(&mounts->made_from);

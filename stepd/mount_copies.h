@@ -23,11 +23,18 @@ struct mount_copy {
     int tree; // the copy (stepd/mount_source.h)
     bool is_dir;
     bool own;      // it is a file of root's own, and has no map
-    bool nested;   // its target is in another one's, or the engine's: its
-                   // place is there, or made there as the user
+    bool steps;    // it is this step's alone, in whose container others may be
+    bool nested;   // its target is in another one's, or the engine's, or it is
+                   // the step's: its place is there, or made there as the user
     char name[16]; // of the empty directory or file, unless it is nested
     dev_t dev;     // of that
     ino_t ino;
+};
+
+// Those that are the step's: PMIx's directories.
+struct mount_steps {
+    size_t n;
+    struct mount_copy v[2];
 };
 
 struct mount_copies {
@@ -50,7 +57,8 @@ struct mount_copies {
 // tasks of STEP: its copy of the batch script, PMIx's directories, and what
 // opens the job's X11 display: what that is in the tasks' own mount namespace
 // THEIRS, or (-1) in this process's. Makes the empty ones in the directory DIR;
-// -1: only looks what they would be copies of.
+// -1: only looks what they would be copies of, but for those that are the
+// step's, which it has OUT hold.
 // NEVER: see mount_source_judge. 0; or -1 with ERR set to a sentence for the
 // user. mount_copies_clear in either case.
 int mount_copies_make(const struct decision *decision,
@@ -65,6 +73,10 @@ bool mount_copies_covers(const struct mount_copies *mounts, const char *target);
 // can be mounted there before the container runs.
 bool mount_copies_holds(const struct mount_copies *mounts, const char *target);
 
+// Moves those that are the step's to OUT.
+void mount_copies_part(struct mount_copies *mounts, struct mount_steps *out);
+
 void mount_copies_clear(struct mount_copies *mounts); // keeps errno
+void mount_steps_clear(struct mount_steps *mounts);   // likewise
 
 #endif

@@ -370,6 +370,12 @@ static int lay_over(const struct mount_copy *entry, int self,
         return -1;
     if (place >= 0 && mountapi_move(entry->tree, place, "") == 0)
         return 0;
+    if (entry->steps)
+        return err_set(err, BERTH_EINVAL,
+                       "this container has no %s for PMIx, and none can be "
+                       "made in it: have SLURM_PMIX_TMPDIR name another place, "
+                       "or have another container",
+                       entry->target);
     return err_set(err, BERTH_EINVAL,
                    "nothing can be mounted at %s in the container, because %s "
                    "no such %s: %s",
@@ -381,6 +387,17 @@ static int lay_over(const struct mount_copy *entry, int self,
                                  : "tell your administrator");
 }
 
+// Takes away the mount that PLACE is open on, by no name that could lead
+// elsewhere. SELF as for judge_place; the working directory is "/" afterwards.
+static bool unmount(int self, int place)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "%d", place);
+    bool gone = fchdir(self) == 0 && umount2(name, MNT_DETACH) == 0;
+    return chdir("/") == 0 && gone;
+}
+
 // Takes away what the engine has mounted at ENTRY's place, berth's own empty
 // directory or file, so that there is one mount at the place in the end. While
 // only the engine's are there, root looks at nobody else's file system. What
@@ -389,7 +406,6 @@ static int lay_over(const struct mount_copy *entry, int self,
 static int clear_place(const struct mount_copy *entry, int self,
                        const struct stat held[MOUNTNS_DIRS])
 {
-    char name[16];
     struct stat st;
 
     int place = open_inside(entry->target);
@@ -399,11 +415,7 @@ static int clear_place(const struct mount_copy *entry, int self,
     for (int i = 0; i < MOUNTNS_DIRS; i++)
         if (same_file(&st, &held[i]))
             return place;
-    if (fchdir(self) < 0)
-        return place;
-    snprintf(name, sizeof(name), "%d", place);
-    bool cleared = umount2(name, MNT_DETACH) == 0;
-    if (chdir("/") < 0 || !cleared)
+    if (!unmount(self, place))
         return place;
     close(place);
     return open_inside(entry->target);
@@ -458,6 +470,50 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
     rc = finish(child, CHILD_MS + (int)(seconds * mounts->n) * 1000, why, err);
     munmap(why, sizeof(*why));
     return rc;
+}
+
+// The child, of which the same holds as of prepare. What is below a mount that
+// was laid over itself is not berth's to remove.
+static _Noreturn void take_away(pid_t parent, int ns,
+                                const struct mount_steps *mounts,
+                                const struct child_user *user)
+{
+    int self = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat tree, place;
+    bool gone = true;
+
+    if (self < 0 || setns(ns, CLONE_NEWNS) < 0)
+        _exit(1);
+    for (size_t i = mounts->n; i-- > 0;)
+        gone &= unmount(self, mounts->v[i].tree);
+    if (child_become(parent, user) < 0)
+        _exit(1);
+    for (size_t i = mounts->n; i-- > 0;)
+        if (fstat(mounts->v[i].tree, &tree) == 0 &&
+            lstat(mounts->v[i].target, &place) == 0 &&
+            !same_file(&tree, &place))
+            rmdir(mounts->v[i].target);
+    _exit(!gone);
+}
+
+int mountns_take_away(const struct mountns *ns,
+                      const struct mount_steps *mounts,
+                      const struct child_user *user)
+{
+    int keep[sizeof(mounts->v) / sizeof(*mounts->v) + 1] = {ns->ns};
+    pid_t parent = getpid();
+
+    if (mounts->n == 0)
+        return 0;
+    for (size_t i = 0; i < mounts->n; i++)
+        keep[i + 1] = mounts->v[i].tree;
+    pid_t child = fork();
+    if (child == 0) {
+        if (child_begin(parent, keep, mounts->n + 1) < 0)
+            _exit(1);
+        take_away(parent, ns->ns, mounts, user);
+    }
+    return child >= 0 && child_wait(child, CHILD_MS) ? 0 : -1;
 }
 
 // ---- what a task has of its own -----------------------------------------

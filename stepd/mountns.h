@@ -58,6 +58,12 @@ int mountns_lay(const struct mountns *ns, const struct mount_copies *mounts,
                 const struct child_user *user, unsigned seconds,
                 struct berth_err *err);
 
+// Takes MOUNTS away again, which mountns_lay has laid, and their places where
+// these were made, as USER. 0, or -1: some stay until the container ends.
+int mountns_take_away(const struct mountns *ns,
+                      const struct mount_steps *mounts,
+                      const struct child_user *user);
+
 // Gives that container what the Slurm task TASK has of the node beyond the
 // step's mounts: as /dev/console the terminal that is its standard input, if
 // it is that of its user UID; and, where Slurm has put its tasks into the mount

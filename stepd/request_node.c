@@ -22,6 +22,9 @@
 #include "stepd/gpus_env.h"
 #include "stepd/timezone.h"
 
+// Of a directory in which PMIx's are.
+enum { PMIX_DIR_BYTES = 64 * 1024 };
+
 static bool is_taken(const struct request_node *o, const char *target)
 {
     for (size_t i = 0; i < o->plan.request.ntmpfs; i++)
@@ -30,15 +33,36 @@ static bool is_taken(const struct request_node *o, const char *target)
     return step_mounts_holds(o->mounts, target);
 }
 
-// The plan's, and one for each VOLUME that the image declares: the engine
-// would make an anonymous volume of each, on its disk and without a bound.
+// The directories in which each step of the job with PMIx has its own laid over
+// a place that is made for it there (stepd/mount_copies.h): what an image
+// cannot have, and what is in no mount. Little room: nothing else is to be
+// there. Only the first, which is root's to choose, can be in a place that is
+// the image's. The next from I on, or NULL.
+static const char *next_pmix_dir(const struct request_node *o, size_t *i)
+{
+    const struct strv *dirs = &o->step->pmix_dirs;
+
+    while (*i < dirs->n) {
+        bool first = *i == 0;
+        const char *dir = dirs->v[(*i)++];
+        if (first ? mount_target_ok(dir)
+                  : mount_target_is_free(&o->admission->rules.targets, dir))
+            return dir;
+    }
+    return NULL;
+}
+
+// The plan's; one for each VOLUME that the image declares: the engine would
+// make an anonymous volume of each, on its disk and without a bound; and
+// PMIx's.
 static int choose_tmpfs(struct request_node *o, uint64_t bytes,
                         struct berth_err *err)
 {
     struct request *r = &o->plan.request;
     size_t planned = r->ntmpfs;
 
-    o->tmpfs = calloc(planned + o->image->nvolumes + 1, sizeof(*o->tmpfs));
+    o->tmpfs = calloc(planned + o->image->nvolumes + o->step->pmix_dirs.n + 1,
+                      sizeof(*o->tmpfs));
     if (!o->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     r->ntmpfs = 0;
@@ -58,6 +82,11 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
         if (!is_taken(o, one.target))
             o->tmpfs[r->ntmpfs++] = one;
     }
+    const char *dir;
+    for (size_t i = 0; (dir = next_pmix_dir(o, &i));)
+        if (!is_taken(o, dir))
+            o->tmpfs[r->ntmpfs++] =
+                (struct request_tmpfs){dir, PMIX_DIR_BYTES, false};
     r->tmpfs = o->tmpfs;
     r->no_copyup = engine_is_podman(o->engine);
     return 0;
@@ -285,7 +314,10 @@ int request_node_made_from(const struct request_node *o, struct strv *out,
     json_decref(body);
     if (!body)
         return -1;
+    const char *dir;
     int rc = text ? 0 : -1;
+    for (size_t i = 0; rc == 0 && (dir = next_pmix_dir(o, &i));)
+        rc = strv_addf(out, "pmix=%s", dir);
     if (rc == 0)
         rc = strv_addf(out, "run=%u %s", o->step->job,
                        admission->allocation.run);

@@ -457,6 +457,29 @@ probe_seconds = 2'
     swept
 }
 
+@test "what a step leaves where the next one's PMIx directories are to be leads them nowhere (threat 123)" {
+    local out
+    run as_user salloc -Q -w n1 bash -c '
+        # The numbers of the next steps, in the place where a container has them.
+        srun -Q --mpi=pmix --container=debian sh -c "
+            dir=\$(dirname \$PMIX_SERVER_TMPDIR); cd \$dir
+            ln -s /etc pmix.$SLURM_JOB_ID.1; ln -s /proc/self pmix.$SLURM_JOB_ID.2; : >pmix.$SLURM_JOB_ID.3
+            mkdir own; ln -s \$dir/own pmix.$SLURM_JOB_ID.4; ln -s /run/berth pmix.$SLURM_JOB_ID.5"
+        for i in 1 2 3 4 5 6; do
+            srun -Q --mpi=pmix --container=debian sh -c "
+                id -un; test -e \$PMIX_SERVER_TMPDIR/*/*.lock && echo has \$PMIX_SERVER_TMPDIR"
+        done' 2>&1
+    out=$(grep -v '^srun:' <<<"$output")
+    contains "$(sed -n 1p <<<"$out")" "leads to /etc in this container, where nothing can be mounted"
+    contains "$(sed -n 2p <<<"$out")" "this container has no "
+    contains "$(sed -n 3p <<<"$out")" "this container has no "
+    equal "$(sed -n 4p <<<"$out")" berth1
+    contains "$(sed -n 5p <<<"$out")" ".4/"
+    contains "$(sed -n 6p <<<"$out")" "leads to /run/berth"
+    equal "$(sed -n 7p <<<"$out")" berth1
+    nothing_left
+}
+
 @test "PMIx's directory is itself, or it is not mounted, whatever it is exchanged for (threat 76)" {
     local base=$HOME1/pmix-base other=$HOME1/pmix-other swapper round
     conf <<<'home = never'

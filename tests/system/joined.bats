@@ -127,6 +127,21 @@ networks = {"host", "none"}'
     nothing_left
 }
 
+@test "a step joins a batch script in its container" {
+    local job dir=$HOME1
+    job=$(as_user sbatch --parsable -w n1 -n2 --mem=1000 -o "$dir/a.out" --container=debian --wrap \
+        'touch /tmp/mine; readlink /proc/self/ns/pid; exec sleep 5858')
+    poll "$SOON" grep -q pid: "$dir/a.out" || fail "$(cat "$dir/a.out")"
+    run --separate-stderr as_user srun -Q --jobid="$job" --overlap -n1 --mem=50 --container-join="$job" \
+        sh -c 'readlink /proc/self/ns/pid; ls /tmp'
+    scancel "$job"
+    equal "$stderr" ""
+    equal "$output" "$(head -n 1 "$dir/a.out")"$'\nmine'
+    poll "$SOON" no_sleeper 5858
+    rm "$dir/a.out"
+    nothing_left
+}
+
 @test "a joining step's berth-stepd killed: its tasks end, and the other step goes on (threat 62)" {
     start_job 'in_one sh -c "echo ready $SLURM_JOB_ID; exec sleep 5656" &
         go a; srun -Q -n1 --mem=100 --overlap --container-join=$SLURM_JOB_ID.0 sh -c "echo ready 2; exec sleep 5757"

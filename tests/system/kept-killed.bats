@@ -44,6 +44,21 @@ guest_killed() {
     nothing_left
 }
 
+@test "a later step's berth-stepd killed that has PMIx: the next ones have the same container, and their own directories (threat 123)" { rounds guest_killed_pmix; }
+guest_killed_pmix() {
+    start_job 'where; in_one --mpi=pmix sh -c "echo ready $SLURM_JOB_ID; exec sleep 5353"; echo "ended $?"
+        where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -name \"*dstore*lock\""'
+    kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
+    await_step
+    no_sleeper 5353
+    contains "$(cat "$OUT")" "ended 137"
+    equal "$(grep pid: "$OUT" | sort | uniq -c | awk '{ print $1 }')" 3
+    # Of the killed one's an empty directory is left at most.
+    contains "$(tail -n 1 "$OUT")" "/pmix.$JOB.4/"
+    lacks "$(cat "$OUT")" "/pmix.$JOB.1/"
+    nothing_left
+}
+
 @test "berth-init killed between steps and under one: the next step has a new container (threat 62)" { rounds init_killed; }
 init_killed() {
     start_job 'where; where; echo ready $SLURM_JOB_ID; go a; where; in_one sh -c "echo ready 2; exec sleep 5353"; where'

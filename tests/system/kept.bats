@@ -382,7 +382,7 @@ later_than() { (($(date +%s) > $1)); }
     local steps=${BERTH_LONG:+10000}
     steps=${BERTH_STEPS:-${steps:-60}}
     start_job "where; for i in \$(seq 10); do where; done; echo ready \$SLURM_JOB_ID; go a
-        for i in \$(seq $steps); do where; done; echo over; go b"
+        for i in \$(seq \$(($steps / 2))); do where; where --mpi=pmix; done; echo over; go b"
     held() {
         local pid
         for pid in "$(keeper)" "$(pids berth-init)"; do

@@ -258,12 +258,90 @@ spmix_appdir_$(id -u berth1)_JOB.0"
 
 @test "a step without PMIx has no such directory, whatever its environment says (threat 6)" {
     install -d -o berth1 "$HOME1/pmix.1.0"
-    run as_user env PMIX_SERVER_TMPDIR="$HOME1/pmix.1.0" PMIX_SYSTEM_TMPDIR=/ \
-        SLURM_PMIX_TMPDIR="$HOME1" srun -Q --chdir=/ --container=debian ls "$HOME1" "$SPOOL"
+    run -0 as_user env PMIX_SERVER_TMPDIR="$HOME1/pmix.1.0" PMIX_SYSTEM_TMPDIR=/ \
+        SLURM_PMIX_TMPDIR="$HOME1" srun -Q -w n1 --chdir=/ --container=debian \
+        find "$HOME1" "$SPOOL/n1"
     rmdir "$HOME1/pmix.1.0"
-    ((status != 0))
-    contains "$output" "cannot access '$HOME1'"
-    contains "$output" "cannot access '$SPOOL'"
+    # Where a later step of the job may have them, and no other place for that.
+    equal "$output" "$HOME1"$'\n'"$SPOOL/n1"
+    for base in / /usr /etc relative /dev; do
+        equal "$(as_user env SLURM_PMIX_TMPDIR="$base" srun -Q --container=debian \
+            grep -c " $base tmpfs " /proc/self/mountinfo)" 0
+    done
+}
+
+# Where PMIx's directories are, what of them is mounted, and who sees that.
+LOOK='readlink /proc/self/ns/pid; cd "$0"; ls; cd "$1"; ls
+    grep -Eo " [^ ]*/(pmix[.]|spmix_appdir_)[^ ]* r[wo],nosuid,nodev" /proc/self/mountinfo | sort; echo end'
+
+@test "steps with PMIx and without follow each other in one container, each with its own of its directories alone" {
+    local base out job
+    for base in "$TMPFS/n1" /tmp /tmp/of/mine "$HOME1/pmix-base" /dev/shm; do
+        install -d -o berth1 "$HOME1/pmix-base" /tmp/of{,/mine}
+        out=$(as_user env SLURM_PMIX_TMPDIR="$base" salloc -Q -w n1 bash -c '
+            echo $SLURM_JOB_ID; in_one() { srun -Q --container=debian "$@"; }
+            look() { in_one "$@" sh -c "$0" "$1" "$2"; }
+            LOOK=$0; SPOOL=$1; BASE=$2
+            for mpi in none pmix pmix none; do in_one --mpi=$mpi sh -c "$LOOK" "$SPOOL" "$BASE"; done' \
+            "$LOOK" "$SPOOL/n1" "$base")
+        job=$(head -n 1 <<<"$out")
+        equal "$(grep pid: <<<"$out" | sort -u | wc -l)" 1
+        equal "$(grep -v pid: <<<"$out" | tail -n +2)" "end
+$(for step in 1 2; do
+    echo "pmix.$job.$step"
+    echo "spmix_appdir_$(id -u berth1)_$job.$step"
+    for dir in "$SPOOL/n1/pmix.$job.$step" "$base/spmix_appdir_$(id -u berth1)_$job.$step"; do
+        echo " $dir rw,nosuid,nodev"
+    done | sort
+    echo end
+done)
+end"
+        rm -r "$HOME1/pmix-base" /tmp/of
+        nothing_left
+    done
+}
+
+@test "ranks of one step after the other, and of steps at once in one container, find their own server" {
+    local out n
+    # shellcheck disable=SC2034  # of the job
+    out=$(as_user salloc -Q -N2 -n4 --ntasks-per-node=2 --mem=2000 bash -c '
+        step() { srun -Q -n4 --mpi=pmix --mem=400 --overlap "$@" sh -c "
+            readlink /proc/self/ns/pid; exec ./mpi.openmpi check"; }
+        for i in 1 2 3; do step --container=berth/mpi; done
+        srun -Q -n2 -N2 --mem=400 --overlap --container=berth/mpi --container-name=x true
+        for i in 1 2 3; do step --container-name=x & done
+        wait')
+    # Two nodes, and in each two containers: that without a name, and x.
+    equal "$(grep pid: <<<"$out" | sort -u | wc -l)" 4
+    equal "$(grep -c pid: <<<"$out")" 24
+    for rank in 0 1 2 3; do
+        equal "$(grep -c "rank $rank of 4 on n$((rank / 2 + 1)): sum 10," <<<"$out")" 6
+    done
+    nothing_left
+}
+
+@test "a step with PMIx joins one without, and the other way, from outside of the job as well" {
+    local out
+    out=$(as_user timeout 60 salloc -Q -w n1 -n4 --mem=2000 bash -c '
+        look="readlink /proc/self/ns/pid; echo server \$PMIX_SERVER_TMPDIR; ls $0"
+        step() { srun -Q -n1 --mem=100 --overlap "$@"; }
+        for mpi in none pmix; do
+            rm -f up go
+            step --mpi=$mpi --container=debian sh -c "touch up; until [ -e go ]; do sleep 0.05; done; $look" &
+            until [ -e up ]; do sleep 0.05; done
+            for other in none pmix; do
+                env -u SLURM_JOB_ID srun -Q --jobid=$SLURM_JOB_ID -n1 --mem=100 --overlap \
+                    --mpi=$other --container-join=$SLURM_JOB_ID sh -c "$look"
+            done
+            touch go
+            wait
+        done
+        rm up go' "$SPOOL/n1" 2>&1)
+    equal "$(grep -c pid: <<<"$out") $(grep pid: <<<"$out" | sort -u | wc -l)" "6 1"
+    # Those that have a server, each its own, and in the end the first one's alone.
+    equal "$(grep -c "^server $SPOOL/n1/pmix" <<<"$out") $(grep "^server /" <<<"$out" | sort -u | wc -l)" "3 3"
+    equal "$(grep "^pmix" <<<"$out" | sort | uniq -c | awk '{ print $1 }' | sort | xargs)" "1 1 3"
+    nothing_left
 }
 
 @test "PMIx's clients have their files where SLURM_PMIX_TMPDIR says, unless no container gets that (threat 20)" {

@@ -64,6 +64,8 @@ static void malformed_facts_are_refused(void **state)
         "pmix=/spool/pmix.1.0/..",
         "pmix=/spool/pmix.1.0x",
         "pmixtmp=x",
+        "pmixdir=",
+        "pmixdir=x",
         "xauth=",
         "xauth=.Xauthority-abcdef",
         "xauth=/home/alice/.Xauthority",
