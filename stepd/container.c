@@ -514,18 +514,41 @@ static int warn(const struct making *m, struct strv *out)
     return rc;
 }
 
-// What the user's own name for an image stands for, before it is looked up. An
-// archive is one file as long as nothing of that changes; in a directory the
-// files would have to be looked at, and it stays unknown.
+// An archive is one image as long as nothing changes of its file; or, where it
+// is an OCI layout in a directory, of the file there that has the digest of
+// what has all others'.
+static void identify_archive(struct making *m, const char *path)
+{
+    const struct step *step = m->step;
+    const struct child_user user = {step->uid, step->gid, step->gids,
+                                    step->ngids};
+    char index[PATH_MAX];
+    struct mount_source files[] = {{.path = path, .fd = -1},
+                                   {.path = index, .fd = -1}};
+    struct view view = VIEW_NONE;
+
+    if (snprintf(index, sizeof(index), "%s/index.json", path) >= PATH_MAX)
+        return;
+    int rc = view_enter(m->theirs, &view, NULL);
+    if (rc == 0)
+        rc = mount_source_open(&user, m->admission.rules.probe_seconds, files,
+                               2, NULL);
+    view_leave(&view);
+    const struct mount_source *file = &files[files[0].type == S_IFDIR];
+    if (rc == 0 && file->fd >= 0 && file->type == S_IFREG)
+        snprintf(m->stands_for, sizeof(m->stands_for), "%jx:%jx %jd %jd.%09ld",
+                 (uintmax_t)file->dev, (uintmax_t)file->ino,
+                 (intmax_t)file->size, (intmax_t)file->changed.tv_sec,
+                 file->changed.tv_nsec);
+    mount_source_close(files, 2);
+}
+
+// What the user's own name for an image stands for, before it is looked up.
 static void identify(struct making *m)
 {
     const struct decision *decision = &m->admission.decision;
     const struct step *step = m->step;
-    const struct child_user user = {step->uid, step->gid, step->gids,
-                                    step->ngids};
-    struct mount_source file = {.path = decision->archive, .fd = -1};
     char name[IMGREF_TEXT_MAX], id[MANIFEST_DIGEST];
-    struct view view = VIEW_NONE;
 
     if (decision->mine) {
         decision_image_name(decision, name);
@@ -533,18 +556,8 @@ static void identify(struct making *m)
                             engine_path(&m->admission), step->uid, name, id))
             snprintf(m->stands_for, sizeof(m->stands_for), "%s", id);
     }
-    if (!decision->archive)
-        return;
-    int rc = view_enter(m->theirs, &view, NULL);
-    if (rc == 0)
-        rc = mount_source_open(&user, m->admission.rules.probe_seconds, &file,
-                               1, NULL);
-    view_leave(&view);
-    if (rc == 0 && file.fd >= 0 && file.type == S_IFREG)
-        snprintf(m->stands_for, sizeof(m->stands_for), "%jx:%jx %jd %jd.%09ld",
-                 (uintmax_t)file.dev, (uintmax_t)file.ino, (intmax_t)file.size,
-                 (intmax_t)file.changed.tv_sec, file.changed.tv_nsec);
-    mount_source_close(&file, 1);
+    if (decision->archive)
+        identify_archive(m, decision->archive);
 }
 
 // Says whether the container may outlive its step. What is the batch script's

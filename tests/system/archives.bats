@@ -64,21 +64,22 @@ mark_root() {
     nothing_left
 }
 
-@test "steps that follow each other are in one container of a file, until that changes" {
+@test "steps that follow each other are in one container of a file, or of a layout, until that changes" {
     local where='
         where() { srun -Q -n1 --container="$1" cat /proc/1/stat | cut -d\  -f22; }'
     cp "$DIR/docker.tar" "$DIR/mine.tar"
-    chown berth1: "$DIR/mine.tar"
+    cp -r "$DIR/layout" "$DIR/mine"
+    chown -R berth1: "$DIR"/{mine.tar,mine}
     run --separate-stderr as_user salloc -Q -w n1 -n1 bash -c "$where
         where $DIR/mine.tar; where $DIR/mine.tar
         touch $DIR/mine.tar; where $DIR/mine.tar
         cp $DIR/mine.tar $DIR/new; mv $DIR/new $DIR/mine.tar; where $DIR/mine.tar
-        where $DIR/layout; where $DIR/layout"
-    equal "$(wc -l <<<"$output")" 6
-    equal "$(sed -n 2p <<<"$output")" "$(sed -n 1p <<<"$output")"
-    # Of a directory nobody knows.
+        where $DIR/mine; where $DIR/mine
+        cp $DIR/mine/index.json $DIR/new; mv $DIR/new $DIR/mine/index.json
+        where $DIR/mine; where $DIR/mine"
+    equal "$(uniq -c <<<"$output" | awk '{ print $1 }' | xargs)" "2 1 1 2 2"
     equal "$(sort -u <<<"$output" | wc -l)" 5
-    rm -f "$DIR/mine.tar"
+    rm -rf "$DIR"/{mine.tar,mine}
     nothing_left
 }
 
