@@ -226,9 +226,18 @@ static int cancel(const char *usage, int argc, char **argv, const char *signal,
     return become(&cmd);
 }
 
+// A step by both of its names: that of an array's task (12_3.0), and that of
+// the job which it is (14.0).
 static int take_step(void *arg, char *text, struct berth_err *err)
 {
-    return strv_add(arg, text) < 0 ? no_memory(err) : 0;
+    char step[65], job[17], *dot;
+
+    if (sscanf(text, "%64s %16s", step, job) != 2 ||
+        !(dot = strrchr(step, '.')))
+        return 0;
+    return strv_add(arg, step) < 0 || strv_addf(arg, "%s%s", job, dot) < 0
+               ? no_memory(err)
+               : 0;
 }
 
 // A step that is over may have left its container to the next: Slurm knows
@@ -237,8 +246,8 @@ static int take_step(void *arg, char *text, struct berth_err *err)
 static int stop_waiting(int *argc, char **argv, bool *failed,
                         struct berth_err *err)
 {
-    static const char *const squeue[] = {"squeue", "--me", "-hs",
-                                         "-o",     "%i",   NULL};
+    static const char *const squeue[] = {
+        "squeue", "--me", "-hs", "-O", "stepid:64,jobid:16", NULL};
     struct strv running = {0};
     int rc = 0, kept = 0, steps = 0;
 

@@ -91,6 +91,23 @@ no_job() { [[ -z $(squeue -h -j "$1" -o %i 2>/dev/null) ]]; }
     await_step
 }
 
+@test "stop: a step of an array's task, by the number of the job that it is" {
+    local raw
+    as_user sbatch -Q --array=3,4 -w n1 -n1 --mem=200 -o "$HOME1/array.%a" \
+        --wrap 'srun -Q --container=debian sh -c "echo up; exec sleep 5860"; echo "ended $?"'
+    up() { [[ $(cat "$HOME1"/array.[34]) == $'up\nup' ]]; }
+    poll "$SOON" up || fail "$(cat "$HOME1"/array.*)"
+    raw=$(as_user squeue --me -h -o "%i %A" | sed -n 's/^[^ ]*_3 //p')
+    run berth stop "$raw.0"
+    equal "$status $output" "0 "
+    poll "$SOON" grep -q ended "$HOME1/array.3" || fail "$(cat "$HOME1/array.3")"
+    equal "$(cat "$HOME1/array.4")" up
+    as_user scancel --me
+    poll "$SOON" no_jobs
+    rm "$HOME1"/array.[34]
+    nothing_left
+}
+
 @test "attach: what a step writes is seen" {
     start_step --container=debian bash -c \
         'echo ready $SLURM_JOB_ID; while :; do echo tick; sleep 0.2; done'
