@@ -99,6 +99,14 @@ right() {
         contains "$out" "rank 0 of 4 on n1: sum 10, shared 1, tcp 2,3, reads 1, segments "
         lacks "$out" "segments 0"
     done
+    # One step after the other, in one container.
+    out=$(as_user salloc -Q -w n1 -n2 --mem=1000 bash -c '
+        for i in 1 2 3; do
+            srun -Q -n2 --mpi=pmix --container=berth/mpi --container-root sh -c "
+                readlink /proc/self/ns/pid; ls -d $0/* | wc -l; exec ./mpi.openmpi check"
+        done' "$SPOOL/n1")
+    equal "$(grep pid: <<<"$out" | sort | uniq -c | awk '{ print $1 }')" 6
+    equal "$(grep -cx 1 <<<"$out") $(grep -c "rank [01] of 2 on n1: sum 3," <<<"$out")" "6 6"
     # Its server, and no other, asks nobody who he is.
     equal "$(as_user env PMIX_MCA_psec=native srun -Q --mpi=pmix --container=debian --container-root sh -c "$security")" none
     equal "$(as_user env PMIX_MCA_psec=none srun -Q --mpi=pmix --container=debian sh -c "$security")" \
