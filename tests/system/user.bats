@@ -182,7 +182,8 @@ $y debian:latest n1 y running"
     contains "$stderr" "berth stop"
     joiner=$(berth ps -c --format=JOINED)
     berth stop "$y" "$joiner"
-    waits() { [[ $(here) == "$y debian:latest n1 y waiting" ]]; }
+    # As long as Slurm has the step, it is that which is stopped.
+    waits() { [[ $(here) == "$y debian:latest n1 y waiting" && $(squeue -hs -o %i) != *"$y"* ]]; }
     poll "$SOON" waits || fail "$(here)"
     equal "$(berth stop "$y")" "$y on n1"
     equal "$(here)" ""
