@@ -98,8 +98,9 @@ StorageUser=root
 END
     daemon slurmdbd -D
     poll "$SOON" answers && return
-    # That of Debian 13 ends here, with the client's library of its MariaDB 11.8.9.
-    ! grep -q 'maximum allowed number of columns (=0)' "$DB/slurmdbd.log" ||
+    # That of Debian 13 ends here, with the client's library of its MariaDB 11.8.9,
+    # which spells maximum in another way.
+    ! grep -q 'allowed number of columns (=0)' "$DB/slurmdbd.log" ||
         skip_without "a slurmdbd that MariaDB's library lets start"
     fail "$(cat "$DB/slurmdbd.log")"
 }
