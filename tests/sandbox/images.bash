@@ -9,7 +9,7 @@ PACKAGES=(
     docker.io containerd runc apparmor podman crun conmon
     skopeo docker-registry openssl perl-base python3
     debootstrap debian-archive-keyring curl ca-certificates util-linux
-    gcc libc6-dev make autoconf automake libtool pkg-config
+    build-essential gcc libc6-dev make autoconf automake libtool pkg-config
     libcurl4-openssl-dev libjansson-dev libhwloc-dev
     libssl-dev zlib1g-dev libzstd-dev libarchive-dev
     libcmocka-dev clang clang-format codespell file gcovr git mandoc shellcheck
