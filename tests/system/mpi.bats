@@ -140,7 +140,7 @@ right() {
 }
 openmpi_by_pmi() {
     local rc=0 out
-    out=$(as_user srun -Q --mpi=pmi2 "$@" ./mpi.openmpi check 2>"$BATS_TEST_TMPDIR/err") || rc=$?
+    out=$(as_user srun -Q -w n1 --mpi=pmi2 "$@" ./mpi.openmpi check 2>"$BATS_TEST_TMPDIR/err") || rc=$?
     echo "$rc/$(cut -d, -f1-4 <<<"$out")"
     grep -o "OMPI was not built with SLURM's PMI support" "$BATS_TEST_TMPDIR/err" || true
 }
