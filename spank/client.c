@@ -29,6 +29,7 @@
 #include "logic/policy.h"
 #include "logic/rules.h"
 #include "node/plugstack_find.h"
+#include "protocol/wire.h"
 #include "spank/option_env.h"
 #include "spank/resolve.h"
 
@@ -65,14 +66,22 @@ static bool is_for_pmix(void)
     return mpi && strncmp(mpi, "pmix", strlen("pmix")) == 0;
 }
 
-// Makes IMAGE the value of Slurm's own --container, which squeue and sacct
-// show, or (NULL) removes that. Where that cannot be, they show none.
-static void show_image(const char *image)
+// 0, or -1: that cannot be.
+static int set_slurm_option(const char *name, const char *value)
 {
     void *opt = dlsym(RTLD_DEFAULT, "opt");
     int (*set)(void *, const char *, const char *, bool) =
         (int (*)(void *, const char *, const char *, bool))dlsym(
             RTLD_DEFAULT, "slurm_option_set");
+
+    return opt && set && set(opt, name, value, false) == 0 ? 0 : -1;
+}
+
+// Makes IMAGE the value of Slurm's own --container, which squeue and sacct
+// show, or (NULL) removes that. Where that cannot be, they show none.
+static void show_image(const char *image)
+{
+    void *opt = dlsym(RTLD_DEFAULT, "opt");
     bool (*reset)(void *, const char *) = (bool (*)(void *, const char *))dlsym(
         RTLD_DEFAULT, "slurm_option_reset");
 
@@ -83,8 +92,8 @@ static void show_image(const char *image)
         reset(opt, "container");
     else if (opt && reset && !image && shown)
         reset(opt, "container");
-    else if (opt && set && image && (!shown || strcmp(shown, image) != 0))
-        set(opt, "container", image, false);
+    else if (image && (!shown || strcmp(shown, image) != 0))
+        set_slurm_option("container", image);
     // sbatch has set it when it had read the script's lines.
     if (image && getenv(slurm_container))
         setenv(slurm_container, image, 1);
@@ -101,13 +110,34 @@ static bool is_interactive(void)
     return value && strcmp(value, "set") == 0;
 }
 
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+// The head of Slurm's own structure of options, the same from 23.02 to 26.11.
+struct opt_head {
+    void *of_programs[4], *state;
+    void (*functions[3])(void);
+    int argc;
+    char **argv;
+};
+#endif
+
+// Where salloc has the command that it runs on this host, or NULL.
+static char ***find_command(void)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+    struct opt_head *opt = dlsym(RTLD_DEFAULT, "opt");
+    return opt ? &opt->argv : NULL;
+#else
+    return dlsym(RTLD_DEFAULT, "command_argv");
+#endif
+}
+
 // Says whether this is salloc with a command that runs on this host: one that
 // the user named, or none at all (--no-shell), or the shell of a cluster
 // without use_interactive_step. The first parts of a heterogeneous job have
 // none yet.
 static bool is_host_command(void)
 {
-    char ***argv = (char ***)dlsym(RTLD_DEFAULT, "command_argv");
+    char ***argv = find_command();
 
     if (!dlsym(RTLD_DEFAULT, "saopt"))
         return false;
@@ -854,6 +884,29 @@ int client_check(struct client *client, spank_t sp, const struct options *given,
     }
     options_clear(&asked);
     options_clear(&options);
+    return rc;
+}
+
+char *client_word(const char *text)
+{
+    char *(*copy)(const char *) =
+        (char *(*)(const char *))dlsym(RTLD_DEFAULT, "slurm_xstrdup");
+
+    return copy ? copy(text) : NULL;
+}
+
+int client_wrap_copy(void)
+{
+    const char *copy = slurm_option("bcast");
+    char *name;
+
+    // The parts of a heterogeneous step come here one after the other.
+    if (!copy || strncmp(copy, WIRE_ONLY_HERE, strlen(WIRE_ONLY_HERE)) == 0)
+        return 0;
+    if (asprintf(&name, WIRE_ONLY_HERE "%s", copy) < 0)
+        return -1;
+    int rc = set_slurm_option("bcast", name);
+    free(name);
     return rc;
 }
 

@@ -43,6 +43,16 @@ void client_took(struct client *client, const char *name);
 int client_check(struct client *client, spank_t sp, const struct options *given,
                  int argc, char **argv, struct berth_err *err);
 
+// srun, the user. TEXT, as Slurm's allocator makes it, which is to free it; or
+// NULL: it cannot be had.
+char *client_word(const char *text);
+
+// srun, the user, before the step's launch. Has the copy that --bcast has made
+// run in a container and nowhere else, as a program has that is named: since
+// 23.02 srun puts the copy's name in that one's place only after this. 0, or
+// -1: it cannot be.
+int client_wrap_copy(void);
+
 void client_clear(struct client *client); // keeps errno
 
 #endif

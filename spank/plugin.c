@@ -45,12 +45,6 @@ static struct plugin {
     struct remote *remote;
     struct compare *compare; // srun
     bool task_starts;        // in a task's own process: it will be berth-task
-    // srun: words of its steps that were replaced, the last one first.
-    struct replaced {
-        char **place;
-        char *saved; // what stood there, which is Slurm's
-        struct replaced *next;
-    } * replaced;
 } plugin;
 
 static bool is_client(void)
@@ -164,15 +158,12 @@ EXPORT int slurm_spank_local_user_init(spank_t sp, int argc, char **argv)
     char **place = remote_wrap(step_argc, step_argv, &text);
     if (!place)
         return ESPANK_SUCCESS;
-    struct replaced *replaced = malloc(sizeof(*replaced));
-    if (!text || !replaced) {
-        free(text);
-        free(replaced);
+    // What stood there is left to the end of the process.
+    char *word = text ? client_word(text) : NULL;
+    free(text);
+    if (!word || client_wrap_copy() < 0)
         return -ESPANK_ERROR; // before 25.05 a positive one is none
-    }
-    *replaced = (struct replaced){place, *place, plugin.replaced};
-    plugin.replaced = replaced;
-    *place = text;
+    *place = word;
     return ESPANK_SUCCESS;
 }
 
@@ -328,13 +319,6 @@ EXPORT int slurm_spank_exit(spank_t sp, int argc, char **argv)
     if (plugin.remote)
         remote_end(plugin.remote);
     compare_end(plugin.compare);
-    while (plugin.replaced) {
-        struct replaced *last = plugin.replaced;
-        free(*last->place);
-        *last->place = last->saved;
-        plugin.replaced = last->next;
-        free(last);
-    }
     options_clear(&plugin.options);
     client_clear(&plugin.client);
     plugin = (struct plugin){0};

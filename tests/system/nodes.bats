@@ -61,6 +61,9 @@ both() {
         ((status != 0)) || fail "srun takes this for a success"
         contains "$output" "is-not-loaded-on-this-node/$program: No such file"
     done
+    run as_user srun -w n2 --container=debian --bcast="$HOME1/there-inside" ./here-inside
+    ((status != 0)) || fail "srun takes this for a success"
+    contains "$output" "is-not-loaded-on-this-node/$HOME1/there-inside: No such file"
     run as_user salloc -Q -w n2 --container=debian
     ((status != 0)) || fail "salloc takes this for a success"
     contains "$output" is-not-loaded-on-this-node
