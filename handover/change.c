@@ -77,6 +77,17 @@ static void filter(struct start *start, const char *globs, bool keep)
     start->envc = to;
 }
 
+// Removes "NAME=VALUE", however often it is there.
+static void drop(struct start *start, const char *assignment)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < start->envc; i++)
+        if (strcmp(start->env[i], assignment) != 0)
+            start->env[to++] = start->env[i];
+    start->envc = to;
+}
+
 // Puts "NAME=VALUE" in the place of the first NAME, and of all others; of a
 // default, only where there is none. False if it is no assignment.
 static bool set(struct start *start, char *assignment, bool is_default)
@@ -194,6 +205,9 @@ bool change_apply(struct start *start, char *text, size_t count)
         case WIRE_DROP:
         case WIRE_KEEP:
             filter(start, text + 1, text[0] == WIRE_KEEP);
+            break;
+        case WIRE_UNLESS:
+            drop(start, text + 1);
             break;
         case WIRE_COPY:
         case WIRE_FIRST:

@@ -199,12 +199,21 @@ static int add_default(void *out, const char *variable, const char *value)
 // What a task starts by Slurm runs in a container like its own. Without
 // Slurm's commands, the launchers of MPI start ranks on this node alone, and
 // are told so: else they wait for an srun that is not there, and for the
-// job's other nodes.
+// job's other nodes. From 23.11 on Slurm itself tells Hydra's to use it, which
+// is no word of the user's.
 static int add_nested(const struct changes *o, struct strv *out)
 {
     static const char *const launchers[] = {
-        "HYDRA_BOOTSTRAP=fork", "HYDRA_RMK=user",      "OMPI_MCA_plm=isolated",
-        "OMPI_MCA_ras=^slurm",  "PRTE_MCA_plm=^slurm", "PRTE_MCA_ras=^slurm",
+        "HYDRA_BOOTSTRAP=fork", "I_MPI_HYDRA_BOOTSTRAP=fork",
+        "HYDRA_RMK=user",       "OMPI_MCA_plm=isolated",
+        "OMPI_MCA_ras=^slurm",  "PRTE_MCA_plm=^slurm",
+        "PRTE_MCA_ras=^slurm",
+    };
+    static const char *const slurms[] = {
+        "HYDRA_BOOTSTRAP=slurm",
+        "HYDRA_LAUNCHER_EXTRA_ARGS=--external-launcher",
+        "I_MPI_HYDRA_BOOTSTRAP=slurm",
+        "I_MPI_HYDRA_BOOTSTRAP_EXEC_EXTRA_ARGS=--external-launcher",
     };
     int rc = 0;
 
@@ -217,6 +226,8 @@ static int add_nested(const struct changes *o, struct strv *out)
         return rc == 0 ? options_each_variable(o->options, add_default, out)
                        : rc;
     }
+    for (size_t i = 0; rc == 0 && i < sizeof(slurms) / sizeof(*slurms); i++)
+        rc = changes_change(out, WIRE_UNLESS, slurms[i]);
     for (size_t i = 0; rc == 0 && i < sizeof(launchers) / sizeof(*launchers);
          i++)
         rc = changes_change(out, WIRE_DEFAULT, launchers[i]);

@@ -181,6 +181,7 @@ enum wire_change {
     WIRE_DROP = '-',    // globs ('*' is any run) with '=' between them:
                         // removes the variables whose names one of them
                         // matches, but none that one behind "==" matches
+    WIRE_UNLESS = '^',  // NAME=VALUE: removes the variable if it is that
     WIRE_KEEP = '~',    // globs with '=' between them: removes the variables
                         // whose names none of them matches
     WIRE_SET = '=',     // NAME=VALUE: sets the variable

@@ -94,6 +94,15 @@ static void a_set_value_is_there_once_and_a_default_gives_way(void **state)
     check("A=1", "=A=x=y", "A=x=y");
 }
 
+static void one_value_of_a_variable_goes_and_no_other(void **state)
+{
+    (void)state;
+    check("A=1|B=1|A=1", "^A=1", "B=1");
+    check("A=11|AA=1|A=", "^A=1", "A=11|AA=1|A=");
+    check("A=1", "^A=1|?A=2", "A=2");
+    check("A=3", "^A=1|?A=2", "A=3");
+}
+
 static void a_copy_is_of_what_there_is(void **state)
 {
     (void)state;
@@ -208,6 +217,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_what_one_of_the_globs_matches),
         cmocka_unit_test(what_is_asked_for_is_spared),
         cmocka_unit_test(a_set_value_is_there_once_and_a_default_gives_way),
+        cmocka_unit_test(one_value_of_a_variable_goes_and_no_other),
         cmocka_unit_test(a_copy_is_of_what_there_is),
         cmocka_unit_test(the_first_host_of_a_list_is_a_default),
         cmocka_unit_test(an_empty_program_stands_for_the_images_own),

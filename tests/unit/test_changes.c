@@ -16,8 +16,13 @@
 #define FRONT ">/work", "-BERTH_*"
 #define PLACES "=HOME=/home/x", "=PWD=/work"
 #define LAUNCHERS                                                              \
-    "?HYDRA_BOOTSTRAP=fork", "?HYDRA_RMK=user", "?OMPI_MCA_plm=isolated",      \
-        "?OMPI_MCA_ras=^slurm", "?PRTE_MCA_plm=^slurm", "?PRTE_MCA_ras=^slurm"
+    "^HYDRA_BOOTSTRAP=slurm",                                                  \
+        "^HYDRA_LAUNCHER_EXTRA_ARGS=--external-launcher",                      \
+        "^I_MPI_HYDRA_BOOTSTRAP=slurm",                                        \
+        "^I_MPI_HYDRA_BOOTSTRAP_EXEC_EXTRA_ARGS=--external-launcher",          \
+        "?HYDRA_BOOTSTRAP=fork", "?I_MPI_HYDRA_BOOTSTRAP=fork",                \
+        "?HYDRA_RMK=user", "?OMPI_MCA_plm=isolated", "?OMPI_MCA_ras=^slurm",   \
+        "?PRTE_MCA_plm=^slurm", "?PRTE_MCA_ras=^slurm"
 #define BACK PLACES, LAUNCHERS
 
 static void check(struct changes o, const char *const *want)
