@@ -41,6 +41,7 @@ static const struct {
     {"Temporary failure in name resolution", PULL_NO_HOST},
     {"looking for beginning of value", PULL_PORTAL},
     {"fetching blob: invalid status code from registry 404", PULL_NO_BLOB},
+    {"blob unknown", PULL_NO_BLOB},
     {"exceeded maximum allowed size", PULL_LONG},
     {"Digest did not match", PULL_DIGEST},
     {"digest mismatch", PULL_DIGEST},
@@ -61,6 +62,9 @@ static const struct {
     {"status code 5", PULL_SERVER},
     {"StatusCode: 5", PULL_SERVER},
     {"received unexpected HTTP status: 5", PULL_SERVER},
+    {"StatusCode: 401", PULL_UNAUTHORIZED},
+    {"StatusCode: 403", PULL_DENIED},
+    {"StatusCode: 404", PULL_NO_TAG},
     {"not found", PULL_NO_TAG},
     {"Source image rejected", PULL_POLICY},
     {"rejected by policy", PULL_POLICY},
@@ -96,13 +100,19 @@ static void take_words(const char *said, char *out, size_t size)
 
 static enum pull_cause cause_of(const char *said)
 {
+    enum pull_cause cause = PULL_UNKNOWN;
     char words[FETCH_TEXT_MAX];
 
     take_words(said, words, sizeof(words));
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+    for (size_t i = 0;
+         cause == PULL_UNKNOWN && i < sizeof(known) / sizeof(*known); i++)
         if (strstr(words, known[i].words))
-            return known[i].cause;
-    return PULL_UNKNOWN;
+            cause = known[i].cause;
+    // Its manifest was there.
+    return (cause == PULL_NO_TAG || cause == PULL_NO_REPOSITORY) &&
+                   strstr(words, "fetching blob: ")
+               ? PULL_NO_BLOB
+               : cause;
 }
 
 enum pull_cause pull_cause(const char *said)
