@@ -2,10 +2,11 @@
 // Copyright (c) 2026 The berth developers
 //
 // The create request in Podman's own words, since 4.0. Podman's interface for
-// Docker's clients has no way to name a CDI device before 5.5, and none to say
-// which IDs a user namespace has; that is all that this is for. It is no second
-// request: it says the one of logic/request.h again, and fails where it lacks
-// the words.
+// Docker's clients has no way to name a CDI device before 5.5, none to say
+// which IDs a user namespace has, and 4.3's passes CgroupnsMode over, which
+// with cgroup version 2 alone is private then; that is all that this is for. It
+// is no second request: it says the one of logic/request.h again, and fails
+// where it lacks the words.
 #ifndef BERTH_LIBPOD_H
 #define BERTH_LIBPOD_H
 

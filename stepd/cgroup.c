@@ -226,6 +226,11 @@ out:
     return rc;
 }
 
+bool cgroup_is_one(const struct cgroups *cgroups)
+{
+    return cgroups->n == 1 && !cgroups->hierarchy[0].controllers[0];
+}
+
 int cgroup_leave_step(const struct cgroups *cgroups, struct berth_err *err)
 {
     return join_cgroups(cgroups, NULL, NULL, false, err);

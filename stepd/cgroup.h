@@ -27,6 +27,9 @@ struct cgroups {
 int cgroup_init(struct cgroups *cgroups, struct berth_err *err);
 void cgroup_clear(struct cgroups *cgroups);
 
+// Says whether the node has version 2 alone.
+bool cgroup_is_one(const struct cgroups *cgroups);
+
 // Takes this process out of the step's cgroups, which Slurm kills and
 // removes at the step's end, into the root of each hierarchy. 0, or -1 with
 // ERR set.

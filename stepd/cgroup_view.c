@@ -88,18 +88,12 @@ static int choose(const char *dir, const struct cgroup_line *task,
     return out->top < 0 || (n > 0 && out->tree < 0) ? -1 : 0;
 }
 
-// Version 2 alone, as the node has it.
-static bool is_one(const struct cgroups *cgroups)
-{
-    return cgroups->n == 1 && !cgroups->hierarchy[0].controllers[0];
-}
-
 static int collect(const struct cgroups *cgroups, const struct process *init,
                    const struct process *task, struct views *out)
 {
     int rc = 0;
 
-    out->one = is_one(cgroups);
+    out->one = cgroup_is_one(cgroups);
     for (size_t i = 0; rc == 0 && i < cgroups->n && i < VIEWS; i++) {
         const char *controllers = cgroups->hierarchy[i].controllers;
         struct cgroup_line its, inits;
@@ -248,8 +242,9 @@ bool cgroup_view_holds(const struct cgroups *cgroups, const struct mountns *ns,
             snprintf(here, sizeof(here), "%s%.*s", cgroups->hierarchy[i].dir, n,
                      its.path);
             snprintf(there, sizeof(there), "cgroup%s%s%.*s",
-                     is_one(cgroups) ? "" : "/",
-                     is_one(cgroups) ? "" : name_of(controllers), n, its.path);
+                     cgroup_is_one(cgroups) ? "" : "/",
+                     cgroup_is_one(cgroups) ? "" : name_of(controllers), n,
+                     its.path);
             holds = stat(here, &a) == 0 &&
                     fstatat(ns->sysfs, there, &b, 0) == 0 &&
                     a.st_dev == b.st_dev && a.st_ino == b.st_ino;

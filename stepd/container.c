@@ -347,11 +347,13 @@ static void explain(const struct making *m, struct berth_err *err)
                 engine, node);
 }
 
-// Podman takes the names of CDI devices, and IDs, in its own words only.
+// Podman takes the names of CDI devices, and IDs, in its own words only; and,
+// where version 2 is alone, that the cgroup namespace is the node's.
 static int create(struct making *m, const json_t *body, struct berth_err *err)
 {
     if (!engine_is_podman(m->engine) ||
-        (m->request->gpus_by != REQUEST_GPUS_CDI && !m->request->root.count))
+        (m->request->gpus_by != REQUEST_GPUS_CDI && !m->request->root.count &&
+         !cgroup_is_one(m->cgroups)))
         return engine_container_create(m->engine, m->record.container, body,
                                        m->id, err);
     char *text =
