@@ -33,6 +33,7 @@ load lib
 
 @test "CPUs are those of --cpu-bind in each of its forms" {
     local both
+    (($(nproc --all) > 1)) || skip_without "a second CPU"
     # shellcheck disable=SC2016
     both=$(allocation '
         show="grep Cpus_allowed_list /proc/self/status | sed \"s/^/\$SLURM_PROCID /\""
@@ -50,6 +51,7 @@ load lib
 
 @test "memory is bound as --mem-bind says, or the step is refused with the reason" {
     local bare
+    [[ -e /proc/self/numa_maps ]] || skip_without "a kernel that knows NUMA"
     bare=$(as_user srun -Q --mem-bind=map_mem:0 awk 'NR == 1 { print $2 }' /proc/self/numa_maps)
     equal "$bare" bind:0
     alike --mem-bind=none awk 'NR == 1 { print $2 }' /proc/self/numa_maps

@@ -19,7 +19,7 @@ OWN='while IFS=: read -r _ controllers path; do
         [ ! -r $dir$path/memory.stat ] || echo $(grep -w hierarchical_memory_limit $dir$path/memory.stat)
         path=${path%/*}
     done
-done </proc/self/cgroup | sed -E "s,^([^ ]*) $SLURM_JOB_ID([ /]),\1 N\2,; s,/step_$SLURM_STEP_ID,/step_N,"'
+done </proc/self/cgroup | sed -E "s,^([^ ]* |)$SLURM_JOB_ID([ /]),\1N\2,; s,/step_$SLURM_STEP_ID,/step_N,"'
 
 @test "a task reads its own cgroups where /proc/self/cgroup says, as bare" {
     alike -n1 -w n1 --mem=400 sh -c "$OWN"
