@@ -19,7 +19,8 @@
 #include "node/store.h"
 #include "prolog-epilog/common.h"
 
-// How long a berth-stepd whose job is over may go on cleaning up.
+// How long those berth-stepds whose job is over may go on cleaning up, all
+// together.
 enum { GRACE_MS = 20000, POLL_MS = 20 };
 
 // Before BERTH_SWEEP_MS, so that there is time to say what is left.
@@ -27,10 +28,11 @@ enum { SWEEP_MS = BERTH_SWEEP_MS - 5000 };
 
 // Opens the step once its berth-stepd has let go of it. One that takes too
 // long is killed.
-static int open_when_over(const char *node, const char *name,
-                          struct store_step *out, struct berth_err *err)
+static int open_when_over(const struct sweep *sweep, const char *node,
+                          const char *name, struct store_step *out,
+                          struct berth_err *err)
 {
-    long long end = clock_ms() + GRACE_MS;
+    long long end = sweep->end - SWEEP_MS + GRACE_MS;
     bool killed = false;
 
     for (;;) {
@@ -56,7 +58,7 @@ static void remove_step(struct sweep *sweep, const char *node, const char *name)
     struct store_step step = {.dir = -1};
     struct berth_err err = {0};
     int rc = sweep->wait
-                 ? open_when_over(node, name, &step, &err)
+                 ? open_when_over(sweep, node, name, &step, &err)
                  : store_step_open(BERTH_STATEDIR, node, name, &step, &err);
 
     // Gone by itself, or alive and none of this sweep's business.

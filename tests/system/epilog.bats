@@ -312,6 +312,25 @@ END
     "$EPILOG" --sweep
 }
 
+@test "several steps that nobody cleans up hold the epilog no longer than one, and the job's record goes" {
+    local i start=$SECONDS
+    as_slurmd 9928 "$PROLOG"
+    [[ -e $STATE/n1/9928.job ]]
+    for i in 0 1 2; do
+        leftover "9928.$i"
+        perl -e 'use Fcntl ":flock"; open F, "<", $ARGV[0] and flock F, LOCK_EX or die; sleep 1000' \
+            "$STATE/n1/9928.$i" </dev/null 3>&- 4>&- &
+        poll 5 sh -c "! flock -n '$STATE/n1/9928.$i' true"
+    done
+    run as_slurmd 9928 "$EPILOG"
+    equal "$status" 0
+    for i in 0 1 2; do
+        gone_whole "9928.$i" || fail "$(traces)"
+    done
+    [[ ! -e $STATE/n1/9928.job ]] || fail "the record is left"
+    ((SECONDS - start < 35)) || fail "it took $((SECONDS - start)) s"
+}
+
 @test "the prolog records the job, root's only, and the epilog removes the record" {
     local record
     start_step -w n1 --container=debian sh -c "$(waiter)"
