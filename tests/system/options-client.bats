@@ -115,7 +115,7 @@ teardown() { rm -f "${PLUGSTACK_CONF%/*}/berth-test.conf"; tidy; }
 @test "the step of salloc's own shell has what salloc was given" {
     local option
     for option in --container=debian --container-image=debian; do
-        run as_user bash -c "{ echo 'test -e /run/berth/init && echo in-''side; exit'; sleep 1; } |
+        run as_user bash -c "{ echo 'test -e /run/berth/init && echo in-\"\"side; exit'; sleep 1; } |
             script -qec 'salloc -Q $option' /dev/null"
         contains "$output" in-side
     done
