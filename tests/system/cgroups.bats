@@ -81,7 +81,7 @@ left_by() {
     local bare got
     hog() {
         as_user srun --mem=50M "$@" perl -e '$x = "x" x 300_000_000; print "survived\n"' 2>&1 |
-            sed -E 's/(StepId=|STEP |job )[0-9]+/\1N/g; s/n[12]/n/g' | grep -v 'queued\|has been' | sort
+            sed -E 's/^\[[-0-9T:.]+\] //; s/(StepId=|STEP |job )[0-9]+/\1N/g; s/n[12]/n/g' | grep -v 'queued\|has been' | sort
         echo "${PIPESTATUS[0]}"
     }
     bare=$(hog)
