@@ -113,7 +113,8 @@ unqualified-search-registries = ["docker.io"]
 location = "$REGISTRY"
 insecure = true
 END
-    install -d -m 0700 "$RUN/podman" "$STATE/podman" "$STATE/podman/tmp"
+    # Root inside is none of the node's, and Podman 5 has his mounts pass there.
+    install -d -m 0711 "$RUN/podman" "$STATE/podman" "$STATE/podman/tmp"
     # Where both cgroup versions are mounted, crun wants no controller in v2:
     # mounting one as v1 takes it from there until it is unmounted.
     read -ra controllers 2>/dev/null </sys/fs/cgroup/unified/cgroup.controllers || true

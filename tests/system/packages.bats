@@ -120,7 +120,7 @@ rpm_paths() { rpm -qpl "$1" 2>/dev/null | while read -r path; do [[ $path == "$S
         equal "$(rpm_paths "$BUILT"/src/rpm/RPMS/*/"$name"-0*.rpm)" "$(deb_paths "$BUILT"/src/deb/"${name}"_*.deb)"
     done
     contains "$(rpm -qp --requires "$BUILT"/src/rpm/RPMS/*/berth-client-0*.rpm 2>/dev/null)" "slurm >= $release"$'\n'"slurm < ${release%.*}."
-    contains "$(rpm -qp --requires "$BUILT"/src/rpm/RPMS/*/berth-0*.rpm 2>/dev/null)" libcurl.so
+    contains "$(rpm -qp --requires "$BUILT"/src/rpm/RPMS/*/berth-0*.rpm 2>/dev/null)" libcurl
     contains "$rpms" ".slurm$release."
 
     mkdir "$root"
