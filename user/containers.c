@@ -130,6 +130,8 @@ bool containers_is_step(const char *text)
 {
     size_t len = strspn(text, "0123456789");
 
+    if (len > 0 && text[len] == '_')
+        len += 1 + strspn(text + len + 1, "0123456789");
     return len > 0 && text[len] == '.' && text[len + 1] &&
            strspn(text + len + 1, "0123456789") == strlen(text + len + 1);
 }
@@ -167,8 +169,8 @@ int containers_end(struct ask *ask, uint32_t job, const char *what,
                        "rm --job=JOB %s",
                        what);
     if (strv_addf(&ask->words, "%s%s",
-                  is_step ? "--container-join=" : "--container-name=", what) <
-        0)
+                  is_step ? "--container-join=" : "--container-name=",
+                  is_step ? step.text : what) < 0)
         return no_memory(err);
     int rc = ask_nodes(ask, take_ended, &gone, failed, err);
     free(ask->words.v[--ask->words.n]);

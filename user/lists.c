@@ -364,6 +364,40 @@ static int add_usage(struct listing *l, struct berth_err *err)
     return rc;
 }
 
+// The task of an array ("12_3") that a line of squeue's has a step of.
+static int take_task(void *arg, char *text, struct berth_err *err)
+{
+    struct strv *tasks = arg;
+    char step[65], *dot;
+
+    if (sscanf(text, "%64s", step) != 1 || !strchr(step, '_') ||
+        !(dot = strrchr(step, '.')))
+        return 0;
+    *dot = 0;
+    return strv_has(tasks, step) || strv_add(tasks, step) == 0 ? 0
+                                                               : no_memory(err);
+}
+
+// What scontrol does not show unless it is asked for each: the steps of arrays'
+// tasks. One that has just ended is none.
+static int add_arrays(struct listing *l, struct berth_err *err)
+{
+    static const char *const squeue[] = {"squeue", "--me",      "-hs",
+                                         "-O",     "stepid:64", NULL};
+    struct strv tasks = {0};
+    struct berth_err why;
+    int rc = slurm_lines(squeue, take_task, &tasks, err);
+
+    for (size_t i = 0; rc == 0 && i < tasks.n; i++)
+        if (slurm_lines((const char *const[]){"scontrol", "-Q", "-o", "show",
+                                              "step", tasks.v[i], NULL},
+                        take_step, l, &why) < 0 &&
+            why.code == BERTH_ENOMEM)
+            rc = no_memory(err);
+    strv_clear(&tasks);
+    return rc;
+}
+
 // For a list that is quiet, the first column alone.
 static const char *format_of(const struct listing *l)
 {
@@ -406,6 +440,8 @@ int verb_ps(int argc, char **argv, struct berth_err *err)
     l.table.columns = l.all ? all : l.usage ? usage : running;
     int rc = slurm_lines(l.all ? sacct : scontrol,
                          l.all ? take_ended : take_step, &l, err);
+    if (rc == 0 && !l.all)
+        rc = add_arrays(&l, err);
     if (rc == 0 && l.usage)
         rc = add_usage(&l, err);
     l.style.format = format_of(&l);

@@ -4,10 +4,37 @@
 #include "user/slurm.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static int take_number(void *arg, char *text, struct berth_err *err)
+{
+    (void)err;
+    *(unsigned long *)arg = strtoul(text, NULL, 10);
+    return 0;
+}
+
+// The number of the job that the task TEXT of an array is ("12_3"), LEN bytes.
+static int find_task(const char *text, size_t len, unsigned long *job,
+                     struct berth_err *err)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%.*s", (int)len, text);
+    *job = 0;
+    return slurm_lines((const char *const[]){"squeue", "-h", "-j", name, "-o",
+                                             "%A", NULL},
+                       take_number, job, err) < 0
+               ? -1
+           : *job > 0 ? 0
+                      : err_set(err, BERTH_ENOTFOUND,
+                                "%s is no task of an array that Slurm has: "
+                                "squeue shows them",
+                                name);
+}
 
 int slurm_step_parse(const char *text, struct slurm_step *out,
                      struct berth_err *err)
@@ -15,9 +42,12 @@ int slurm_step_parse(const char *text, struct slurm_step *out,
     char quoted[ERR_QUOTE_MAX], *end;
     unsigned long job = strtoul(text, &end, 10);
     size_t len = strlen(text);
+    bool task = end[0] == '_' && end[1] >= '0' && end[1] <= '9';
 
+    if (task)
+        end += 1 + strspn(end + 1, "0123456789");
     if (text[0] < '0' || text[0] > '9' || job == 0 || job >= UINT32_MAX ||
-        len >= sizeof(out->text) || (*end && *end != '.') ||
+        len >= sizeof(out->text) - 16 || (*end && *end != '.') ||
         (*end == '.' &&
          (!end[1] || strspn(end + 1, "0123456789abcdefghijklmnopqrstuvwxyz+") !=
                          strlen(end + 1)))) {
@@ -27,9 +57,11 @@ int slurm_step_parse(const char *text, struct slurm_step *out,
                        "berth ps shows them",
                        quoted);
     }
-    memcpy(out->text, text, len + 1);
+    if (task && find_task(text, (size_t)(end - text), &job, err) < 0)
+        return -1;
+    snprintf(out->text, sizeof(out->text), "%lu%s", job, end);
     out->job = (uint32_t)job;
-    out->step = *end ? out->text + (end - text) + 1 : NULL;
+    out->step = *end ? strchr(out->text, '.') + 1 : NULL;
     return 0;
 }
 

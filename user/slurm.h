@@ -10,14 +10,15 @@
 
 #include "logic/err.h"
 
-// JOB, JOB.STEP or JOB.batch, as Slurm's commands take it.
+// JOB, JOB.STEP or JOB.batch, as Slurm's commands take it; of an array's task
+// (12_3.0) by the number of the job that it is.
 struct slurm_step {
     char text[64];
     uint32_t job;
     const char *step; // within text, behind the dot; or NULL
 };
 
-// 0 and OUT, or -1 with ERR set.
+// 0 and OUT, or -1 with ERR set. Of an array's task it asks Slurm.
 int slurm_step_parse(const char *text, struct slurm_step *out,
                      struct berth_err *err);
 

@@ -91,17 +91,25 @@ no_job() { [[ -z $(squeue -h -j "$1" -o %i 2>/dev/null) ]]; }
     await_step
 }
 
-@test "stop: a step of an array's task, by the number of the job that it is" {
-    local raw
+@test "exec, stop: a step of an array's task, by its name and by the number of the job that it is" {
+    local raw name
     as_user sbatch -Q --array=3,4 -w n1 -n1 --mem=200 -o "$HOME1/array.%a" \
         --wrap 'srun -Q --container=debian sh -c "echo up; exec sleep 5860"; echo "ended $?"'
     up() { [[ $(cat "$HOME1"/array.[34]) == $'up\nup' ]]; }
     poll "$SOON" up || fail "$(cat "$HOME1"/array.*)"
     raw=$(as_user squeue --me -h -o "%i %A" | sed -n 's/^[^ ]*_3 //p')
+    name=$(berth ps --format=STEP | grep _4)
+    run --separate-stderr berth exec "$name" sh -c 'echo "$SLURM_JOB_ID"; pidof sleep | wc -w'
+    equal "$output" "$(as_user squeue --me -h -o "%i %A" | sed -n 's/^[^ ]*_4 //p')"$'\n1'
+    run --separate-stderr berth exec "${name/_4/_5}" true
+    ((status != 0)) || fail "there is no such task"
     run berth stop "$raw.0"
     equal "$status $output" "0 "
     poll "$SOON" grep -q ended "$HOME1/array.3" || fail "$(cat "$HOME1/array.3")"
     equal "$(cat "$HOME1/array.4")" up
+    run berth stop "$name"
+    equal "$status $output" "0 "
+    poll "$SOON" grep -q ended "$HOME1/array.4" || fail "$(cat "$HOME1/array.4")"
     as_user scancel --me
     poll "$SOON" no_jobs
     rm "$HOME1"/array.[34]
