@@ -104,6 +104,18 @@ static const char *gpus_of(const char *tres, char text[16])
     return text;
 }
 
+static bool has_row(const struct listing *l, const char *step)
+{
+    size_t columns = 0;
+
+    while (l->table.columns[columns])
+        columns++;
+    for (size_t i = 0; i < l->table.cells.n; i += columns)
+        if (strcmp(l->table.cells.v[i], step) == 0)
+            return true;
+    return false;
+}
+
 // What a step of "scontrol -o show step" is, as far as it says.
 struct shown {
     const char *step, *uid, *since, *nodes, *name, *image, *tres;
@@ -176,7 +188,7 @@ static int take_step(void *arg, char *text, struct berth_err *err)
             if (strcmp(key, fields[i].key) == 0)
                 *fields[i].to = value;
     if (!s.step || !s.image || !s.uid || strtoul(s.uid, NULL, 10) != getuid() ||
-        (l->with_used && !*gpus_of_step(&s, gpus)))
+        has_row(l, s.step) || (l->with_used && !*gpus_of_step(&s, gpus)))
         return 0;
     return add_row(l,
                    (const char *const[]){s.step, s.image, s.nodes, s.name,
@@ -378,8 +390,8 @@ static int take_task(void *arg, char *text, struct berth_err *err)
                                                                : no_memory(err);
 }
 
-// What scontrol does not show unless it is asked for each: the steps of arrays'
-// tasks. One that has just ended is none.
+// What scontrol does not show unless it is asked for each, in 22.05 at least:
+// the steps of arrays' tasks. One that has just ended is none.
 static int add_arrays(struct listing *l, struct berth_err *err)
 {
     static const char *const squeue[] = {"squeue", "--me",      "-hs",
