@@ -67,9 +67,10 @@ static bool is_alive(const struct step *step, const char *name)
 {
     int conn = keep_ask(BERTH_STATEDIR, step->node, name, KEEP_LOOK);
 
-    if (conn >= 0)
-        close(conn);
-    return conn >= 0;
+    if (conn < 0)
+        return errno == EAGAIN; // many are asking
+    close(conn);
+    return true;
 }
 
 static int look(void *arg, const char *name, uint32_t job, uint32_t step)
