@@ -641,7 +641,7 @@ static int get(struct get *g, struct engine *engine, bool named,
         return rc < 0 ? -1 : 0;
     if (rules->pull == RULE_PULL_NEVER)
         return err_set(err, BERTH_ENOTFOUND,
-                       "the image %s is allowed, but the container engine of "
+                       "the image %s may be run, but the container engine of "
                        "node %s does not have it: ask your administrator to "
                        "pull it there",
                        g->name, g->order->node);

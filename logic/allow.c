@@ -12,8 +12,9 @@
 #include "logic/deny.h"
 
 enum {
-    TAIL_MAX = 160, // what a denial says after its list
-    NEAR_MAX = 2,   // wrong characters in a typing error
+    TAIL_MAX = 160,  // what a denial says after its list
+    IMAGE_MAX = 256, // and of the image
+    NEAR_MAX = 2,    // wrong characters in a typing error
 };
 
 static const struct rule *find_rule(const struct rule_list *list,
@@ -125,10 +126,10 @@ static void explain(const struct rules *rules, const struct imgref *ref,
                     char *buf, size_t size)
 {
     const struct rule_list *allow = &rules->allow;
-    char image[IMGREF_TEXT_MAX], list[DENY_LIST_MAX];
+    char name[IMGREF_TEXT_MAX], image[IMAGE_MAX], list[DENY_LIST_MAX];
 
-    imgref_format(ref, image);
-    err_scrub(image);
+    imgref_format(ref, name);
+    err_quote(name, image, sizeof(image));
     *buf = 0;
     if (allow->n == 0) {
         deny_append(buf, size,
@@ -179,7 +180,7 @@ static int allow_archive(struct decision *out, const struct subject *subject,
     out->rule = &rules->archives_rule;
     if (rules->archives)
         return 0;
-    return deny_unless_permissive(
+    return deny_always(
         out,
         "%s cannot be run: %s lets nobody bring an image as a file "
         "(archives): take one from a registry, or ask your administrator",
@@ -212,7 +213,7 @@ static int allow_mine(struct decision *out, const char *text)
     if (rules->save)
         return 0;
     decision_image_name(out, name);
-    return deny_unless_permissive(
+    return deny_always(
         out,
         "%s cannot be run: %s lets nobody save an image of his own (save): "
         "take one from a registry, which is docker.io/%s if you meant "
@@ -246,6 +247,7 @@ int allow_image(struct decision *out, const struct subject *subject,
             image);
     out->rule = find_rule(&rules->allow, &out->image);
     const struct rule *deny = find_deny(&rules->deny, &out->image, out->rule);
+    out->unfetched = deny || !out->rule;
     if (deny)
         out->rule = deny;
     if (deny)

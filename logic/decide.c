@@ -519,7 +519,7 @@ static int decide_save(struct decision *out, const struct options *options,
         return deny_memory(out);
     if (rules->save)
         return 0;
-    return deny_unless_permissive(
+    return deny_always(
         out,
         "--container-save cannot be had: %s lets nobody save a container "
         "(save): leave it out or ask your administrator",

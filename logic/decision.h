@@ -76,6 +76,8 @@ struct decision {
     enum errand errand; // not NONE: what follows is about no container,
                         // and there but for the image
     struct imgref image;
+    bool unfetched; // no rule lets the image be run, but for the mode: its
+                    // registry is not asked for it
     char *archive; // the image is this file or directory of the user's:
                    // absolute; or NULL
     bool mine;     // the image is the user's own of that name (my/NAME)

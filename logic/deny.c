@@ -81,6 +81,8 @@ bool deny_append(char *buf, size_t size, const char *fmt, ...)
     size_t len = strlen(buf);
     va_list ap;
 
+    if (len >= size)
+        return false;
     va_start(ap, fmt);
     int n = vsnprintf(buf + len, size - len, fmt, ap);
     va_end(ap);

@@ -129,6 +129,15 @@ login() { # USER'S HOME, REGISTRY, NAME:PASSWORD
     run --separate-stderr bypassing srun --container="${FRONT}0/plain/$NAME:1" true
     refused "is denied"
     equal "$(requests)" 0
+    # A mode lets it run where the node has it, and no more.
+    local mode
+    for mode in warn audit; do
+        conf <<<"mode = $mode"
+        policy allow=debian "$ENGINE"
+        run --separate-stderr bypassing srun --container="${FRONT}0/plain/$NAME:1" true
+        refused "may be run, but the container engine of node" "does not have it"
+    done
+    equal "$(requests)" 0
     nothing_left
 }
 

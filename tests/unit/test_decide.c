@@ -504,12 +504,12 @@ static const struct {
      BERTH_EINVAL,
      "--container-join=99: a step joins steps of its own job, and this one is "
      "of job 12: start it with --jobid=99 --overlap"},
-    {"allow=debian",
+    {"allow=debian\nmode=audit",
      {"container=debian", "container-save=a.tar"},
      BERTH_EDENIED,
      "--container-save cannot be had: berth's default lets nobody save a "
      "container (save): leave it out or ask your administrator"},
-    {"allow=debian\nsave=no",
+    {"allow=debian\nsave=no\nmode=warn",
      {"container=my/own"},
      BERTH_EDENIED,
      "my/own:latest cannot be run: b.conf line 2 lets nobody save an image of "
@@ -1155,6 +1155,74 @@ static void a_mode_that_warns_lets_pass_and_says_why(void **state)
     done();
 }
 
+// It is asked nobody for, whatever pull says.
+static void what_the_mode_alone_lets_run_is_not_fetched(void **state)
+{
+    static const struct {
+        const char *conf, *image;
+        bool unfetched;
+    } cases[] = {
+        {"allow=debian", "container=debian", false},
+        {"allow=debian", "container=fedora", true},
+        {"", "container=fedora", true},
+        {"allow=debian\ndeny=debian", "container=debian", true},
+        {"archives=yes", "container=/a.tar", false},
+        {"save=yes", "container=my/own", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char conf[256];
+        snprintf(conf, sizeof(conf), "%s\nmode=audit", cases[i].conf);
+        judge(conf, &alice, (const char *[MAX_OPTIONS]){cases[i].image});
+        told();
+        if (now.decision.unfetched != cases[i].unfetched)
+            fail_msg("%zu", i);
+        done();
+    }
+}
+
+// The longest name, and rules from files whose names are as long as they can
+// be: what does not fit is left out whole, but for the image's end.
+static void a_denial_has_an_end_however_long_its_parts_are(void **state)
+{
+    char file[400], name[600] = "container=", conf[512] = "allow={";
+    struct berth_err err = {0};
+
+    (void)state;
+    memset(file, 'f', sizeof(file));
+    file[0] = '/';
+    memset(name + 10, 'n', 255 - 18); // "docker.io/library/" counts
+    strcpy(name + 247, ":");
+    memset(name + 248, 't', 128);
+    strcpy(name + 376, "@sha512:" X64 X64);
+    for (size_t i = 0; i < 4; i++)
+        snprintf(conf + strlen(conf), sizeof(conf) - strlen(conf), "%s%0100zu",
+                 i ? "," : "", i);
+    strcat(conf, "}");
+    for (size_t len = 1; len < sizeof(file); len++) {
+        file[len] = 0;
+        now = (struct judged){0};
+        now.policy =
+            policy_parse(0, NULL, NULL, file, conf, strlen(conf), &err);
+        file[len] = 'f';
+        assert_non_null(now.policy);
+        assert_int_equal(policy_rules(now.policy, &alice, &now.rules, &err), 0);
+        memset(now.rules.allow_where, 'w', sizeof(now.rules.allow_where) - 1);
+        now.rules.allow_where[len] = 0;
+        assert_int_equal(
+            options_set(&now.options, "container", name + 10, &err), 0);
+        decide(&now.rules, &now.options, &alice, &now.decision);
+        assert_int_equal(now.decision.verdict, VERDICT_DENY);
+        if (strncmp(now.decision.reason, "image docker.io/library/nnn", 27) ||
+            !strstr(now.decision.reason, ", which allows ") ||
+            !strstr(now.decision.reason, ": choose one of these or ask your "
+                                         "administrator"))
+            fail_msg("%s", now.decision.reason);
+        done();
+    }
+}
+
 static void the_rest_is_as_the_rules_and_the_user_say(void **state)
 {
     (void)state;
@@ -1632,6 +1700,8 @@ int main(void)
         cmocka_unit_test(
             what_is_mounted_within_comes_along_where_a_rule_says_so),
         cmocka_unit_test(a_mode_that_warns_lets_pass_and_says_why),
+        cmocka_unit_test(what_the_mode_alone_lets_run_is_not_fetched),
+        cmocka_unit_test(a_denial_has_an_end_however_long_its_parts_are),
         cmocka_unit_test(the_rest_is_as_the_rules_and_the_user_say),
         cmocka_unit_test(slurms_commands_are_there_as_rules_and_user_say),
         cmocka_unit_test(users_are_root_as_rules_and_they_say),
