@@ -6,6 +6,7 @@
 
 #include "logic/allow.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,20 @@ static const struct rule *find_rule(const struct rule_list *list,
     return NULL;
 }
 
+// One registry has one name, however it is written: in small letters, and
+// without the port that is https's own.
+static void one_name(const char *domain,
+                     char out[sizeof((struct imgref){0}.domain)])
+{
+    size_t n = 0;
+
+    for (; domain[n]; n++)
+        out[n] = (char)tolower((unsigned char)domain[n]);
+    out[n] = 0;
+    if (n > 4 && strcmp(out + n - 4, ":443") == 0)
+        out[n - 4] = 0;
+}
+
 // A tag that is denied can't be had by its digest either, and which digest
 // that is nobody knows here: any may be it, whatever tag is beside it, but for
 // one that ALLOWED names itself.
@@ -33,17 +48,24 @@ static const struct rule *find_deny(const struct rule_list *deny,
                                     const struct imgref *ref,
                                     const struct rule *allowed)
 {
-    const struct rule *found = find_rule(deny, ref);
+    bool any = *ref->digest && !(allowed && *allowed->image->digest);
+    char domain[sizeof(ref->domain)];
+    struct imgref plain = *ref;
 
-    if (found || !*ref->digest || (allowed && *allowed->image->digest))
-        return found;
-    for (size_t i = 0; i < deny->n && !found; i++) {
-        struct imgpat open = *deny->v[i]->image;
-        open.tag = "";
-        if (!*open.digest && imgpat_match(&open, ref))
-            found = deny->v[i];
+    one_name(ref->domain, plain.domain);
+    for (size_t i = 0; i < deny->n; i++) {
+        struct imgpat pattern = *deny->v[i]->image;
+        one_name(pattern.domain, domain);
+        pattern.domain = domain;
+        if (imgpat_match(&pattern, &plain))
+            return deny->v[i];
+        if (any && !*pattern.digest) {
+            pattern.tag = "";
+            if (imgpat_match(&pattern, &plain))
+                return deny->v[i];
+        }
     }
-    return found;
+    return NULL;
 }
 
 // The number of characters to insert, leave out or change until A is B;

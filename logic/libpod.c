@@ -111,29 +111,30 @@ static void move_network(struct translation *t)
 static void move_ports(struct translation *t)
 {
     json_t *bindings = take(t->host, "PortBindings");
-    json_t *mappings = json_array(), *item;
+    json_t *mappings = json_array(), *list, *item;
     const char *key, *address, *text;
     unsigned inside, outside;
+    size_t i;
     char end;
 
     json_decref(take(t->body, "ExposedPorts"));
-    json_object_foreach (bindings, key, item) {
-        // clang-format off
-        if (json_unpack(item, "[{s:s, s:s !} !]", "HostIp", &address,
-                        "HostPort", &text) < 0 ||
-            sscanf(key, "%5u/tc%c", &inside, &end) != 2 || end != 'p' ||
-            sscanf(text, "%5u%c", &outside, &end) != 1)
-            fail(t, "PortBindings");
-        // clang-format on
-        // clang-format off
-        else
-            json_array_append_new(
-                mappings, json_pack("{s:s, s:i, s:i, s:s}",
-                                    "host_ip", address,
-                                    "host_port", (int)outside,
-                                    "container_port", (int)inside,
-                                    "protocol", "tcp"));
-        // clang-format on
+    json_object_foreach (bindings, key, list) {
+        json_array_foreach (list, i, item) {
+            // clang-format off
+            if (json_unpack(item, "{s:s, s:s !}", "HostIp", &address,
+                            "HostPort", &text) < 0 ||
+                sscanf(key, "%5u/tc%c", &inside, &end) != 2 || end != 'p' ||
+                sscanf(text, "%5u%c", &outside, &end) != 1)
+                fail(t, "PortBindings");
+            else
+                json_array_append_new(
+                    mappings, json_pack("{s:s, s:i, s:i, s:s}",
+                                        "host_ip", address,
+                                        "host_port", (int)outside,
+                                        "container_port", (int)inside,
+                                        "protocol", "tcp"));
+            // clang-format on
+        }
     }
     put(t, "portmappings", mappings);
     json_decref(bindings);

@@ -173,11 +173,13 @@ static json_t *build_port_bindings(const struct request *r)
 
     for (size_t i = 0; i < r->nports; i++) {
         snprintf(name, sizeof(name), "%u/tcp", r->ports[i].port);
+        // One port can be published at several addresses.
+        if (!json_object_get(ports, name))
+            json_object_set_new(ports, name, json_array());
         // clang-format off
-        json_object_set_new(
-            ports,
-            name,
-            json_pack("[{s:s, s:o}]",
+        json_array_append_new(
+            json_object_get(ports, name),
+            json_pack("{s:s, s:o}",
                       "HostIp", r->ports[i].address ? r->ports[i].address : "",
                       "HostPort", json_sprintf("%u", r->ports[i].port)));
         // clang-format on

@@ -50,6 +50,20 @@ static int plan_tmpfs(const struct decision *decision, uint64_t memory,
     return 0;
 }
 
+// Says whether PORT is published at ADDRESS already: an engine refuses to do so
+// twice.
+static bool is_published(const struct request_decided *out, const char *address,
+                         unsigned port)
+{
+    for (size_t i = 0; i < out->request.nports; i++) {
+        const char *other = out->ports[i].address;
+        if (out->ports[i].port == port &&
+            strcmp(other ? other : "", address ? address : "") == 0)
+            return true;
+    }
+    return false;
+}
+
 static int plan_ports(const struct rule *rule, struct request_decided *out,
                       struct berth_err *err)
 {
@@ -63,8 +77,9 @@ static int plan_ports(const struct rule *rule, struct request_decided *out,
                        "ports: tell your administrator",
                        rule->text, RULE_PORTS_MAX);
     for (unsigned port = ports->first; port <= ports->last; port++)
-        out->ports[r->nports++] =
-            (struct request_port){address, (uint16_t)port};
+        if (!is_published(out, address, port))
+            out->ports[r->nports++] =
+                (struct request_port){address, (uint16_t)port};
     r->ports = out->ports;
     return 0;
 }

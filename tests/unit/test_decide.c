@@ -137,6 +137,17 @@ static const struct {
      BERTH_EDENIED,
      "image evil.io/x:latest is denied by b.conf line 2 (evil.io/**): choose "
      "another or ask your administrator"},
+    // One registry, however its name is written.
+    {"allow=\"**\"\ndeny={\"evil.io/**\"}",
+     {"container=EVIL.io:443/x"},
+     BERTH_EDENIED,
+     "image EVIL.io:443/x:latest is denied by b.conf line 2 (evil.io/**): "
+     "choose another or ask your administrator"},
+    {"allow=\"**\"\ndeny={\"Evil.io:443/x:1\"}",
+     {"container=evil.io/x@sha256:" X64},
+     BERTH_EDENIED,
+     "image evil.io/x@sha256:" X64 " is denied by b.conf line 2 "
+     "(Evil.io:443/x:1): choose another or ask your administrator"},
     {"allow={debian, fedora}",
      {"container=debain"},
      BERTH_EDENIED,

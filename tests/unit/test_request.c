@@ -52,8 +52,8 @@ static struct request elaborate(void)
 {
     static const struct request_tmpfs sized[] = {{"/tmp", 1048576, false},
                                                  {"/scratch", 4096, false}};
-    static const struct request_port ports[] = {{"127.0.0.1", 8888},
-                                                {NULL, 9999}};
+    static const struct request_port ports[] = {
+        {"127.0.0.1", 8888}, {"::1", 8888}, {NULL, 9999}};
     static const char *const devices[] = {"/dev/infiniband/uverbs0"};
     struct request r = typical();
 
@@ -63,7 +63,7 @@ static struct request elaborate(void)
     r.pids_limit = 100;
     r.network = "jobs";
     r.ports = ports;
-    r.nports = 2;
+    r.nports = 3;
     r.seccomp = "{\"defaultAction\":\"SCMP_ACT_ERRNO\"}";
     r.apparmor = "berth";
     r.selinux = "type:container_t";

@@ -67,12 +67,13 @@ static void what_the_decision_says_is_in_the_request(void **state)
                                          {rlimit_find("core"), -1, -1},
                                          {rlimit_find("stack"), 5, -1}};
     const struct rule_ports ports[] = {
-        {"127.0.0.1", 80, 81}, {"", 90, 90}, {"::1", 91, 91}};
+        {"127.0.0.1", 80, 81}, {"", 90, 90}, {"::1", 81, 81}};
     const struct rule parsed[] = {
         {.ulimit = &limits[0]}, {.ulimit = &limits[1]}, {.ulimit = &limits[2]},
         {.ports = &ports[0]},   {.ports = &ports[1]},   {.ports = &ports[2]}};
     const struct rule *const v[] = {&parsed[0], &parsed[1], &parsed[2],
-                                    &parsed[3], &parsed[4], &parsed[5]};
+                                    &parsed[3], &parsed[4], &parsed[5],
+                                    &parsed[3]};
     gid_t gids[] = {7, 8};
     struct decision_mount mounts[] = {
         {.source = (char *)"/a", .target = (char *)"/tmp"},
@@ -86,7 +87,7 @@ static void what_the_decision_says_is_in_the_request(void **state)
     rules.ulimits = (struct rule_list){3, v};
     rules.pids_limit = 99;
     rules.apparmor = "berth";
-    decision.publish = (struct rule_list){3, v + 3};
+    decision.publish = (struct rule_list){4, v + 3}; // one of them twice
     decision.mounts = mounts;
     decision.nmounts = 3;
     decision.gids = gids;
