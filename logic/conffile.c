@@ -203,7 +203,12 @@ static int unexpected(struct parser *p, const char *fmt, ...)
     if (p->next.type == END)
         return bad(p, p->line, "the file ends where %s was expected", expected);
     *p->next.end = 0;
-    err_quote(p->next.text, shown, sizeof(shown));
+    // The end of the word in front of it may have been written over it.
+    char sign[] = {p->next.type, 0};
+    err_quote(is_value(&p->next)    ? p->next.text
+              : p->next.type == ADD ? "+="
+                                    : sign,
+              shown, sizeof(shown));
     return bad(p, p->next.line, "\"%s\" stands where %s was expected", shown,
                expected);
 }

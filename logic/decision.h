@@ -78,9 +78,9 @@ struct decision {
     struct imgref image;
     bool unfetched; // no rule lets the image be run, but for the mode: its
                     // registry is not asked for it
-    char *archive; // the image is this file or directory of the user's:
-                   // absolute; or NULL
-    bool mine;     // the image is the user's own of that name (my/NAME)
+    char *archive;  // the image is this file or directory of the user's:
+                    // absolute; or NULL
+    bool mine;      // the image is the user's own of that name (my/NAME)
     // In the order in which they are to be made: what lies within another
     // comes behind it, and its mount point is there, or is root's to make.
     // One of them may be where a container has a tmpfs otherwise (/tmp). The

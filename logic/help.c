@@ -185,11 +185,14 @@ char *help_make(const struct rules *rules, const struct subject *subject,
         return NULL;
     if (decide_who(rules, subject, &err) < 0) {
         fprintf(f, "%s.\n", err.text);
-    } else if (rules->allow.n == 0) {
+    } else if (rules->allow.n == 0 && !rules->archives && !rules->save) {
         fprintf(f, "You may run no image here: ask your administrator.\n");
     } else {
         print_list(f, "You may run (--container=IMAGE)", &rules->allow);
         print_list(f, "But you may not run", &rules->deny);
+        if (rules->archives)
+            fprintf(f, "You may run an image that is a file of yours "
+                       "(--container=FILE).\n");
         print_mounts(f, rules, subject);
         print_options(f, rules);
         if (rules->mode == RULE_MODE_WARN)

@@ -177,7 +177,8 @@ static int deny_target(struct mount_list *m, const char *target)
     char shown[DENY_PATH_MAX], at[DENY_WHERE_MAX], list[DENY_LIST_MAX];
 
     err_quote(target, shown, sizeof(shown));
-    if (!mount_target_ok(target) || targets->n == 0)
+    if (!mount_target_ok(target) || mount_target_is_berths(target) ||
+        targets->n == 0)
         return deny_malformed(m->out,
                               "--container-mounts can put nothing at %s in a "
                               "container: choose another place",

@@ -48,23 +48,28 @@ static bool is_opened(const struct rule_list *targets, const char *target)
     return false;
 }
 
+bool mount_target_is_berths(const char *target)
+{
+    static const char *const own[] = {"/run", "/var", "/var/spool",
+                                      "/etc/passwd", "/etc/group"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (!strcmp(target, own[i]))
+            return true;
+    return false;
+}
+
 bool mount_target_is_free(const struct rule_list *targets, const char *target)
 {
     static const char *const taken[] = {"/bin",    "/boot",  "/etc",
                                         "/lib",    "/lib32", "/lib64",
                                         "/libx32", "/sbin",  "/usr"};
-    // Berth's own mounts are there, or within.
-    static const char *const own[] = {"/run", "/var", "/var/spool",
-                                      "/etc/passwd", "/etc/group"};
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
         if (path_is_within(target, taken[i]) &&
             (!strcmp(target, taken[i]) || !is_opened(targets, target)))
             return false;
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (!strcmp(target, own[i]))
-            return false;
-    return mount_target_ok(target);
+    return !mount_target_is_berths(target) && mount_target_ok(target);
 }
 
 bool mount_target_is_in_shm(const char *target)

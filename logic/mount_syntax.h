@@ -68,10 +68,13 @@ bool mount_source_matches(const char *pattern, const char *path);
 // own files.
 bool mount_target_ok(const char *target);
 
-// Says whether a user may choose it: besides, not at or under /bin, /boot,
-// /etc, /lib*, /sbin or /usr (threat 23), unless it is under one of them and
-// matches one of TARGETS; and not /run, /var or /var/spool, /etc/passwd or
-// /etc/group, where berth makes mounts of its own. TARGETS may be NULL.
+// Says whether berth has mounts of its own at TARGET or within: /run, /var,
+// /var/spool, /etc/passwd, /etc/group.
+bool mount_target_is_berths(const char *target);
+
+// Says whether a user may choose it: mount_target_ok, not at or under /bin,
+// /boot, /etc, /lib*, /sbin or /usr (threat 23), unless it is under one of them
+// and matches one of TARGETS; and none of berth's own. TARGETS may be NULL.
 bool mount_target_is_free(const struct rule_list *targets, const char *target);
 
 // Says whether it is directly in /dev/shm, which is a file system of its own

@@ -60,6 +60,19 @@ static void a_user_who_may_run_nothing_hears_so(void **state)
            "(deny_users): ask your administrator.\n");
 }
 
+static void who_may_run_but_his_own_hears_so(void **state)
+{
+    static const char *const confs[] = {"archives = yes", "save = yes"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(confs) / sizeof(*confs); i++) {
+        char *got = help(confs[i], NULL, 0);
+        if (strstr(got, "no image here") || !strstr(got, "Your home directory"))
+            fail_msg("%s", got);
+        free(got);
+    }
+}
+
 static void a_short_policy_makes_a_short_help(void **state)
 {
     (void)state;
@@ -86,6 +99,7 @@ static void each_part_has_its_lines(void **state)
            "writable = allowed\n"
            "networks = {\"none\", \"host\"}\n"
            "root = allowed\n"
+           "archives = yes\n"
            "slurm = allowed\n"
            "reuse = allowed\n"
            "save = yes\n"
@@ -97,6 +111,8 @@ static void each_part_has_its_lines(void **state)
            "    site/**\n"
            "But you may not run:\n"
            "    site/old\n"
+           "You may run an image that is a file of yours "
+           "(--container=FILE).\n"
            "You may mount (--container-mounts=SRC:DST[:ro|rw],...):\n"
            "    /data/**\n"
            "    /scratch/alice/**:/scratch (can be written)\n"
@@ -149,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_who_may_run_nothing_hears_so),
+        cmocka_unit_test(who_may_run_but_his_own_hears_so),
         cmocka_unit_test(a_short_policy_makes_a_short_help),
         cmocka_unit_test(each_part_has_its_lines),
         cmocka_unit_test(partitions_with_other_rules_are_named),
