@@ -15,7 +15,9 @@
 //                    container is then still on its way), or
 //                    "failed=SENTENCE"; later perhaps
 //                    "ended=SENTENCE": the container did, before the step,
-//                    and the tasks in it
+//                    and the tasks in it; "left" after the last "gone": the
+//                    next step finds the container free, for which slurmstepd
+//                    waits, so that srun ends no sooner
 //
 // berth-stepd has the link as its standard input.
 #ifndef BERTH_PLUGIN_H
@@ -28,5 +30,6 @@ enum { LINK_TASK_FDS = 2 };
 #define LINK_READY "ready="
 #define LINK_FAILED "failed="
 #define LINK_ENDED "ended="
+#define LINK_LEFT "left"
 
 #endif

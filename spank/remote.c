@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,10 +47,11 @@ static const char pmix_nobody[] = "none";
 #define SYS_pidfd_open 434
 #endif
 
-// How long berth-stepd may take to say that it is there, which is a matter of
-// milliseconds.
 enum {
+    // How long berth-stepd may take to say that it is there, and that the step
+    // is out of its container, which are matters of milliseconds.
     READY_MS = 20000,
+    LEFT_MS = 2000,
     GROUPS_PER_FACT = 1000,
 };
 
@@ -67,6 +69,7 @@ struct remote {
     bool prepared; // each task's argv[1] is its program
     bool stray;    // tasks have arrays of their own (logic/multiprog.h),
                    // and the client has not prepared them
+    uint32_t ntasks, ngone; // here, and those of them that have ended
     char node[65];
     char name[STEP_NAME_MAX];
 };
@@ -332,12 +335,12 @@ static bool tell_pwd(int link, spank_t sp, const char *cwd)
 }
 
 // Gathers and sends what berth-stepd needs to know.
-static bool tell_facts(const struct remote *remote, spank_t sp,
+static bool tell_facts(struct remote *remote, spank_t sp,
                        const struct options *options,
                        const struct berth_err *bad, int argc, char **argv)
 {
     char cwd[PATH_MAX];
-    uint32_t job, step, ntasks;
+    uint32_t job, step;
     gid_t gid, *gids = NULL;
     int ngids = 0, link = remote->link;
     uid_t uid;
@@ -348,13 +351,14 @@ static bool tell_facts(const struct remote *remote, spank_t sp,
         spank_get_item(sp, S_JOB_GID, &gid) != ESPANK_SUCCESS ||
         spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &gids, &ngids) !=
             ESPANK_SUCCESS ||
-        spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &ntasks) != ESPANK_SUCCESS ||
+        spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &remote->ntasks) !=
+            ESPANK_SUCCESS ||
         !getcwd(cwd, sizeof(cwd)))
         return false;
     return tell_number(link, "job", job) && tell_number(link, "step", step) &&
            tell_number(link, "uid", uid) && tell_number(link, "gid", gid) &&
            tell_groups(link, gids, ngids) &&
-           tell_number(link, "ntasks", ntasks) &&
+           tell_number(link, "ntasks", remote->ntasks) &&
            tell(link, "node", remote->node) &&
            (bad->code ? tell(link, "wrong", bad->text)
                       : options_each(options, tell_option, &link) == 0) &&
@@ -543,21 +547,28 @@ void remote_task(struct remote *remote)
             close(fds[i]);
 }
 
-void remote_task_end(const struct remote *remote)
+void remote_task_end(struct remote *remote)
 {
+    struct pollfd p = {.fd = remote->link, .events = POLLIN};
     size_t ended = strlen(LINK_ENDED);
     char packet[4097];
+    ssize_t n;
 
-    ssize_t n = remote->link < 0 ? -1
-                                 : recv(remote->link, packet,
-                                        sizeof(packet) - 1, MSG_DONTWAIT);
-    packet[n > 0 ? n : 0] = 0;
-    if (strncmp(packet, LINK_ENDED, ended) == 0)
-        slurm_error("berth: %s", packet + ended);
+    if (remote->link < 0)
+        return;
     // Where there is no room for it, the container serves no other step.
-    if (remote->link >= 0)
-        send(remote->link, LINK_GONE, strlen(LINK_GONE),
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+    send(remote->link, LINK_GONE, strlen(LINK_GONE),
+         MSG_NOSIGNAL | MSG_DONTWAIT);
+    int ms = ++remote->ngone < remote->ntasks ? 0 : LEFT_MS;
+    while (poll(&p, 1, ms) == 1 &&
+           (n = recv(remote->link, packet, sizeof(packet) - 1, MSG_DONTWAIT)) >
+               0) {
+        packet[n] = 0;
+        if (strcmp(packet, LINK_LEFT) == 0)
+            return;
+        if (strncmp(packet, LINK_ENDED, ended) == 0)
+            slurm_error("berth: %s", packet + ended);
+    }
 }
 
 int remote_start_task(const struct remote *remote, spank_t sp)

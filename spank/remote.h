@@ -41,9 +41,10 @@ char **remote_wrap(int argc, char **argv, char **text);
 // of it.
 void remote_task(struct remote *remote);
 
-// Root. A task has ended: says so on its standard error if its container ended
-// under it.
-void remote_task_end(const struct remote *remote);
+// Root. A task has ended: tells berth-stepd, and says so on the task's standard
+// error if its container ended under it. With the last task it waits, for two
+// seconds at most, until the next step can have the container.
+void remote_task_end(struct remote *remote);
 
 // In the task's own process, before it execs. 0, or -1 (after an error
 // message) if this task would not become berth-task.

@@ -91,6 +91,7 @@ struct stepd {
     struct watch watch; // whether the step goes on
     bool over;          // it does not: the plugin has gone
     size_t ngone;       // tasks that have ended
+    bool left;          // the plugin has heard that the container has none
     struct step step;
     struct store_step store;
     struct cgroups cgroups;
@@ -329,6 +330,19 @@ static void add_task(struct stepd *d, int fds[LINK_TASK_FDS])
     close_all(fds);
 }
 
+static bool all_gone(const struct stepd *d)
+{
+    return d->ngone >= d->step.ntasks;
+}
+
+// The plugin waits for it when the last task has ended.
+static void say_left(struct stepd *d)
+{
+    if (!d->left && all_gone(d))
+        tell_plugin(LINK_LEFT, "");
+    d->left |= all_gone(d);
+}
+
 // Takes in what the plugin has sent. False: the step is over.
 static bool hear_plugin(struct stepd *d)
 {
@@ -343,6 +357,8 @@ static bool hear_plugin(struct stepd *d)
             d->ngone++;
         add_task(d, fds);
     }
+    if (!d->inside)
+        say_left(d);
     return !d->over;
 }
 
@@ -867,20 +883,21 @@ static void take_own(struct stepd *d)
 static void leave(struct stepd *d)
 {
     bool guest = d->container.keeper >= 0;
-    bool gone = d->ngone >= d->step.ntasks;
+    bool gone = all_gone(d);
 
     // Where slurmstepd was killed, nothing is kept.
     if (!d->inside || !(gone ? guest || is_kept(d) : guest && d->over))
         return;
     d->inside = false;
     take_own(d);
-    if (!guest)
+    if (guest) {
+        container_close(&d->container);
+        d->up = false;
+    } else {
         audit_log_note(&d->log, "container", "kept");
+    }
+    say_left(d);
     audit_log_end(&d->log, "step");
-    if (!guest)
-        return;
-    container_close(&d->container);
-    d->up = false;
 }
 
 // Nothing of the step is held any more.
@@ -972,6 +989,7 @@ static const char *serve(struct stepd *d)
     for (;;) {
         attend_save(d);
         leave(d);
+        say_left(d); // where there is nothing to be left as well
         clear_guests(d);
         if (d->over && !forgotten) {
             stop_save(d);

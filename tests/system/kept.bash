@@ -30,7 +30,7 @@ start_job() {
     OUT=$(mktemp -p "$BATS_TEST_TMPDIR")
     ERR=$OUT.err
     as_user salloc -Q -w n1 -n4 --mem=2000 bash -c "$IN_JOB
-        go() { until [ -e \$1.out ]; do sleep 0.05; done; }
+        go() { for _ in {1..1500}; do [ ! -e \$1.out ] || return 0; sleep 0.05; done; exit 1; }
         $1" </dev/null >"$OUT" 2>"$ERR" 3>&- 4>&- &
     SRUN=$!
     poll 30 grep -q '^ready ' "$OUT" || fail "no job came up: $(cat "$OUT" "$ERR")"

@@ -24,6 +24,30 @@ load kept
     nothing_left
 }
 
+no_tasks() { [[ ! $(pids berth-task) ]]; }
+@test "srun ends when the next step can have the container, however busy the node" {
+    local guest
+    start_job '
+        where
+        echo ready $SLURM_JOB_ID
+        in_one sh -c "$where; echo inside; until [ -e a.out ]; do sleep 0.05; done"
+        where
+        go go'
+    poll "$SOON" said 4
+    guest=$(pids berth-stepd | sort -n | tail -n 1)
+    kill -STOP "$guest"
+    go a
+    poll "$SOON" no_tasks
+    sleep 0.5
+    kill -CONT "$guest"
+    poll "$SOON" said 5
+    equal "$(line 3)" "$(line 1)"
+    equal "$(line 5)" "$(line 1)"
+    go go
+    wait "$SRUN"
+    nothing_left
+}
+
 @test "what a step leaves in /tmp, /dev/shm and IPC is there for the next, as bare" {
     run --separate-stderr in_job '
         in_one sh -c "echo one >/tmp/x; echo two >/dev/shm/y; echo three >/var/tmp/z"
