@@ -65,7 +65,6 @@ static void remove_step(struct sweep *sweep, const char *node, const char *name)
     if (rc < 0 && (err.code == BERTH_ENOTFOUND ||
                    (err.code == BERTH_ETIMEOUT && !sweep->wait)))
         return;
-    sweep->found++;
     if (rc == 0 && sweep->dry_run) {
         printf("would remove what is left of step %s on node %s\n", name, node);
         store_step_close(&step);

@@ -18,7 +18,6 @@ struct sweep {
     bool dry_run;     // only say what would be removed
     long long end;    // set by sweep
     int left;         // result: how many could not be removed
-    int found;        // result
 };
 
 // Removes the steps whose berth-stepd is dead (or, with WAIT, all): their
