@@ -57,7 +57,7 @@ static void remove_step(struct sweep *sweep, const char *node, const char *name)
 {
     struct store_step step = {.dir = -1};
     struct berth_err err = {0};
-    int rc = sweep->wait
+    int rc = sweep->wait && !sweep->dry_run
                  ? open_when_over(sweep, node, name, &step, &err)
                  : store_step_open(BERTH_STATEDIR, node, name, &step, &err);
 
@@ -65,8 +65,12 @@ static void remove_step(struct sweep *sweep, const char *node, const char *name)
     if (rc < 0 && (err.code == BERTH_ENOTFOUND ||
                    (err.code == BERTH_ETIMEOUT && !sweep->wait)))
         return;
-    if (rc == 0 && sweep->dry_run) {
-        printf("would remove what is left of step %s on node %s\n", name, node);
+    if (sweep->dry_run && (rc == 0 || err.code == BERTH_ETIMEOUT)) {
+        printf(rc == 0
+                   ? "would remove what is left of step %s on node %s\n"
+                   : "would wait for step %s on node %s to end, kill it if it "
+                     "does not, and remove what is left of it\n",
+               name, node);
         store_step_close(&step);
         return;
     }

@@ -15,7 +15,7 @@ struct sweep {
     const char *step; // "JOB.STEP", or NULL
     bool wait;        // for a berth-stepd that is still at it; one that
                       // does not come to an end is killed
-    bool dry_run;     // only say what would be removed
+    bool dry_run;     // only say what would be removed, and what waited for
     long long end;    // set by sweep
     int left;         // result: how many could not be removed
 };

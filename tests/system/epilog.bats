@@ -77,6 +77,25 @@ as_slurmd() {
     [[ -e $HOME1/.profile || -d $HOME1 ]]
 }
 
+@test "--dry-run of a step or job that runs waits for nothing, and ends nothing" {
+    local args start
+    start_step -w n1 --container=debian sh -c "$(waiter)"
+    for args in --step="$JOB.0" ''; do
+        start=$SECONDS
+        # shellcheck disable=SC2086  # nothing, or one
+        run as_slurmd "$JOB" "$EPILOG" -n $args
+        equal "$status" 0
+        equal "$output" "would wait for step $JOB.0 on node n1 to end, kill it \
+if it does not, and remove what is left of it"
+        ((SECONDS - start < 10)) || fail "it took $((SECONDS - start)) s"
+        ! gone "$SRUN" || fail "the step is gone"
+        equal "$(berths | wc -l)" 1
+    done
+    scancel "$JOB"
+    await_step
+    nothing_left
+}
+
 @test "a sweep spares the steps that run" {
     start_step --container=debian sh -c "$(waiter)"
     leftover 9902.0
