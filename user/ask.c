@@ -38,18 +38,6 @@ static int no_memory(struct berth_err *err)
     return err_set(err, BERTH_ENOMEM, "out of memory");
 }
 
-static int take_name(void *arg, char *text, struct berth_err *err)
-{
-    return strv_add(arg, text) < 0 ? no_memory(err) : 0;
-}
-
-static int names_of(const char *nodes, struct strv *out, struct berth_err *err)
-{
-    return slurm_lines(
-        (const char *const[]){"scontrol", "show", "hostnames", nodes, NULL},
-        take_name, out, err);
-}
-
 static int take_count(void *arg, char *text, struct berth_err *err)
 {
     size_t *n = arg;
@@ -83,12 +71,12 @@ static int find_nodes(const struct ask *ask, size_t *n, bool *within,
 
     *within = ask->job || (getenv("SLURM_JOB_ID") && list);
     *n = 1;
-    if (ask->nodes && (rc = names_of(ask->nodes, &asked, err)) == 0)
+    if (ask->nodes && (rc = slurm_node_names(ask->nodes, &asked, err)) == 0)
         *n = asked.n;
     if (ask->job && !ask->nodes)
         rc = count_nodes(ask->job, n, err);
     if (rc == 0 && !ask->job && *within &&
-        (rc = names_of(list, &has_job, err)) == 0) {
+        (rc = slurm_node_names(list, &has_job, err)) == 0) {
         for (size_t i = 0; i < asked.n; i++)
             *within &= strv_has(&has_job, asked.v[i]);
         if (!ask->nodes)

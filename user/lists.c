@@ -104,23 +104,24 @@ static const char *gpus_of(const char *tres, char text[16])
     return text;
 }
 
-static bool has_row(const struct listing *l, const char *step)
-{
-    size_t columns = 0;
-
-    while (l->table.columns[columns])
-        columns++;
-    for (size_t i = 0; i < l->table.cells.n; i += columns)
-        if (strcmp(l->table.cells.v[i], step) == 0)
-            return true;
-    return false;
-}
-
-// What a step of "scontrol -o show step" is, as far as it says.
-struct shown {
-    const char *step, *uid, *since, *nodes, *name, *image, *tres;
-    const char *per_step, *per_node, *per_task, *nnodes, *ntasks;
+// What squeue is asked of a step, each with a bar behind it but the last. A
+// name can be anything, and lines as well: it is the last, and its user's own.
+enum {
+    SHOWN_STEP,
+    SHOWN_NODES,
+    SHOWN_SINCE,
+    SHOWN_TASKS,
+    SHOWN_PER_STEP,
+    SHOWN_PER_NODE,
+    SHOWN_PER_TASK,
+    SHOWN_IMAGE,
+    SHOWN_NAME,
+    SHOWN
 };
+
+#define SHOWN_FORMAT                                                           \
+    "StepID:|,Nodes:|,StartTime:|,NumTasks:|,tres-per-step:|,"                 \
+    "tres-per-node:|,tres-per-task:|,Container:|,StepName:0"
 
 // How many GPUs are in TRES, what a step has asked for: "gres:gpu:a100:2",
 // "gres/gpu:1" in newer ones.
@@ -143,57 +144,44 @@ static unsigned count_asked(const char *tres)
     return sum;
 }
 
-static unsigned times(const char *number)
+// The GPUs of a step, by what it has asked for, or "".
+static int gpus_of_step(char *const s[SHOWN], char text[16],
+                        struct berth_err *err)
 {
-    return number ? (unsigned)strtoul(number, NULL, 10) : 1;
-}
+    unsigned n = count_asked(s[SHOWN_PER_STEP]) +
+                 count_asked(s[SHOWN_PER_TASK]) *
+                     (unsigned)strtoul(s[SHOWN_TASKS], NULL, 10),
+             each = count_asked(s[SHOWN_PER_NODE]);
+    struct strv nodes = {0};
+    int rc = each ? slurm_node_names(s[SHOWN_NODES], &nodes, err) : 0;
 
-// The GPUs of a step: Slurm counts them only where AccountingStorageTRES has
-// gres/gpu.
-static const char *gpus_of_step(const struct shown *s, char text[16])
-{
-    if (*gpus_of(s->tres, text))
-        return text;
-    unsigned n = count_asked(s->per_step) +
-                 count_asked(s->per_node) * times(s->nnodes) +
-                 count_asked(s->per_task) * times(s->ntasks);
+    n += each * (unsigned)nodes.n;
+    text[0] = 0;
     if (n > 0)
         snprintf(text, 16, "%u", n);
-    return text;
+    strv_clear(&nodes);
+    return rc;
 }
 
+// One line of squeue's. The rest of a name that has lines is none.
 static int take_step(void *arg, char *text, struct berth_err *err)
 {
-    struct shown s = {0};
-    const struct {
-        const char *key;
-        const char **to;
-    } fields[] = {{"StepId", &s.step},
-                  {"UserId", &s.uid},
-                  {"StartTime", &s.since},
-                  {"NodeList", &s.nodes},
-                  {"Name", &s.name},
-                  {"TRES", &s.tres},
-                  {"Container", &s.image},
-                  {"Nodes", &s.nnodes},
-                  {"Tasks", &s.ntasks},
-                  {"TresPerStep", &s.per_step},
-                  {"TresPerNode", &s.per_node},
-                  {"TresPerTask", &s.per_task}};
     struct listing *l = arg;
-    char *key, *value, gpus[16];
+    char *s[SHOWN], gpus[16];
 
-    while ((value = slurm_field(&text, &key)))
-        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-            if (strcmp(key, fields[i].key) == 0)
-                *fields[i].to = value;
-    if (!s.step || !s.image || !s.uid || strtoul(s.uid, NULL, 10) != getuid() ||
-        has_row(l, s.step) || (l->with_used && !*gpus_of_step(&s, gpus)))
+    for (size_t i = 0; i < SHOWN; i++)
+        if (!(s[i] = i == SHOWN_NAME ? text : strsep(&text, "|")))
+            return 0;
+    if (strcmp(s[SHOWN_IMAGE], "(null)") == 0)
+        return 0;
+    if (gpus_of_step(s, gpus, err) < 0)
+        return -1;
+    if (l->with_used && !*gpus)
         return 0;
     return add_row(l,
-                   (const char *const[]){s.step, s.image, s.nodes, s.name,
-                                         gpus_of_step(&s, gpus), s.since, NULL,
-                                         NULL},
+                   (const char *const[]){s[SHOWN_STEP], s[SHOWN_IMAGE],
+                                         s[SHOWN_NODES], s[SHOWN_NAME], gpus,
+                                         s[SHOWN_SINCE], NULL, NULL},
                    err);
 }
 
@@ -376,40 +364,6 @@ static int add_usage(struct listing *l, struct berth_err *err)
     return rc;
 }
 
-// The task of an array ("12_3") that a line of squeue's has a step of.
-static int take_task(void *arg, char *text, struct berth_err *err)
-{
-    struct strv *tasks = arg;
-    char step[65], *dot;
-
-    if (sscanf(text, "%64s", step) != 1 || !strchr(step, '_') ||
-        !(dot = strrchr(step, '.')))
-        return 0;
-    *dot = 0;
-    return strv_has(tasks, step) || strv_add(tasks, step) == 0 ? 0
-                                                               : no_memory(err);
-}
-
-// What scontrol does not show unless it is asked for each, in 22.05 at least:
-// the steps of arrays' tasks. One that has just ended is none.
-static int add_arrays(struct listing *l, struct berth_err *err)
-{
-    static const char *const squeue[] = {"squeue", "--me",      "-hs",
-                                         "-O",     "stepid:64", NULL};
-    struct strv tasks = {0};
-    struct berth_err why;
-    int rc = slurm_lines(squeue, take_task, &tasks, err);
-
-    for (size_t i = 0; rc == 0 && i < tasks.n; i++)
-        if (slurm_lines((const char *const[]){"scontrol", "-Q", "-o", "show",
-                                              "step", tasks.v[i], NULL},
-                        take_step, l, &why) < 0 &&
-            why.code == BERTH_ENOMEM)
-            rc = no_memory(err);
-    strv_clear(&tasks);
-    return rc;
-}
-
 // For a list that is quiet, the first column alone.
 static const char *format_of(const struct listing *l)
 {
@@ -425,8 +379,10 @@ int verb_ps(int argc, char **argv, struct berth_err *err)
     static const char *const usage[] = {"STEP",  "IMAGE",  "NODES",
                                         "NAME",  "GPUS",   "SINCE",
                                         "TASKS", "MEMORY", NULL};
-    static const char *const scontrol[] = {"scontrol", "-o", "show", "step",
-                                           NULL};
+    // The user's own steps, and of no other a word: what "scontrol show step"
+    // writes of those is theirs to forge.
+    static const char *const squeue[] = {"squeue", "--me",       "-hs",
+                                         "-O",     SHOWN_FORMAT, NULL};
     static const char *const sacct[] = {
         "sacct", "-nP",
         "--format=JobID,Container,NodeList,JobName,AllocTRES,Start,State",
@@ -450,10 +406,8 @@ int verb_ps(int argc, char **argv, struct berth_err *err)
     if (l.nodes)
         return list_gpus(&l, err);
     l.table.columns = l.all ? all : l.usage ? usage : running;
-    int rc = slurm_lines(l.all ? sacct : scontrol,
-                         l.all ? take_ended : take_step, &l, err);
-    if (rc == 0 && !l.all)
-        rc = add_arrays(&l, err);
+    int rc = slurm_lines(l.all ? sacct : squeue, l.all ? take_ended : take_step,
+                         &l, err);
     if (rc == 0 && l.usage)
         rc = add_usage(&l, err);
     l.style.format = format_of(&l);

@@ -137,3 +137,16 @@ char *slurm_field(char **text, char **key)
     *key = word;
     return equals + 1;
 }
+
+static int take_name(void *arg, char *text, struct berth_err *err)
+{
+    return strv_add(arg, text) < 0 ? err_set(err, BERTH_ENOMEM, "out of memory")
+                                   : 0;
+}
+
+int slurm_node_names(const char *nodes, struct strv *out, struct berth_err *err)
+{
+    return slurm_lines(
+        (const char *const[]){"scontrol", "show", "hostnames", nodes, NULL},
+        take_name, out, err);
+}

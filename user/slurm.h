@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "logic/err.h"
+#include "logic/strv.h"
 
 // JOB, JOB.STEP or JOB.batch, as Slurm's commands take it; of an array's task
 // (12_3.0) by the number of the job that it is.
@@ -32,6 +33,10 @@ int slurm_become(const char *const *argv);
 int slurm_lines(const char *const *argv,
                 int (*line)(void *arg, char *text, struct berth_err *err),
                 void *arg, struct berth_err *err);
+
+// Appends the names of NODES, such as "n[1-3]", to OUT. 0, or -1 with ERR set.
+int slurm_node_names(const char *nodes, struct strv *out,
+                     struct berth_err *err);
 
 // Takes the next word KEY=VALUE out of TEXT, as scontrol -o writes them.
 // Returns VALUE and sets KEY, or NULL at the end.

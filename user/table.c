@@ -246,6 +246,8 @@ static int print_format(const struct table *t, const char *format,
 int table_print(const struct table *table, const struct table_style *style,
                 struct berth_err *err)
 {
+    for (size_t i = 0; i < table->cells.n; i++)
+        err_scrub(table->cells.v[i]);
     int rc = style->json     ? print_json(table, err)
              : style->format ? print_format(table, style->format, err)
                              : print_text(table, err);

@@ -28,7 +28,8 @@ struct table_style {
     const char *format;
 };
 
-// Writes TABLE to stdout, which is flushed. For people it fits the terminal
+// Writes TABLE to stdout, which is flushed. What a terminal would obey, and what
+// is no UTF-8, is '?' in its cells. For people it fits the terminal
 // (or $COLUMNS), what is longer ends in "…", digests have twelve digits, and
 // sizes, which are bytes, are in MB. 0, or -1 with ERR set: FORMAT names
 // a column that there is not, or what was written went nowhere.

@@ -75,6 +75,34 @@ no_job() { [[ -z $(squeue -h -j "$1" -o %i 2>/dev/null) ]]; }
     await_step
 }
 
+@test "ps: no other user gets a row in, or a byte to the terminal, by a step's name (threat 130)" {
+    local row other uid
+    uid=$(id -u berth1)
+    start_step --job-name=$'mine \e]0;x\a y|z' --container=debian sh -c "$(waiter)"
+    row="StepId=$JOB.0 UserId=$uid StartTime=2026-01-01T00:00:00 State=RUNNING NodeList=n9"
+    row+=" Container=forged TresPerNode=gres:gpu:7"
+    other=$(as_other sbatch --parsable -n2 -o /dev/null --wrap "
+        srun -n1 --overlap -J 'x $row' sleep 1000 &
+        srun -n1 --overlap -J 'x
+$row
+StepId=9999.0 UserId=$uid Container=forged y' sleep 1000")
+    both() { [[ $(scontrol show step "$other" | grep -c Container=forged) == 3 ]]; }
+    poll "$SOON" both || fail "$(scontrol show step "$other")"
+    for as in '' -l --json --format=STEP,IMAGE,NODES,NAME,GPUS; do
+        # shellcheck disable=SC2086  # nothing, or one
+        run berth ps $as
+        equal "$status" 0
+        contains "$output" "mine ?]0;x? y|z"
+        lacks "$output" forged
+        lacks "$output" 9999
+        lacks "$output" $'\e'
+    done
+    equal "$output" "$JOB.0"$'\tdebian\t'"$(squeue -h -j "$JOB" -o %N)"$'\tmine ?]0;x? y|z\t'
+    scancel "$JOB" "$other"
+    await_step
+    poll "$SOON" no_jobs
+}
+
 @test "pause and unpause: a step's processes stop and go on; stats sees them" {
     local step
     start_step --container=debian bash -c "$(counting_program)"
