@@ -11,12 +11,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +41,24 @@ static int make_dir(const char *path, mode_t mode, struct berth_err *err)
                        "remove it",
                        path);
     return 0;
+}
+
+// Says whether PID is a process of root's, as this one is. A user can have the
+// paths that root has, in a mount namespace of his own, but not root's number.
+// What root's process may do as the user does not show in its real one.
+static bool is_roots(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned uid = (unsigned)-1;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f) &&
+           sscanf(line, "Uid: %u", &uid) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return uid == getuid();
 }
 
 // Says whether descriptor FD of process PID has a lock (flock) that PID itself
@@ -81,10 +101,10 @@ static bool has_locked(pid_t pid, const char *path)
     return found;
 }
 
-// The process that took the lock of the directory DIR, if it has it still; or
-// 0: a process that has inherited it does not count. The kernel's list names
-// the inode, of which some file systems tell stat another number: what it is
-// not said of is looked at last.
+// The process of root's that took the lock of the directory DIR, if it has it
+// still; or 0: a process that has inherited it does not count. The kernel's
+// list names the inode, of which some file systems tell stat another number:
+// what it is not said of is looked at last.
 static pid_t find_holder(int dir)
 {
     char self[64], path[4096], *line = NULL;
@@ -103,7 +123,8 @@ static pid_t find_holder(int dir)
         while (!holder && getline(&line, &cap, f) > 0)
             if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid,
                        &inode) == 2 &&
-                (inode != st.st_ino) == others && has_locked(pid, path))
+                (inode != st.st_ino) == others && is_roots(pid) &&
+                has_locked(pid, path))
                 holder = pid;
     }
     free(line);
@@ -485,6 +506,18 @@ pid_t store_step_holder(const char *state, const char *node, const char *name)
         close(dir);
     }
     return holder;
+}
+
+void store_step_kill(const char *state, const char *node, const char *name)
+{
+    pid_t pid = store_step_holder(state, node, name);
+    int fd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+    // That is the process which the number stands for now: or it has ended.
+    if (fd >= 0 && store_step_holder(state, node, name) == pid)
+        syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    if (fd >= 0)
+        close(fd);
 }
 
 void store_step_close(struct store_step *step)

@@ -102,9 +102,12 @@ int store_step_open(const char *state, const char *node, const char *name,
 // Opens that directory (O_PATH), whoever has its lock. A descriptor, or -1.
 int store_step_dir(const char *state, const char *node, const char *name);
 
-// The process that has taken the lock of STATE/NODE/NAME and has it still, by
-// the kernel's word, or 0.
+// The process of root's that has taken the lock of STATE/NODE/NAME and has it
+// still, by the kernel's word, or 0.
 pid_t store_step_holder(const char *state, const char *node, const char *name);
+
+// Kills it.
+void store_step_kill(const char *state, const char *node, const char *name);
 
 // Writes STRINGS to the new file NAME in the directory DIR, for root alone: all
 // of them or, where it fails, nothing. 0, or -1 with ERR set.

@@ -6,7 +6,6 @@
 #include "prolog-epilog/sweep.h"
 
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -43,9 +42,7 @@ static int open_when_over(const struct sweep *sweep, const char *node,
         if (clock_ms() >= end) {
             if (killed)
                 return -1;
-            pid_t pid = store_step_holder(BERTH_STATEDIR, node, name);
-            if (pid > 1)
-                kill(pid, SIGKILL);
+            store_step_kill(BERTH_STATEDIR, node, name);
             killed = true;
             end = clock_ms() + 1000;
         }

@@ -17,6 +17,7 @@ teardown() {
         api DELETE "/containers/$id?force=1&v=1" >/dev/null
     done
     [[ -z ${FAKE-} ]] || kill "$FAKE" 2>/dev/null || true
+    pkill -u berth1 -fx 'sleep 9929' || true
     awk -v s="$STATE/" 'index($5, s) == 1 { print $5 }' /proc/self/mountinfo | xargs -r umount
     find "$STATE" -mindepth 2 -maxdepth 2 -name '99*.*' -exec rm -rf --one-file-system {} +
     tidy
@@ -329,6 +330,31 @@ END
     pkill -P "$holder"
     wait "$holder" || true
     "$EPILOG" --sweep
+}
+
+@test "a user's lock of a directory with a step's path, in namespaces of his, protects nothing (threat 131)" {
+    local holder
+    leftover 9929.0
+    # A child that hangs has inherited the step's own.
+    # shellcheck disable=SC2094  # nothing is written
+    (
+        flock 9
+        exec sleep 1000
+    ) 9<"$STATE/n1/9929.0" 3>&- 4>&- &
+    FAKE=$!
+    # shellcheck disable=SC2016  # his shell's
+    as_user unshare -rm sh -c 'mount -t tmpfs none "${1%/*/*/*}" && mkdir -p "$1" && exec flock "$1" sleep 9929' \
+        sh "$STATE/n1/9929.0" 3>&- 4>&- &
+    holder=$!
+    his() { pgrep -u berth1 -fx "sleep 9929"; }
+    poll 5 his
+    run "$EPILOG" --sweep
+    equal "$status" 0
+    equal "$output" "removed what was left of step 9929.0 on node n1"
+    gone_whole 9929.0 || fail "$(traces)"
+    his || fail "his process is gone"
+    kill "$(his)"
+    wait "$holder" || true
 }
 
 @test "several steps that nobody cleans up hold the epilog no longer than one, and the job's record goes" {

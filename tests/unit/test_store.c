@@ -139,7 +139,7 @@ static void who_holds_a_step_is_known(void **unused)
 {
     struct store_step step, again;
     char byte;
-    int up[2];
+    int up[2], status;
 
     (void)unused;
     assert_int_equal(pipe(up), 0);
@@ -154,9 +154,12 @@ static void who_holds_a_step_is_known(void **unused)
     assert_int_equal(store_step_open(state, "n1", "12.0", &again, &err), -1);
     assert_int_equal(err.code, BERTH_ETIMEOUT);
     assert_int_equal(store_step_holder(state, "n1", "12.0"), holder);
-    kill(holder, SIGKILL);
-    waitpid(holder, NULL, 0);
+    store_step_kill(state, "n1", "13.0"); // nobody
+    store_step_kill(state, "n1", "12.0");
+    assert_int_equal(waitpid(holder, &status, 0), holder);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     assert_int_equal(store_step_holder(state, "n1", "12.0"), 0);
+    store_step_kill(state, "n1", "12.0");
     assert_int_equal(store_step_open(state, "n1", "12.0", &again, &err), 0);
     store_step_close(&again);
     assert_int_equal(store_step_open(state, "n1", "13.0", &again, &err), -1);
