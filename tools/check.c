@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/bare.h"
 #include "tools/check.h"
 
 enum {
@@ -119,8 +120,7 @@ static FILE *start_srun(const char *list, pid_t *pid)
         dup2(pair[1], 1);
         close(pair[0]);
         close(pair[1]);
-        unsetenv("SLURM_CONTAINER");
-        unsetenv("BERTH_CONTAINER_IMAGE");
+        bare_environment();
         execlp("srun", "srun", "--label", "--ntasks-per-node=1", nodes,
                BERTH_SBINDIR "/berth-check", "--json", (char *)NULL);
         fprintf(stderr, "berth-check: srun: %m\n");

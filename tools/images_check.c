@@ -15,6 +15,7 @@
 
 #include "logic/imgref.h"
 #include "logic/manifest.h"
+#include "tools/bare.h"
 
 // What a node has.
 struct seen {
@@ -73,6 +74,7 @@ static _Noreturn void run_srun(const char *nodes, int out)
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0)
         _exit(126);
+    bare_environment();
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "berth-images: srun: %m\n");
     _exit(127);

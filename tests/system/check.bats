@@ -149,3 +149,13 @@ is_bad() {
     finds bad init "make it root's"
     contains "$output" "n1,n2"
 }
+
+@test "--nodes: what an administrator has set for his own steps puts no check into a container" {
+    export SLURM_CONTAINER=debian BERTH_CONTAINER_IMAGE=debian PYXIS_CONTAINER_IMAGE=debian
+    export BERTH_CONTAINER_NAME=x PYXIS_CONTAINER_NAME=x BERTH_CONTAINER_JOIN=1.0 PYXIS_CONTAINER_JOIN=1.0
+    check --nodes=n1,n2
+    equal "$status" 0
+    contains "$output" "2 nodes have answered"
+    run "$PREFIX/sbin/berth-images" check --nodes=n1,n2
+    equal "$status" 0
+}
