@@ -245,7 +245,11 @@ static int compare_nodes(const struct words *words)
     else
         putchar('\n');
     json_decref(reports);
-    return rc;
+    // What is bad on a node is its task's exit status, and so srun's.
+    return WIFEXITED(status) && WEXITSTATUS(status) == rc
+               ? rc
+               : trouble("not all nodes have answered: what srun says is "
+                         "above");
 }
 
 int main(int argc, char **argv)

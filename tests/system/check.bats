@@ -150,6 +150,26 @@ is_bad() {
     contains "$output" "n1,n2"
 }
 
+@test "--nodes: a node that does not answer is no good one" {
+    local dir=$BATS_TEST_TMPDIR
+    # n2's task is killed as soon as n1's has ended.
+    cat >"$dir/before" <<END
+#!/bin/sh
+[ "\$SLURMD_NODENAME" = n1 ] && exit
+until [ -e "$dir/ended" ]; do sleep 0.05; done
+kill -KILL \$PPID
+END
+    printf '#!/bin/sh\ntouch %s\n' "$dir/ended" >"$dir/after"
+    chmod +x "$dir/before" "$dir/after"
+    export SLURM_TASK_PROLOG=$dir/before SLURM_TASK_EPILOG=$dir/after
+    check --nodes=n1,n2
+    equal "$status" 2
+    contains "$output" "1 nodes have answered"
+    contains "$output" "not all nodes have answered: what srun says is above"
+    check --nodes=n1
+    equal "$status" 0
+}
+
 @test "--nodes: what an administrator has set for his own steps puts no check into a container" {
     export SLURM_CONTAINER=debian BERTH_CONTAINER_IMAGE=debian PYXIS_CONTAINER_IMAGE=debian
     export BERTH_CONTAINER_NAME=x PYXIS_CONTAINER_NAME=x BERTH_CONTAINER_JOIN=1.0 PYXIS_CONTAINER_JOIN=1.0
