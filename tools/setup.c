@@ -19,8 +19,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include <slurm/slurm_version.h>
-
 #include "logic/plugstack.h"
 #include "logic/policy.h"
 #include "logic/strv.h"
@@ -33,11 +31,6 @@
 #define PODMAN "/run/podman/podman.sock"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
-
-// From this release on, of several lines each names a program; before, the
-// last takes the place of the others.
-static const bool takes_lines =
-    SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0);
 
 static const char usage[] =
     "usage: berth-setup [--dry-run] [--plugin | --hooks] [WORD ...]\n"
@@ -304,25 +297,6 @@ static void add_plugin(struct strv *words)
 
 // --- prolog and epilog -------------------------------------------------------
 
-// Says whether the program is among those that VALUE names.
-static bool calls(const char *value, const char *program)
-{
-    char *real = realpath(program, NULL);
-    bool found = strcmp(value, program) == 0;
-    glob_t g;
-
-    if (glob(value, 0, NULL, &g) == 0) {
-        for (size_t i = 0; i < g.gl_pathc && real; i++) {
-            char *path = realpath(g.gl_pathv[i], NULL);
-            found = found || (path && !strcmp(path, real));
-            free(path);
-        }
-        globfree(&g);
-    }
-    free(real);
-    return found;
-}
-
 // The path of the link in the directory of which LINE calls all files. False:
 // it names no directory's files, or not all.
 static bool link_path(const struct conf_line *line, char *buf, size_t size)
@@ -365,16 +339,19 @@ static void add_line(const char *line)
 
 static void add_hook(const struct hook *hook)
 {
-    struct conf_line line = find(hook->key);
+    struct conf_line line;
     char text[4096];
 
     if (access(hook->program, X_OK) < 0)
         refuse("%s: %s: install berth on this node first", hook->program,
                strerror(errno));
-    if (line.number && calls(line.value, hook->program)) {
+    int called = conf_find_hook(&setup.slurm, hook->key, hook->program,
+                                CONF_TAKES_LINES, &line, &setup.err);
+    must(called >= 0);
+    if (called) {
         note("%s line %d has %s=%s", line.file->path, line.number, hook->key,
              line.value);
-    } else if (line.number && !takes_lines) {
+    } else if (line.number && !CONF_TAKES_LINES) {
         add_link(hook, &line);
     } else {
         snprintf(text, sizeof(text), "%s=%s", hook->key, hook->program);
@@ -464,24 +441,33 @@ static bool undo_link(const struct hook *hook, const struct conf_line *line)
     target[n > 0 ? n : 0] = 0;
     if (strcmp(target, hook->program) != 0)
         return false;
+    if (strv_has(&setup.unlinks, path))
+        return true;
     must(strv_add(&setup.unlinks, path) == 0);
     say("%s: removed", path);
     return true;
 }
 
-// What somebody else wrote is his to change.
+// What somebody else wrote is his to change, on whatever line.
+static void undo_lines(const struct hook *hook)
+{
+    struct conf_line line = {0};
+    int rc;
+
+    while ((rc = conf_next(&setup.slurm, hook->key, &line, &setup.err)) > 0)
+        if (!undo_link(hook, &line) && conf_calls(line.value, hook->program))
+            refuse("%s line %d has %s=%s, which berth-setup did not write: "
+                   "take berth out of it by hand",
+                   line.file->path, line.number, hook->key, line.value);
+    must(rc == 0);
+}
+
 static void undo_hooks(void)
 {
     for (size_t i = 0; i < setup.slurm.n; i++)
         undo_in(setup.slurm.v[i], known_hook);
-    for (size_t i = 0; i < HOOKS; i++) {
-        struct conf_line line = find(hooks[i].key);
-        if (line.number && !undo_link(&hooks[i], &line) &&
-            calls(line.value, hooks[i].program))
-            refuse("%s line %d has %s=%s, which berth-setup did not write: "
-                   "take berth out of it by hand",
-                   line.file->path, line.number, hooks[i].key, line.value);
-    }
+    for (size_t i = 0; i < HOOKS; i++)
+        undo_lines(&hooks[i]);
     if (setup.done.n > 0)
         note("to do: the same for every node, then \"scontrol reconfigure\", "
              "and only then remove berth");

@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +179,9 @@ static bool read_pair(const char *text, const char *key, const char *equals,
     return n > 0 && n < 4096 && rest[strspn(rest, " \t\r")] == 0;
 }
 
-static int find_in_file(struct conf_file *file, const char *key,
+// Finds the first line that sets KEY behind the line AFTER. 1; 0 if there is
+// none; or -1 with ERR set.
+static int find_in_file(struct conf_file *file, const char *key, int after,
                         struct conf_line *out, struct berth_err *err)
 {
     char text[BERTH_OPTION_MAX];
@@ -188,7 +191,7 @@ static int find_in_file(struct conf_file *file, const char *key,
     for (char *line = file->text; *line; number++) {
         bool was_joined = joined;
         joined = copy_line(line, text, sizeof(text));
-        const char *equals = find_key(text, key);
+        const char *equals = number > after ? find_key(text, key) : NULL;
         if (equals) {
             if (joined || was_joined ||
                 !read_pair(text, key, equals, out->value))
@@ -198,6 +201,7 @@ static int find_in_file(struct conf_file *file, const char *key,
                                file->path, number, key);
             out->file = file;
             out->number = number;
+            return 1;
         }
         line = line_end(line);
         line += *line == '\n';
@@ -205,14 +209,80 @@ static int find_in_file(struct conf_file *file, const char *key,
     return 0;
 }
 
+int conf_next(struct conf_files *files, const char *key, struct conf_line *line,
+              struct berth_err *err)
+{
+    int after = line->number, rc = 0;
+    size_t i = 0;
+
+    while (line->file && files->v[i] != line->file)
+        i++;
+    for (; rc == 0 && i < files->n; i++, after = 0)
+        rc = find_in_file(files->v[i], key, after, line, err);
+    return rc;
+}
+
 int conf_find(struct conf_files *files, const char *key, struct conf_line *out,
               struct berth_err *err)
 {
-    *out = (struct conf_line){0};
-    for (size_t i = 0; i < files->n; i++)
-        if (find_in_file(files->v[i], key, out, err) < 0)
-            return -1;
-    return 0;
+    struct conf_line line = {0};
+    int rc;
+
+    *out = line;
+    while ((rc = conf_next(files, key, &line, err)) > 0)
+        *out = line;
+    return rc;
+}
+
+// --- hooks -------------------------------------------------------------------
+
+// Says whether the script at PATH names the program.
+static bool names(const char *path, const char *program)
+{
+    size_t len;
+    char *text = plugstack_read(path, &len);
+    bool found = text && len > 2 && text[0] == '#' && text[1] == '!' &&
+                 memmem(text, len, program, strlen(program));
+
+    free(text);
+    return found;
+}
+
+bool conf_calls(const char *value, const char *program)
+{
+    char *real = realpath(program, NULL);
+    bool found = strcmp(value, program) == 0;
+    glob_t g;
+
+    if (glob(value, 0, NULL, &g) == 0) {
+        for (size_t i = 0; i < g.gl_pathc; i++) {
+            char *path = realpath(g.gl_pathv[i], NULL);
+            found = found || (path && real && !strcmp(path, real)) ||
+                    names(g.gl_pathv[i], strrchr(program, '/') + 1);
+            free(path);
+        }
+        globfree(&g);
+    }
+    free(real);
+    return found;
+}
+
+int conf_find_hook(struct conf_files *files, const char *key,
+                   const char *program, bool takes_lines, struct conf_line *out,
+                   struct berth_err *err)
+{
+    struct conf_line line = {0};
+    bool called = false;
+    int rc = 0;
+
+    *out = line;
+    while (!called && (rc = conf_next(files, key, &line, err)) > 0) {
+        *out = line;
+        called = takes_lines && conf_calls(line.value, program);
+    }
+    if (rc < 0)
+        return -1;
+    return called || (out->number && conf_calls(out->value, program));
 }
 
 // --- what slurm.conf includes ------------------------------------------------

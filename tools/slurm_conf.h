@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include <slurm/slurm_version.h>
+
 #include "logic/err.h"
 
 struct conf_file {
@@ -48,10 +50,30 @@ struct conf_file *conf_open(struct conf_files *files, const char *path,
 int conf_open_slurm(struct conf_files *files, const char *path,
                     struct berth_err *err);
 
-// Finds the last line in FILES that sets KEY. -1 with ERR set: a line sets it
-// in a way that this does not understand.
+// Finds the line in FILES that sets KEY behind LINE, or the first if that is
+// zeroed. 1; 0 if there is none; or -1 with ERR set: a line sets it in a way
+// that this does not understand.
+int conf_next(struct conf_files *files, const char *key, struct conf_line *line,
+              struct berth_err *err);
+
+// Finds the last of them, or none. 0, or -1 with ERR set.
 int conf_find(struct conf_files *files, const char *key, struct conf_line *out,
               struct berth_err *err);
+
+// Says whether the path PROGRAM is among those that VALUE names, or a script
+// among them names the program.
+bool conf_calls(const char *value, const char *program);
+
+// From this release on, of several lines for a prolog each names one; before,
+// the last takes the place of the others.
+#define CONF_TAKES_LINES (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0))
+
+// Says whether a line of FILES that sets KEY and counts (TAKES_LINES, for
+// CONF_TAKES_LINES: each of them) calls PROGRAM. 1, and OUT is that line; 0,
+// and OUT is the last, if there is one; or -1 with ERR set.
+int conf_find_hook(struct conf_files *files, const char *key,
+                   const char *program, bool takes_lines, struct conf_line *out,
+                   struct berth_err *err);
 
 // Appends LINE to the file. -1: memory is out.
 int conf_add(struct conf_file *file, const char *line);

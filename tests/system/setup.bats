@@ -169,6 +169,10 @@ refuses() {
     refuses "$DIR/plugstack.conf line 2 loads spank_berth.so already: edit that line" set_up allow=debian
     refuses "$DIR/slurm.conf line 3 has Prolog=$PREFIX/sbin/berth-prolog, which berth-setup did not write" set_up --undo
     refuses "$DIR/plugstack.conf line 2 loads spank_berth.so, and berth-setup did not write it" set_up --undo --plugin
+    # Whichever line of several it is.
+    echo 'Prolog=/bin/true' >>"$DIR/slurm.conf"
+    as_it_was
+    refuses "$DIR/slurm.conf line 3 has Prolog=$PREFIX/sbin/berth-prolog, which berth-setup did not write" set_up --undo
 }
 
 @test "what is not understood is refused, and nothing is changed" {
