@@ -10,13 +10,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -32,6 +30,7 @@
 #include "node/plugstack_find.h"
 #include "tools/installed.h"
 #include "tools/read_policy.h"
+#include "tools/slurm_conf.h"
 
 static void add(struct check *c, const char *name, enum check_state state,
                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -230,88 +229,44 @@ static void look_at_slurm(struct check *c)
             version, ours);
 }
 
-// Copies the value of KEY in the slurm.conf TEXT to OUT: the last, as it
-// counts. False: there is none.
-static bool conf_value(const char *text, const char *key, char *out,
-                       size_t size)
+static void look_at_hook(struct check *c, struct conf_files *files,
+                         const char *key, const char *program)
 {
-    size_t len = strlen(key);
-    bool found = false;
+    struct conf_line line;
+    struct berth_err err;
+    const char *name = strrchr(program, '/') + 1;
+    int called =
+        conf_find_hook(files, key, program, CONF_TAKES_LINES, &line, &err);
 
-    for (const char *line = text; line && *line;
-         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        const char *at = line + strspn(line, " \t");
-        if (strncasecmp(at, key, len) != 0)
-            continue;
-        at += len + strspn(at + len, " \t");
-        if (*at != '=')
-            continue;
-        at += 1 + strspn(at + 1, " \t\"");
-        snprintf(out, size, "%.*s", (int)strcspn(at, " \t\"#\n"), at);
-        found = true;
-    }
-    return found;
-}
-
-// Whether PATH, or a script that it is, is or names PROGRAM.
-static bool calls(const char *path, const char *program)
-{
-    const char *name = strrchr(path, '/');
-    bool found = false;
-    size_t len;
-
-    if (strcmp(name ? name + 1 : path, program) == 0)
-        return true;
-    char *text = plugstack_read(path, &len);
-    if (text && len > 2 && text[0] == '#' && text[1] == '!')
-        found = memmem(text, len, program, strlen(program)) != NULL;
-    free(text);
-    return found;
-}
-
-static void look_at_hook(struct check *c, const char *text, const char *key,
-                         const char *program)
-{
-    char value[4096];
-    glob_t paths = {0};
-    bool found = false;
-
-    if (!conf_value(text, key, value, sizeof(value))) {
-        add(c, "hooks", CHECK_BAD, "slurm.conf has no %s: write %s=%s/%s there",
-            key, key, BERTH_SBINDIR, program);
-        return;
-    }
-    if (glob(value, 0, NULL, &paths) == 0)
-        for (size_t i = 0; i < paths.gl_pathc; i++)
-            found |= calls(paths.gl_pathv[i], program);
-    globfree(&paths);
-    if (found)
-        add(c, "hooks", CHECK_OK, "%s runs %s", key, program);
+    if (called < 0)
+        add(c, "hooks", CHECK_UNSEEN, "%s", err.text);
+    else if (called)
+        add(c, "hooks", CHECK_OK, "%s runs %s", key, name);
+    else if (!line.number)
+        add(c, "hooks", CHECK_BAD, "slurm.conf has no %s: write %s=%s there",
+            key, key, program);
     else
-        add(c, "hooks", CHECK_BAD, "%s=%s does not name %s: have it call %s/%s",
-            key, value, program, BERTH_SBINDIR, program);
+        add(c, "hooks", CHECK_BAD, "%s=%s does not name %s: have it call %s",
+            key, line.value, name, program);
 }
 
 static void look_at_hooks(struct check *c)
 {
-    struct strv files = {0};
-    char *text = NULL;
-    size_t len = 0;
+    struct conf_files files = {0};
+    struct strv paths = {0};
+    struct berth_err err;
 
-    plugstack_files(NULL, &files);
-    char *bytes = files.n ? plugstack_read(files.v[0], &len) : NULL;
-    if (bytes)
-        text = strndup(bytes, len);
-    if (!text) {
-        add(c, "hooks", CHECK_UNSEEN,
-            "slurm.conf is not here, or not to be read: set SLURM_CONF");
+    plugstack_files(NULL, &paths);
+    if (paths.n == 0) {
+        add(c, "hooks", CHECK_UNSEEN, "slurm.conf is not here: set SLURM_CONF");
+    } else if (conf_open_slurm(&files, paths.v[0], &err) < 0) {
+        add(c, "hooks", CHECK_UNSEEN, "%s", err.text);
     } else {
-        look_at_hook(c, text, "Prolog", "berth-prolog");
-        look_at_hook(c, text, "Epilog", "berth-epilog");
+        look_at_hook(c, &files, "Prolog", BERTH_SBINDIR "/berth-prolog");
+        look_at_hook(c, &files, "Epilog", BERTH_SBINDIR "/berth-epilog");
     }
-    free(bytes);
-    free(text);
-    strv_clear(&files);
+    conf_clear(&files);
+    strv_clear(&paths);
 }
 
 // --- the node ----------------------------------------------------------------

@@ -106,6 +106,14 @@ is_bad() {
     echo "Prolog=$hook" >>"$conf"
     check
     finds ok hooks "Prolog runs berth-prolog"
+    # As berth-setup makes it, in a file that is included.
+    mkdir "$hook.d"
+    ln -s "$PREFIX/sbin/berth-prolog" "$hook.d/50-berth"
+    echo "Prolog=$hook.d/*" >"$BATS_TEST_TMPDIR/more.conf"
+    sed -i '/^Prolog=/d' "$conf"
+    echo "include more.conf" >>"$conf"
+    check
+    finds ok hooks "Prolog runs berth-prolog"
 }
 
 @test "another Slurm than the plugin was built for, and a runc that is known to be bad" {
