@@ -6,7 +6,6 @@
 
 #include "tools/installed.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -205,11 +204,11 @@ int installed_engine(const char *path, struct installed *out)
 
 // --- whom the policy names ---------------------------------------------------
 
-// Says whether a "PartitionName=" of the slurm.conf TEXT names NAME, or may:
-// what that includes is not read.
+// Says whether a PartitionName of the slurm.conf TEXT is NAME, or may be: what
+// that includes is not read.
 static bool has_partition(const char *text, const char *name)
 {
-    static const char key[] = "PartitionName=";
+    static const char key[] = "PartitionName";
     size_t len = strlen(name);
 
     for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -219,7 +218,11 @@ static bool has_partition(const char *text, const char *name)
         if (strncasecmp(line, key, sizeof(key) - 1) != 0)
             continue;
         const char *at = line + sizeof(key) - 1;
-        if (!strncmp(at, name, len) && (!at[len] || isspace(at[len])))
+        at += strspn(at, " \t");
+        if (*at != '=')
+            continue;
+        at += 1 + strspn(at + 1, " \t\"");
+        if (!strncmp(at, name, len) && strchr(" \t\r\n\"#", at[len]))
             return true;
     }
     return false;

@@ -254,6 +254,15 @@ END
     contains "$output" "the group nosuch"
     contains "$output" "the partition gpuu, and no such partition on this cluster"
     usual_conf
+    # However Slurm's configuration writes it.
+    local slurm=$BATS_TEST_TMPDIR/slurm.conf
+    { cat "$SLURM_CONF"; echo "PlugStackConfig=$PLUGSTACK_CONF"; } >"$slurm"
+    printf '%s\n' 'PartitionName = one Nodes=n1' 'partitionname="two"' >>"$slurm"
+    printf 'partition "%s" { home = never }\n' one two tw >>"$CONF"
+    SLURM_CONF=$slurm run "$TOOL" lint
+    equal "$(grep '^there is a section' <<<"$output")" \
+        "there is a section for the partition tw, and no such partition on this cluster: correct or remove it"
+    usual_conf
     # A berth.conf where nobody reads it.
     policy allow=debian "$ENGINE"
     touch "${SLURM_CONF%/*}/berth.conf"
