@@ -145,7 +145,7 @@ static int take_ended(void *arg, const json_t *line, struct berth_err *err)
     return fflush(stdout) == 0 ? 0 : err_set(err, BERTH_ESYS, "writing: %m");
 }
 
-int containers_end(struct ask *ask, uint32_t job, const char *what,
+static int end_one(struct ask *ask, uint32_t job, const char *what,
                    bool *failed, struct berth_err *err)
 {
     bool is_step = containers_is_step(what);
@@ -180,4 +180,17 @@ int containers_end(struct ask *ask, uint32_t job, const char *what,
     return err_set(err, BERTH_ENOTFOUND,
                    "job %u has no container %s that waits for a step", ask->job,
                    what);
+}
+
+int containers_end(struct ask *ask, uint32_t job, const char *what,
+                   bool *failed, struct berth_err *err)
+{
+    int rc = end_one(ask, job, what, failed, err);
+
+    if (rc == 0 || err->code != BERTH_ENOTFOUND)
+        return rc;
+    err_scrub(err->text);
+    fprintf(stderr, "berth: %s\n", err->text);
+    *failed = true;
+    return 0;
 }

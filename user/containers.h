@@ -22,7 +22,8 @@ int containers_list(int argc, char **argv, const struct table_style *style,
 bool containers_is_step(const char *text);
 
 // Ends the container WHAT, in which no step is: JOB.STEP, or a name in JOB (0:
-// that which this is in), on the nodes of ASK. FAILED as ask_nodes has it. 0,
+// that which this is in), on the nodes of ASK. FAILED as ask_nodes has it, and
+// where there is none, which is said: that keeps no other from being ended. 0,
 // or -1 with ERR set.
 int containers_end(struct ask *ask, uint32_t job, const char *what,
                    bool *failed, struct berth_err *err);

@@ -405,13 +405,14 @@ int verb_rm(int argc, char **argv, struct berth_err *err)
         "rm [--job=JOB] [-w NODES] NAME|JOB.STEP...: a container that waits "
         "for steps (berth stop ends what runs)";
     struct asking a = {.quiet = false};
-    bool failed = false, one = false;
+    bool failed = false;
     int rc = take_options(argc, argv, "j", &a, usage, err);
     uint32_t job = a.ask.job;
 
     if (rc == 0 && optind == argc)
         rc = err_set(err, BERTH_EINVAL, "write berth %s", usage);
     for (int i = optind; rc == 0 && i < argc; i++) {
+        bool one = false;
         rc = containers_end(&a.ask, job, argv[i], &one, err);
         failed |= one;
     }

@@ -200,10 +200,19 @@ int verb_logs(int argc, char **argv, struct berth_err *err)
     return status;
 }
 
+static int ignore(void *arg, char *text, struct berth_err *err)
+{
+    (void)arg;
+    (void)text;
+    (void)err;
+    return 0;
+}
+
 // scancel, with SIGNAL or to end them. --full: the batch script as well, which
-// scancel leaves alone otherwise; it goes with whole jobs only.
+// scancel leaves alone otherwise; it goes with whole jobs only. FAILED: another
+// could not be ended, and the status is to say so.
 static int cancel(const char *usage, int argc, char **argv, const char *signal,
-                  struct berth_err *err)
+                  bool failed, struct berth_err *err)
 {
     struct slurm_step step;
     struct strv cmd = {0};
@@ -212,9 +221,11 @@ static int cancel(const char *usage, int argc, char **argv, const char *signal,
     if (argc < 1)
         return wrong_words(usage, err);
     for (int i = 0; i < argc; i++) {
-        if (slurm_step_parse(argv[i], &step, err) < 0)
+        // Which task of an array is over, scancel says.
+        if (slurm_step_parse(argv[i], &step, err) < 0 &&
+            err->code != BERTH_ENOTFOUND)
             return -1;
-        whole &= step.step == NULL;
+        whole &= !strchr(argv[i], '.');
     }
     if (strv_add(&cmd, "scancel") < 0 ||
         (signal && strv_addf(&cmd, "--signal=%s", signal) < 0) ||
@@ -223,7 +234,11 @@ static int cancel(const char *usage, int argc, char **argv, const char *signal,
     for (int i = 0; i < argc; i++)
         if (strv_add(&cmd, argv[i]) < 0)
             return no_memory(err);
-    return become(&cmd);
+    if (!failed)
+        return become(&cmd);
+    int rc = slurm_lines((const char *const *)cmd.v, ignore, NULL, err);
+    strv_clear(&cmd);
+    return rc < 0 ? rc : VERB_FAILED;
 }
 
 // A step by both of its names: that of an array's task (12_3.0), and that of
@@ -281,7 +296,7 @@ int verb_stop(int argc, char **argv, struct berth_err *err)
         return wrong_words(usage, err);
     if (stop_waiting(&left, argv + 1, &failed, err) < 0)
         return -1;
-    return left > 0 ? cancel(usage, left, argv + 1, NULL, err)
+    return left > 0 ? cancel(usage, left, argv + 1, NULL, failed, err)
            : failed ? VERB_FAILED
                     : 0;
 }
@@ -299,15 +314,17 @@ int verb_kill(int argc, char **argv, struct berth_err *err)
             return wrong_words(usage, err);
         signal = optarg;
     }
-    return cancel(usage, argc - optind, argv + optind, signal, err);
+    return cancel(usage, argc - optind, argv + optind, signal, false, err);
 }
 
 int verb_pause(int argc, char **argv, struct berth_err *err)
 {
-    return cancel("pause JOB[.STEP]...", argc - 1, argv + 1, "STOP", err);
+    return cancel("pause JOB[.STEP]...", argc - 1, argv + 1, "STOP", false,
+                  err);
 }
 
 int verb_unpause(int argc, char **argv, struct berth_err *err)
 {
-    return cancel("unpause JOB[.STEP]...", argc - 1, argv + 1, "CONT", err);
+    return cancel("unpause JOB[.STEP]...", argc - 1, argv + 1, "CONT", false,
+                  err);
 }

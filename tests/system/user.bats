@@ -184,7 +184,7 @@ StepId=9999.0 UserId=$uid Container=forged y' sleep 1000")
         until one --container-name=y:exec true 2>/dev/null; do sleep 0.1; done
         one --container-name=y:exec sleep 5859 &
         echo "ready $SLURM_JOB_ID"
-        until [ -e go.out ] || [ -z "$(squeue -h -j $SLURM_JOB_ID)" ]; do sleep 0.1; done' \
+        until [ -z "$(squeue -h -j $SLURM_JOB_ID)" ]; do sleep 0.1; done' \
         >"$OUT" 2>&1 </dev/null 3>&- 4>&- &
     SRUN=$! ERR=$OUT
     poll 30 grep -q ^ready "$OUT" || fail "$(cat "$OUT")"
@@ -209,10 +209,12 @@ $y debian:latest n1 y running"
     sed -i 's/run=x/run=/' "$STATE/n1/$JOB.1/asked"
     # What waits is ended by its step's number, or its name.
     equal "$(berth stop "$JOB.0")" "$JOB.0 on n1"
-    equal "$(berth rm --job="$JOB" x)" "$JOB.1 on n1"
     run --separate-stderr berth stop "$JOB.0"
     equal "$status" 1
     contains "$stderr" "no container $JOB.0 that waits"
+    # One that is over keeps no other from being ended.
+    run --separate-stderr berth rm --job="$JOB" "$JOB.0" x
+    equal "$status/$output" "1/$JOB.1 on n1"
     # And what runs is ended first.
     run --separate-stderr berth rm "$y"
     contains "$stderr" "berth stop"
@@ -223,9 +225,10 @@ $y debian:latest n1 y running"
     poll "$SOON" waits || fail "$(here)"
     equal "$(berth stop "$y")" "$y on n1"
     equal "$(here)" ""
-    touch "$HOME1/go.out"
+    run --separate-stderr berth stop "$y" "$JOB"
+    equal "$status" 1
+    contains "$stderr" "no container $y that waits"
     await_step
-    rm "$HOME1/go.out"
     nothing_left
 }
 
