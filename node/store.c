@@ -22,26 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "node/state_dir.h"
+
 // How long a record may take to be written.
 enum { TMP_SECONDS = 600 };
-
-// Makes the directory PATH, root's own.
-static int make_dir(const char *path, mode_t mode, struct berth_err *err)
-{
-    struct stat st;
-
-    if (mkdir(path, mode) < 0 && errno != EEXIST)
-        return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
-    if (lstat(path, &st) < 0)
-        return err_set(err, BERTH_ESYS, "%s: %m", path);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-        (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return err_set(err, BERTH_ESYS,
-                       "%s is not a directory that only root can write: "
-                       "remove it",
-                       path);
-    return 0;
-}
 
 // Says whether PID is a process of root's, as this one is. A user can have the
 // paths that root has, in a mount namespace of his own, but not root's number.
@@ -185,15 +169,7 @@ static int make_node_dir(const char *state, const char *node, char *path,
 {
     if ((size_t)snprintf(path, size, "%s/%s", state, node) >= size)
         return err_set(err, BERTH_EINVAL, "a name is too long");
-    // On a node without disks even its parents may have to be made.
-    for (char *p = strchr(path + 1, '/'); p && p < path + strlen(state);
-         p = strchr(p + 1, '/')) {
-        *p = 0;
-        if (mkdir(path, 0755) < 0 && errno != EEXIST)
-            return err_set(err, BERTH_ESYS, "%s cannot be made: %m", path);
-        *p = '/';
-    }
-    return make_dir(state, 0711, err) < 0 ? -1 : make_dir(path, 0711, err);
+    return state_dir_make(state, err) < 0 ? -1 : state_dir_make(path, err);
 }
 
 void store_boot_id(char *buf, size_t size)

@@ -29,6 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "node/state_dir.h"
 #include "protocol/passing.h"
 #include "protocol/starter.h"
 
@@ -190,6 +191,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); // the kernel buries its children
     prctl(PR_SET_DUMPABLE, 0);
+    umask(022);
+    // Where it is in memory, slurmd's first prolog is yet to make it.
+    if (state_dir_make(BERTH_STATEDIR, NULL) < 0)
+        return 1;
     remove_old();
     int listener = listen_at(argv[1]);
     if (listener < 0)

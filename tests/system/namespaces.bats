@@ -212,4 +212,13 @@ print("closed" if s.recv(1) == b"" else "heard")'
     poll "$SOON" test ! -e "$STATE/.starter.$pid"
     equal "$(as_user srun -Q -w n1 --container=debian echo ran)" ran
     nothing_left
+    # What is in memory alone is not there yet when slurmd starts.
+    mv "$STATE" "$STATE.was"
+    "$QUICKSTART" restart n1 3>&- 4>&-
+    poll "$SOON" test -e "$STATE"
+    equal "$(stat -c '%U %a' "$STATE")" "root 711"
+    equal "$(as_user srun -Q -w n1 --container=debian echo ran)" ran
+    nothing_left
+    rm -r "$STATE"
+    mv "$STATE.was" "$STATE"
 }
