@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -85,13 +86,21 @@ void audit_log_rule(struct audit_log *log, const struct rule *rule)
         note_number(log, "line", rule->line);
 }
 
+// Says whether the file does not end with a whole line: the disk was full.
+static bool is_cut(int fd, off_t size)
+{
+    char last;
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 // One write, so that lines of several steps do not mix. Returns 0, or -1
 // with errno set.
 static int append_file(const char *path, const char *line)
 {
     // Not blocking, lest a FIFO in its place hold the step up.
     int fd = open(path,
-                  O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+                  O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
                       O_CLOEXEC | O_NOCTTY,
                   0600);
     struct stat st;
@@ -105,10 +114,13 @@ static int append_file(const char *path, const char *line)
         errno = EINVAL;
         goto out;
     }
-    ssize_t n = write(fd, line, strlen(line));
-    if (n >= 0 && (size_t)n < strlen(line))
+    const struct iovec parts[] = {{(char *)"\n", is_cut(fd, st.st_size)},
+                                  {(char *)line, strlen(line)}};
+    size_t len = parts[0].iov_len + parts[1].iov_len;
+    ssize_t n = writev(fd, parts, 2);
+    if (n >= 0 && (size_t)n < len)
         errno = ENOSPC;
-    rc = n >= 0 && (size_t)n == strlen(line) ? 0 : -1;
+    rc = n >= 0 && (size_t)n == len ? 0 : -1;
 out:
     close(fd);
     return rc;

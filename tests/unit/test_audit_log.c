@@ -337,6 +337,34 @@ static void a_file_that_cannot_be_written_fails_nothing(void **state)
     audit_log_close(&log);
 }
 
+static void what_a_full_disk_has_cut_spoils_no_line_but_its_own(void **state)
+{
+    struct audit_log log;
+    char text[8192];
+    (void)state;
+
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs("{\"time\"", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    begin(&log);
+    audit_log_allow(&log);
+    audit_log_did(&log, "pulled");
+    audit_log_close(&log);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof(text), f));
+    assert_string_equal(text, "{\"time\"\n");
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(fgets(text, sizeof(text), f));
+        json_t *line = json_loads(text, 0, NULL);
+        assert_non_null(line);
+        json_decref(line);
+    }
+    assert_null(fgets(text, sizeof(text), f));
+    fclose(f);
+}
+
 static void none_is_none(void **state)
 {
     struct audit_log log;
@@ -447,6 +475,8 @@ int main(void)
                                   remove_log),
         cmocka_unit_test_teardown(a_file_that_cannot_be_written_fails_nothing,
                                   remove_log),
+        cmocka_unit_test_teardown(
+            what_a_full_disk_has_cut_spoils_no_line_but_its_own, remove_log),
         cmocka_unit_test_teardown(none_is_none, remove_log),
         cmocka_unit_test_teardown(lines_of_several_steps_do_not_mix,
                                   remove_log),
