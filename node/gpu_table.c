@@ -53,6 +53,9 @@ int gpu_table_write(const char *path, const struct gpu_table *table,
     // clang-format on
     if (!json || json_array_size(gpus) != table->n)
         err_set(err, BERTH_EINVAL, "a name is not valid UTF-8");
+    // Of one that was killed, and had this number.
+    else if (unlink(tmp) < 0 && errno != ENOENT)
+        err_set(err, BERTH_ESYS, "%s: %m", tmp);
     else if ((fd = open(tmp,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         0600)) < 0 ||
