@@ -72,7 +72,8 @@ static int print_json(const struct check *c)
                                                "text", c->lines[i].text));
     json_t *all =
         json_pack("{s:s, s:o}", "node", name ? name : node, "lines", lines);
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    char *text =
+        all ? json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
     json_decref(all);
     if (!text)
         return trouble("memory is out");
@@ -228,7 +229,7 @@ static int compare_nodes(const struct words *words)
         return trouble("no node has answered");
     }
     if (words->json)
-        json_dumpf(reports, stdout, JSON_INDENT(2));
+        json_dumpf(reports, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     for (size_t i = 0; i < n; i++) {
         const json_t *line;
         size_t k;

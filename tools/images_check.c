@@ -188,7 +188,7 @@ int images_check(const char *nodes, bool json, FILE *out, struct berth_err *err)
             rc = 1;
     }
     if (rc >= 0 && report) {
-        json_dumpf(report, out, JSON_INDENT(2));
+        json_dumpf(report, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         fputc('\n', out);
     }
     json_decref(report);

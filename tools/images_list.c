@@ -76,7 +76,7 @@ static void print_json(const struct stock *stock, FILE *out)
             json_array_append_new(
                 list,
                 entry_json(&stock->images[i], &stock->images[i].entries[j]));
-    json_dumpf(list, out, JSON_INDENT(2));
+    json_dumpf(list, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     fputc('\n', out);
     json_decref(list);
 }
@@ -159,7 +159,7 @@ void images_tell(const struct stock_image *image, const char *word,
                           "size", (json_int_t)image->garbage.size);
             if (why)
                 json_object_set_new(line, "reason", json_string(why));
-            json_dumpf(line, out, JSON_COMPACT);
+            json_dumpf(line, out, JSON_COMPACT | JSON_ENSURE_ASCII);
             fputc('\n', out);
             json_decref(line);
         } else {

@@ -69,7 +69,7 @@ static void tell(const char *name, const struct images_got *got,
                                  "id", got->image.id, "fetched", got->fetched,
                                  "transferred", (json_int_t)got->bytes,
                                  "seconds", (json_int_t)got->seconds);
-        json_dumpf(line, stdout, JSON_COMPACT);
+        json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
         putchar('\n');
         json_decref(line);
     } else if (got->fetched) {

@@ -160,7 +160,7 @@ static int say(const struct words *words, json_t *report, int rc)
     if (!report)
         return trouble("memory is out");
     if (words->json) {
-        json_dumpf(report, stdout, JSON_INDENT(2));
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         putchar('\n');
     } else if (strcmp(words->command, "explain") == 0) {
         explain_print(report, stdout);

@@ -458,7 +458,7 @@ void report_print(const json_t *report, FILE *to)
     }
     if (request) {
         fprintf(to, "request:\n");
-        json_dumpf(request, to, JSON_INDENT(2));
+        json_dumpf(request, to, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         fprintf(to, "\n");
     }
 }
