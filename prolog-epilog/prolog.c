@@ -55,15 +55,20 @@ static pid_t parent_of(pid_t pid)
 }
 
 // Finds the program of the slurmd that started this one, be it by way of a
-// site's own prolog.
+// site's own prolog. One that an upgrade has replaced since is the new one: the
+// libraries and plugins that the old would load are the new one's as well.
 static bool find_slurmd(char *path, size_t size)
 {
+    static const char deleted[] = " (deleted)";
+    const size_t len = sizeof(deleted) - 1;
     char link[64];
 
     for (pid_t pid = getppid(); pid > 1; pid = parent_of(pid)) {
         snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
         ssize_t n = readlink(link, path, size - 1);
         path[n > 0 ? n : 0] = 0;
+        if (n > (ssize_t)len && strcmp(path + n - len, deleted) == 0)
+            path[(size_t)n - len] = 0;
         const char *slash = strrchr(path, '/');
         // Debian's is slurmd-wlm.
         if (slash && strncmp(slash, "/slurmd", 7) == 0)

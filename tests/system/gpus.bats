@@ -260,6 +260,21 @@ END
     [[ $(stat -c '%i %Y' "$table") != "$before" ]] || fail "it did not"
 }
 
+@test "the prolog asks the slurmd that there is now, where an upgrade has replaced the one that runs" {
+    local dir=$BATS_TEST_TMPDIR table=$STATE/n1/gpus.json
+    # Its parent stands in for the slurmd that runs.
+    cp "$(command -v bash)" "$dir/slurmd"
+    rm -f "$table"
+    # shellcheck disable=SC2016  # the inner shell's
+    run "$dir/slurmd" -c 'rm "$1/slurmd" && cp "$2" "$1/slurmd"
+        env -i SLURM_JOB_ID=9931 SLURMD_NODENAME=n1 SLURM_CLUSTER_NAME=berth SLURM_JOB_GPUS=0 \
+            SLURM_JOB_PARTITION=main SLURM_CONF="$SLURM_CONF" "$3"
+        exit $?' sh "$dir" "$(readlink -f "$(command -v slurmd)")" "$PREFIX/sbin/berth-prolog"
+    rm "$STATE/n1/9931.job"
+    equal "$status/$output" 0/
+    [[ -s $table ]] || fail "there is no table"
+}
+
 # cdi N=FILE...: a CDI specification of the test's own, in which device N is
 # what FILE is, at the place of GPU N. (A hook that does not read what it is
 # told fails now and then.) Docker has a specification's mounts below its own,
