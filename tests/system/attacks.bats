@@ -560,8 +560,7 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     as_user srun -w n1 --container=debian true </dev/null >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     runtime_stopped
-    # Its children, too.
-    pids berth-stepd | xargs kill -KILL
+    kill_stepds
     start=$SECONDS
     scancel -n bats
     nothing_left 20

@@ -245,6 +245,13 @@ programs() {
 # pids PROGRAM
 pids() { programs | awk -v n="$1" '$2 == n { print $1 }'; }
 
+# kill_stepds: each berth-stepd, and its children. One of these may be gone
+# before its turn, since it dies with its parent.
+kill_stepds() {
+    # shellcheck disable=SC2046  # several words
+    kill -KILL $(pids berth-stepd)
+}
+
 # The tags of what is in the engine by a name of berth's own. Podman tells those
 # as well that an image once had.
 fetched() {

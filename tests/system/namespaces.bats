@@ -113,7 +113,7 @@ END
     # What a berth-stepd has left that was killed goes with the step.
     start_step -w n1 --container=debian sh -c "$(waiter)"
     # The last step's may be at work yet.
-    pids berth-stepd | xargs kill -KILL
+    kill_stepds
     await_step
     nothing_left
 }

@@ -341,7 +341,7 @@ is_over() { gone "$FIRST_SRUN" && [[ ! -e $STATE/n1/$FIRST.0 ]]; }
     # The engine has the lower one by now, where it keeps what it is sent.
     poll "$SOON" eval '[[ $(find "$dir"/{docker,podman}/tmp -mindepth 1 2>/dev/null | sort) != "$before" ]]' ||
         fail "nothing has come"
-    pids berth-stepd | xargs kill -KILL
+    kill_stepds
     poll "$SOON" no_fetcher || fail "$(pgrep -a -u _berth)"
     await_step 60
     nothing_left 60
