@@ -50,7 +50,7 @@ teardown_file() {
 restart_slurmctld() {
     "$QUICKSTART" restart slurmctld 3>&- 4>&-
     # The nodes have yet to say that they are there.
-    poll 20 all_idle
+    poll "$SOON" all_idle
 }
 
 # daemon NAME WORD ...: starts it; its log and pid are in DB.
@@ -81,7 +81,7 @@ start_database() {
         mariadbd "${flags[@]}" --bootstrap >"$DB/bootstrap.log" 2>&1
     daemon mariadbd "${flags[@]}" --skip-grant-tables --skip-networking \
         --socket="$DB/socket"
-    poll "$SOON" test -S "$DB/socket" || fail "$(cat "$DB/mariadbd.log")"
+    poll 60 test -S "$DB/socket" || fail "$(cat "$DB/mariadbd.log")"
 }
 
 start_slurmdbd() {
@@ -97,7 +97,7 @@ StorageHost=localhost
 StorageUser=root
 END
     daemon slurmdbd -D
-    poll "$SOON" answers && return
+    poll 60 answers && return
     # That of Debian 13 ends here, with the client's library of its MariaDB 11.8.9,
     # which spells maximum in another way.
     ! grep -q 'allowed number of columns (=0)' "$DB/slurmdbd.log" ||

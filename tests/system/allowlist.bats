@@ -30,9 +30,9 @@ denied() {
             while [ ! -e turns/$i ]; do sleep 0.05; done
             srun --container=berth/probe /probe hello >turns/out$i 2>&1; touch turns/done$i
         done' 3>&- &
-    policy allow=debian "$ENGINE"; touch "$dir/1"; poll 20 test -e "$dir/done1"
-    usual_policy; touch "$dir/2"; poll 20 test -e "$dir/done2"
-    policy "$ENGINE"; touch "$dir/3"; poll 20 test -e "$dir/done3"
+    policy allow=debian "$ENGINE"; touch "$dir/1"; poll "$SOON" test -e "$dir/done1"
+    usual_policy; touch "$dir/2"; poll "$SOON" test -e "$dir/done2"
+    policy "$ENGINE"; touch "$dir/3"; poll "$SOON" test -e "$dir/done3"
     wait $!
     contains "$(cat "$dir/out1")" "not allowed"
     equal "$(cat "$dir/out2")" hello

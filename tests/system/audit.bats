@@ -23,7 +23,7 @@ listen() {
         while (defined $s->recv(my $line, 65536)) { print "$line\n" }' \
         >>"$SYSLOG" </dev/null 2>&1 3>&- &
     LISTENER=$!
-    poll 5 test -S /dev/log
+    poll "$SOON" test -S /dev/log
 }
 
 teardown() {

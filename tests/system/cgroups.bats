@@ -41,7 +41,7 @@ placed() {
     got=$(placed -w n1 --container=debian)
     if [[ $before ]]; then
         # A slurmstepd may be about to end there.
-        poll 5 left_by "$leaf" "$root$before" || fail "in $leaf: $(cat "$leaf/cgroup.procs")"
+        poll "$SOON" left_by "$leaf" "$root$before" || fail "in $leaf: $(cat "$leaf/cgroup.procs")"
         find "$root/berth-bats" -depth -type d -exec rmdir {} +
     fi
     equal "$got" "$bare"

@@ -131,7 +131,7 @@ is_bad() {
     perl -MSocket -e 'socket($s, AF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un($ARGV[0]));
         chmod 0600, $ARGV[0]; listen($s, 9); sleep 60' "$socket" 3>&- 4>&- &
     silent=$!
-    poll 5 test -S "$socket"
+    poll "$SOON" test -S "$socket"
     policy allow=debian "engine=unix://$socket"
     run timeout 20 "$CHECK" --limit=1
     kill "$silent"

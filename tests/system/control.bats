@@ -43,7 +43,7 @@ each_signal() {
         # Two at a time come in any order, and one may overtake the other.
         poll 2 grep -q "got $name" "$OUT" || true
     done
-    poll 5 settled
+    poll "$SOON" settled
     scancel -s KILL "$JOB"
     await_step
     grep got "$OUT" | sort
@@ -76,10 +76,10 @@ batch_signals() {
     poll "$SOON" grep -q ready "$HOME1/job.out"
     scancel -s HUP "$JOB"
     scancel --batch -s USR1 "$JOB"
-    poll 5 grep -q USR1 "$HOME1/job.out"
+    poll "$SOON" grep -q USR1 "$HOME1/job.out"
     scancel --full -s USR2 "$JOB"
-    poll 5 grep -q 'child got USR2' "$HOME1/job.out"
-    poll 5 grep -q 'program got USR2' "$HOME1/job.out"
+    poll "$SOON" grep -q 'child got USR2' "$HOME1/job.out"
+    poll "$SOON" grep -q 'program got USR2' "$HOME1/job.out"
     # Whatever HUP, which went the same way before, has done is done.
     scancel "$JOB"
     poll "$SOON" job_is "$JOB" CANCELLED
@@ -99,10 +99,10 @@ batch_signals() {
 
 @test "scontrol suspend stops every process of the container, and resume lets all go on" {
     start_step --container=debian bash -c "$(counting_program)"
-    poll 5 all_count
+    poll "$SOON" all_count
     scontrol suspend "$JOB"
     poll "$SOON" job_is "$JOB" SUSPENDED
-    poll 5 none_counts || fail "something goes on"
+    poll "$SOON" none_counts || fail "something goes on"
     sleep 1
     none_counts || fail "something went on again"
     scontrol resume "$JOB"
@@ -187,7 +187,7 @@ END
             exec "sleep", "4741" }
         print "started\n"'
     equal "$output" started
-    poll 5 no_sleeper 4741 || fail "a daemon lives on"
+    poll "$SOON" no_sleeper 4741 || fail "a daemon lives on"
     nothing_left
 }
 
@@ -196,7 +196,7 @@ END
     attached() {
         start_step -n2 -N1 "$@" sh -c 'echo ready $SLURM_JOB_ID
             while test ! -e attached; do echo tick; sleep 0.1; done; echo "task $SLURM_PROCID"; sleep 0.3'
-        poll 5 ready 2
+        poll "$SOON" ready 2
         "$QUICKSTART" run -- timeout 30 sattach -l "$JOB.0" >"$OUT.attached" 2>&1 3>&- &
         poll "$SOON" grep -q '0: tick' "$OUT.attached"
         poll "$SOON" grep -q '1: tick' "$OUT.attached"

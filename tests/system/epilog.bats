@@ -248,7 +248,7 @@ END
         my @kept;
         push @kept, $_ while $_ = $s->accept;' "$BATS_TEST_TMPDIR/hangs" </dev/null >/dev/null 2>&1 3>&- &
     FAKE=$!
-    poll 5 test -S "$BATS_TEST_TMPDIR/hangs"
+    poll "$SOON" test -S "$BATS_TEST_TMPDIR/hangs"
     leftover 9923.0
     sed -i "s,\"engine\":\"[^\"]*\",\"engine\":\"$BATS_TEST_TMPDIR/hangs\"," "$STATE/n1/9923.0/record"
     run as_slurmd 9923 "$EPILOG"
@@ -293,7 +293,7 @@ END
         my @kept;
         push @kept, $_ while $_ = $s->accept;' "$BATS_TEST_TMPDIR/hangs" </dev/null >/dev/null 2>&1 3>&- &
     FAKE=$!
-    poll 5 test -S "$BATS_TEST_TMPDIR/hangs"
+    poll "$SOON" test -S "$BATS_TEST_TMPDIR/hangs"
     for i in 0 1 2; do
         install -d -m 711 "$STATE/n1" "$STATE/n1/9924.$i"
         printf '{"engine":"%s","container":"berth-x","nonce":"%s"}' \
@@ -321,7 +321,7 @@ END
         exec sleep 1000
     ) 9<"$STATE/n1/9926.0" 3>&- 4>&- &
     FAKE=$!
-    poll 5 sh -c "! flock -n '$STATE/n1/9925.0' true && ! flock -n '$STATE/n1/9926.0' true"
+    poll "$SOON" sh -c "! flock -n '$STATE/n1/9925.0' true && ! flock -n '$STATE/n1/9926.0' true"
     run "$EPILOG" --sweep
     equal "$status" 0
     equal "$output" "removed what was left of step 9926.0 on node n1"
@@ -365,7 +365,7 @@ END
         leftover "9928.$i"
         perl -e 'use Fcntl ":flock"; open F, "<", $ARGV[0] and flock F, LOCK_EX or die; sleep 1000' \
             "$STATE/n1/9928.$i" </dev/null 3>&- 4>&- &
-        poll 5 sh -c "! flock -n '$STATE/n1/9928.$i' true"
+        poll "$SOON" sh -c "! flock -n '$STATE/n1/9928.$i' true"
     done
     run as_slurmd 9928 "$EPILOG"
     equal "$status" 0

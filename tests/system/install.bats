@@ -88,7 +88,7 @@ berth_prolog_rests() {
     equal "$(cat "$HOME1/job.out")" $'from a batch script\nfrom a batch script'
     poll "$SOON" no_jobs
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
-    poll 3 no_cgroups || fail "cgroups left: $(left_cgroups)"
+    poll "$SOON" no_cgroups || fail "cgroups left: $(left_cgroups)"
     [[ ! -e $STATE && ! -e $PREFIX ]] || fail "something came back"
     equal "$(berths)" ''
 }

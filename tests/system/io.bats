@@ -170,7 +170,7 @@ exit_codes() {
 
 @test "while it runs there is one container on each node" {
     start_step -N2 -n4 --ntasks-per-node=2 --container=debian sh -c "$(waiter)"
-    poll 5 ready 4
+    poll "$SOON" ready 4
     equal "$(berths | wc -l)" 2
     equal "$(berths | grep -c "^berth-$JOB\.0-[0-9a-f]\{32\}$")" 2
     scancel "$JOB"

@@ -222,7 +222,7 @@ END
     # As in nesting.bats. And before Slurm 23.11, slurmd knows a run for a new one,
     # which has its Prolog, only if it looked at no credential for two seconds.
     second=$(date +%s)
-    poll 4 later_than $((second + 1))
+    poll "$SOON" later_than $((second + 1))
     scontrol update jobid="$job" StartTime=now
     poll 60 grep -q 'over 1' "$out" || fail "$(cat "$out")"
     poll "$SOON" job_is "$job" COMPLETED
@@ -257,7 +257,7 @@ later_than() { (($(date +%s) > $1)); }
 @test "what is kept ends by itself where the job's record goes or says another run" {
     start_job 'where; echo ready $SLURM_JOB_ID; go a'
     rm "$STATE/n1/$JOB.job"
-    poll 20 no_traces || fail "left: $(traces)"
+    poll 60 no_traces || fail "left: $(traces)"
     go a
     await_step
     nothing_left
@@ -266,7 +266,7 @@ later_than() { (($(date +%s) > $1)); }
 @test "what no step comes for goes after reuse_idle" {
     conf <<<'reuse_idle = 2'
     start_job 'where; echo ready $SLURM_JOB_ID; go a; where'
-    poll 10 no_traces || fail "left: $(traces)"
+    poll "$SOON" no_traces || fail "left: $(traces)"
     go a
     await_step
     [[ $(line 3) == pid:* && $(line 3) != "$(line 1)" ]] || fail "$(cat "$OUT")"
@@ -290,7 +290,7 @@ later_than() { (($(date +%s) > $1)); }
     # What lasts longer than the job is told by slurmd's own clock.
     as_user salloc -Q -N2 -n4 --mem=2000 bash -c 'srun -Q -n2 -N2 --container=debian true
         srun -Q -n2 -N2 --container=debian true'
-    poll 10 all_idle
+    poll "$SOON" all_idle
     equal "$(traces)" ""
     nothing_left
 }

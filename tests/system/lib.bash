@@ -28,7 +28,7 @@ export SLURM_JOB_NAME=bats SBATCH_JOB_NAME=bats
 JOB_NAMES=bats,interactive
 
 # How long anything may take that is to happen at once.
-SOON=15
+SOON=30
 
 as_user() { "$QUICKSTART" run --user=berth1 -- "$@"; }
 as_other() { "$QUICKSTART" run --user=berth2 -- "$@"; }
@@ -202,7 +202,7 @@ start_front() {
     /usr/bin/python3 "$BATS_TEST_DIRNAME/front.py" "$FRONT_LOG" "${REGISTRY%:*}" \
         "${FRONT#*:}0" "$REGISTRY" "$dir"/front.{crt,key} >&2 3>&- 4>&- &
     export FRONT_PID=$!
-    poll 10 grep -q '^ready' "$FRONT_LOG" || fail "the front is not up"
+    poll "$SOON" grep -q '^ready' "$FRONT_LOG" || fail "the front is not up"
 }
 end_front() {
     kill "$FRONT_PID" || true

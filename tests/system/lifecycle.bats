@@ -15,12 +15,12 @@ no_naps() { no_sleeper $NAP; }
 
 @test "scancel ends the tasks on both nodes" {
     start_step -N2 -n4 --ntasks-per-node=2 --container=debian sh -c "$(napper)"
-    poll 5 naps
+    poll "$SOON" naps
     scancel "$JOB"
     await_step
     # As a bare step: by SIGTERM.
     equal "$STATUS" 143
-    poll 5 no_naps || fail "a task goes on"
+    poll "$SOON" no_naps || fail "a task goes on"
     ends_as CANCELLED
     nothing_left
 }
@@ -81,11 +81,11 @@ signalled() {
     # Slurm may do it by a signal or by its cgroup.
     still() { cp "$OUT" "$OUT.before"; sleep 0.5; cmp -s "$OUT" "$OUT.before"; }
     moves() { ! still; }
-    poll 5 moves
+    poll "$SOON" moves
     scancel -s STOP "$JOB"
-    poll 5 still || fail "it was not stopped"
+    poll "$SOON" still || fail "it was not stopped"
     scancel -s CONT "$JOB"
-    poll 5 moves || fail "it was not continued"
+    poll "$SOON" moves || fail "it was not continued"
     scancel "$JOB"
     await_step
     nothing_left
@@ -94,7 +94,7 @@ signalled() {
 @test "a program that ignores SIGTERM is killed after KillWait" {
     start_step --container=debian bash -c 'trap "echo no" TERM; echo ready $SLURM_JOB_ID; while :; do sleep 0.2; done'
     scancel "$JOB"
-    await_step 20
+    await_step
     contains "$(cat "$OUT")" no
     nothing_left
 }
@@ -114,14 +114,14 @@ signalled() {
     # Slurm notices by itself that nobody listens, and cancels the job.
     start_step sh -c "$(napper)"
     kill -KILL "$SRUN"
-    poll 20 gone "$SRUN"
-    poll 20 no_naps
-    poll 20 job_is "$JOB" CANCELLED
+    poll "$SOON" gone "$SRUN"
+    poll "$SOON" no_naps
+    poll "$SOON" job_is "$JOB" CANCELLED
     bare=$(job_says "$JOB" ExitCode)
     start_step --container=debian sh -c "$(napper)"
     kill -KILL "$SRUN"
-    poll 20 no_naps || fail "the task goes on"
-    poll 20 job_is "$JOB" CANCELLED || fail "Slurm says $(job_says "$JOB" JobState)"
+    poll "$SOON" no_naps || fail "the task goes on"
+    poll "$SOON" job_is "$JOB" CANCELLED || fail "Slurm says $(job_says "$JOB" JobState)"
     equal "$(job_says "$JOB" ExitCode)" "$bare"
     nothing_left
 }
@@ -132,7 +132,7 @@ signalled() {
     await_step
     equal "$STATUS" 137
     contains "$(cat "$ERR")" Killed
-    poll 5 no_naps || fail "the task goes on"
+    poll "$SOON" no_naps || fail "the task goes on"
     nothing_left
 }
 
@@ -157,17 +157,17 @@ signalled() {
     await_step
     equal "$STATUS" 137
     contains "$(cat "$ERR")" Killed
-    poll 5 no_naps || fail "the task goes on"
+    poll "$SOON" no_naps || fail "the task goes on"
     nothing_left
 }
 
 @test "berth-stepd killed on one of two nodes: the tasks of that node end" {
     start_step -N2 -n2 -K1 --container=debian sh -c "$(napper)"
-    poll 5 ready 2
+    poll "$SOON" ready 2
     kill -KILL "$(pids berth-stepd | head -n 1)"
     await_step
     ((STATUS != 0))
-    poll 5 no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -179,7 +179,7 @@ signalled() {
     done
     await_step
     equal "$STATUS" 137
-    poll 5 no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -188,7 +188,7 @@ signalled() {
     api DELETE "/containers/$(berths)?force=1"
     await_step
     equal "$STATUS" 137
-    poll 5 no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -212,7 +212,7 @@ signalled() {
     scancel "$JOB"
     await_step 30
     ends_as CANCELLED
-    poll 5 no_traces || fail "left: $(traces)"
+    poll "$SOON" no_traces || fail "left: $(traces)"
     forgive_cgroups
     nothing_left 30
 }
@@ -224,7 +224,7 @@ signalled() {
         # It ends its containers when it stops.
         await_step
         equal "$STATUS" 137
-        poll 5 no_naps
+        poll "$SOON" no_naps
     else
         # Podman's service is none of a container's ancestors.
         naps || fail "the task ended"
@@ -243,7 +243,7 @@ signalled() {
     kill -KILL "$engine"
     scancel "$JOB"
     await_step 60
-    poll 5 no_naps || fail "the task goes on"
+    poll "$SOON" no_naps || fail "the task goes on"
     "$QUICKSTART" restart engine
     # The step's own clean-up, the epilog, or the next prolog sees to it.
     poll 60 no_jobs
@@ -263,7 +263,7 @@ signalled() {
 @test "a task that leaves processes behind: they end with the step" {
     run as_user srun --container=debian sh -c "setsid sleep $NAP >/dev/null 2>&1 & echo started"
     equal "$output" started
-    poll 5 no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -274,7 +274,7 @@ signalled() {
     # tells Slurm that the job is gone.
     node=$("$QUICKSTART" status | sed -n 's/^n1: runs, pid //p')
     kill -KILL "$node" "$(pgrep -f "^slurmstepd: \[$JOB.0\]")" "$(pids berth-stepd)" "$(pids berth-task)"
-    poll 5 no_naps || fail "the task goes on"
+    poll "$SOON" no_naps || fail "the task goes on"
     [[ -n $(traces) ]] || fail "there is nothing to clean up"
     kill -KILL "$SRUN" 2>/dev/null || true
     "$QUICKSTART" restart n1

@@ -34,7 +34,7 @@ fuse() {
     "$BATS_TEST_TMPDIR/fuse" "$WORK/fuse" "$(id -u berth1)" "$@" \
         </dev/null >/dev/null 2>&1 3>&- 4>&- &
     FUSE=$!
-    poll 5 grep -q " $WORK/fuse " /proc/self/mounts
+    poll "$SOON" grep -q " $WORK/fuse " /proc/self/mounts
 }
 
 # with MOUNTS COMMAND
@@ -560,7 +560,7 @@ probe_seconds = 2"
     automount() {
         timeout 60 "$BATS_TEST_TMPDIR/automount" "$@" </dev/null >/dev/null 2>&1 3>&- 4>&- &
         AUTOMOUNT=$!
-        poll 5 grep -q " $1 autofs " /proc/self/mounts || skip_without "autofs"
+        poll "$SOON" grep -q " $1 autofs " /proc/self/mounts || skip_without "autofs"
     }
     automounted() {
         wait "$AUTOMOUNT"
@@ -575,7 +575,7 @@ probe_seconds = 2"
     automounted
     # In one of an indirect map a container would wait for ever.
     automount "$at" indirect
-    poll 5 grep -q " $at/sub " /proc/self/mounts
+    poll "$SOON" grep -q " $at/sub " /proc/self/mounts
     run --separate-stderr with "$at:/mnt" true
     refused "$at is where the node's automounts come" "name a directory below it"
     run --separate-stderr with "$DATA:/mnt" ls /mnt

@@ -148,11 +148,11 @@ END
     poll $SOON grep -q 'run 0' "$HOME1/requeue.out"
     scontrol requeue "$job"
     poll $SOON no_traces
-    poll 5 job_is "$job" PENDING
+    poll "$SOON" job_is "$job" PENDING
     # In the very second of the kill, slurmd takes the next launch of the job
     # for the one that was killed, and Slurm then calls the job failed.
     second=$(date +%s)
-    poll 3 later_than "$second"
+    poll "$SOON" later_than "$second"
     scontrol update jobid="$job" StartTime=now
     poll 30 grep -q 'run 1' "$HOME1/requeue.out"
     poll $SOON job_is "$job" COMPLETED

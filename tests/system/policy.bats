@@ -277,7 +277,7 @@ END
     contains "$output" "/run/berth-nobody.sock: No such file or directory"
     perl -MIO::Socket::UNIX -e 'umask 0; my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1);
         while (my $c = $s->accept) { my $ask = <$c>; print $c "nonsense" }' /run/berth-nobody.sock &
-    poll 5 test -S /run/berth-nobody.sock
+    poll "$SOON" test -S /run/berth-nobody.sock
     run "$TOOL" lint
     kill $!
     rm -f /run/berth-nobody.sock

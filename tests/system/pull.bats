@@ -197,8 +197,10 @@ layer_comes() { (($(blobs) >= 2)); }
     make "$NAME:1" 3000000
     start_fetch "${FRONT}0/layer-gate/$NAME:1"
     scancel "$JOB"
-    await_step 5
-    poll 3 no_fetch || fail "left: $(pids berth-fetch)"
+    await_step
+    # By SIGTERM, and not by SIGKILL after KillWait.
+    equal "$STATUS" 143
+    poll "$SOON" no_fetch || fail "left: $(pids berth-fetch)"
     nothing_left
     nothing_fetched
     equal "$(records)" 0
@@ -214,18 +216,18 @@ no_fetch() { [[ -z $(pids berth-fetch) && -z $(pgrep -u _berth) ]]; }
     as_user sbatch -Q -w n1 -o /dev/null --wrap "srun --container=${FRONT}0/plain/$NAME:1 /probe exit 0"
     poll "$SOON" two_stepds || fail "no second step"
     scancel "$(squeue -hn bats -o %i | grep -vx "$JOB")"
-    poll 5 one_stepd || fail "it waits: $(programs)"
+    poll "$SOON" one_stepd || fail "it waits: $(programs)"
     SRUN=${first%/*} JOB=${first#*/}
     scancel "$JOB"
-    await_step 5
+    await_step
     nothing_left
     "$QUICKSTART" run --user=berth1 -- srun -w n1 --container="${FRONT}5/plain/$NAME:1" /probe exit 0 \
         </dev/null >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     poll "$SOON" is_fetching || fail "no fetch: $(programs)"
     scancel -n bats
-    await_step 5
-    poll 3 no_fetch || fail "left: $(pids berth-fetch)"
+    await_step
+    poll "$SOON" no_fetch || fail "left: $(pids berth-fetch)"
     nothing_left
     nothing_fetched
 }
@@ -240,7 +242,7 @@ is_fetching() { [[ $(pids berth-fetch) ]]; }
     run --separate-stderr as_user srun -w n1 --container="${FRONT}0/layer-gate/$NAME:1" /probe exit 0
     equal "$status" 125
     contains "$stderr" "it took longer than the 3 s that a fetch may take (pull_seconds)"
-    poll 3 no_fetch
+    poll "$SOON" no_fetch
     nothing_left
     nothing_fetched
 }
@@ -249,7 +251,7 @@ is_fetching() { [[ $(pids berth-fetch) ]]; }
     make "$NAME:1" 3000000
     start_fetch "${FRONT}0/layer-gate/$NAME:1"
     kill -KILL "$(pids berth-stepd | sort -n | head -n 1)"
-    poll 3 no_fetch || fail "left: $(pids berth-fetch)"
+    poll "$SOON" no_fetch || fail "left: $(pids berth-fetch)"
     await_step
     ((STATUS != 0))
     nothing_left
@@ -290,7 +292,7 @@ is_fetching() { [[ $(pids berth-fetch) ]]; }
     done
     [[ $pid ]]
     scancel "$JOB"
-    await_step 5
+    await_step
     nothing_left
 }
 
@@ -334,7 +336,7 @@ is_fetching() { [[ $(pids berth-fetch) ]]; }
         ! grep -qsF -e "$secret" -e "$base" "$file" || fail "$file has it"
     done
     scancel "$JOB"
-    await_step 5
+    await_step
     run grep -rF -e "$secret" -e "$base" "$STATE" "${SLURM_CONF%/etc/*}/log"
     equal "$status" 1
     nothing_left
@@ -394,7 +396,7 @@ helper() {
         helper "$how"
         run --separate-stderr as_user srun -w n1 --container="$image" /probe exit 0
         refused "docker-credential-quickstart, which" "had none or took too long"
-        poll 3 no_sleeper 4711 || fail "left: $how"
+        poll "$SOON" no_sleeper 4711 || fail "left: $how"
     done
     # It is not waited for when the step is over.
     printf 'credential_helpers = {"%s"}\nprobe_seconds = 100\n' "$HELPER" | conf
@@ -404,8 +406,8 @@ helper() {
     SRUN=$! OUT=/dev/null ERR=/dev/null
     poll "$SOON" eval '[[ $(sleepers 4711) ]]' || fail "it was not asked"
     scancel -n bats
-    await_step 5
-    poll 3 no_sleeper 4711
+    await_step
+    poll "$SOON" no_sleeper 4711
     rm "$HELPER"
     nothing_left
 }
@@ -435,7 +437,7 @@ while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 END
     PROXY_PID=$!
-    poll 10 grep -qx ready "$PROXIED" || fail "no proxy"
+    poll "$SOON" grep -qx ready "$PROXIED" || fail "no proxy"
     : >"$PROXIED"
 }
 end_proxy() {

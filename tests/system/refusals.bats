@@ -31,7 +31,7 @@ fake_engine() {
             eval $ARGV[1];
         }' "$FAKE_SOCKET" "$1" </dev/null >/dev/null 2>&1 3>&- &
     FAKE=$!
-    poll 5 test -S "$FAKE_SOCKET"
+    poll "$SOON" test -S "$FAKE_SOCKET"
     policy allow=debian "engine=unix://$FAKE_SOCKET"
 }
 
@@ -39,7 +39,7 @@ fake_engine() {
 node_refuses() {
     run --separate-stderr bypassing srun --container="$IMAGE" sh -c 'echo ran'
     refused "$@"
-    all_idle || poll 5 all_idle || fail "$(sinfo -hN -o '%N %T %E')"
+    all_idle || poll "$SOON" all_idle || fail "$(sinfo -hN -o '%N %T %E')"
 }
 
 @test "an image that is not allowed is refused by the node itself (threat 2)" {
@@ -300,7 +300,7 @@ refused_name() {
     local engine
     engine=$("$QUICKSTART" status | sed -n 's/^engine: runs, pid //p')
     kill -KILL "$engine"
-    poll 5 gone "$engine"
+    poll "$SOON" gone "$engine"
     IMAGE=debian node_refuses "${DOCKER_HOST#unix://}"
     run as_user srun echo bare
     "$QUICKSTART" restart engine

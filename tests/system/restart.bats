@@ -26,7 +26,7 @@ kill_engine() {
     local engine
     engine=$("$QUICKSTART" status | sed -n 's/^engine: runs, pid //p')
     kill -KILL "$engine"
-    poll 5 gone "$engine"
+    poll "$SOON" gone "$engine"
 }
 
 # step: starts one that goes on when there is the file go.out.

@@ -42,7 +42,7 @@ zombie_of() { ps --ppid "$1" -o pid=,stat=,user= | awk '$2 ~ /^Z/ && $3 == "bert
         export SLURM_CONF=$0/slurm.conf
         mkdir "$0/StateSaveLocation"
         slurmctld -D >"$0/log" 2>&1 &
-        for i in 1 2 3 4 5; do
+        for i in {1..30}; do
             timeout 5 scontrol ping | grep UP && break
             sleep 1
         done

@@ -266,7 +266,7 @@ END
     poll "$SOON" sleeps
     urgent=$(as_user sbatch --parsable -p urgent -N2 --exclusive --output=/dev/null --wrap 'sleep 1')
     poll 30 job_is "$urgent" COMPLETED
-    poll 5 no_sleeper 4730 || fail "it goes on"
+    poll "$SOON" no_sleeper 4730 || fail "it goes on"
     job_says "$JOB" JobState
     job_says "$JOB" Restarts
     scancel "$JOB"
@@ -291,11 +291,11 @@ sleeps() { [[ -n $(sleepers 4730) ]]; }
         # shellcheck disable=SC2086
         JOB=$(as_user sbatch --parsable -p suspended -N2 -n32 --mem=100 --output=job.out $words job.sh)
         poll "$SOON" grep -q ready "$HOME1/job.out"
-        poll 5 all_count
+        poll "$SOON" all_count
         urgent=$(as_user sbatch --parsable -p urgent -N2 -n32 --mem=100 --output=/dev/null --wrap 'sleep 1000')
         poll 30 job_is "$JOB" SUSPENDED || fail "Slurm calls it $(job_says "$JOB" JobState)"
         poll 30 job_is "$urgent" RUNNING
-        poll 5 none_counts || fail "something goes on"
+        poll "$SOON" none_counts || fail "something goes on"
         sleep 1
         none_counts || fail "something went on again"
         scancel "$urgent"

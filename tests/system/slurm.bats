@@ -264,7 +264,7 @@ END
 @test "a fork bomb stops at the limit, and ends with its step" {
     run as_user bash -c 'ulimit -u 300; timeout 30 srun -Q --propagate=NPROC --container=debian perl -e "
         \$n = 0; while (defined(\$p = fork)) { if (!\$p) { \$n = 0; sleep 4751 if rand() < .5 } \$n++ < 1000 or last } exit 4"'
-    poll 5 no_naps || fail "it goes on"
+    poll "$SOON" no_naps || fail "it goes on"
     ((status != 124)) || fail "it lasts"
     nothing_left
 }

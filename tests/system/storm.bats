@@ -49,14 +49,14 @@ KINDS=(short long four wide tree pty batch bare array several)
 begin() {
     case $1 in
     short) aside srun $IN true ;;
-    long) aside srun $IN sleep 30 ;;
+    long) aside srun $IN sleep 300 ;;
     four) aside srun -n4 $IN sh -c 'sleep 0.$SLURM_PROCID' ;;
-    wide) aside srun -N2 -n4 $IN sleep 30 ;;
-    tree) aside srun $IN sh -c 'sleep 31 & setsid sleep 31 & sleep 31' ;;
-    pty) aside script -qec "srun --pty $IN sh -c 'echo hello; exec sleep 30'" /dev/null ;;
-    batch) aside sbatch -o /dev/null $IN --wrap 'sleep 1; setsid sleep 30' ;;
-    bare) aside sbatch -o /dev/null --wrap "srun $IN sleep 1; srun $IN sleep 30" ;;
-    array) aside sbatch -o /dev/null --array=1-4 $IN --wrap 'sleep 30' ;;
+    wide) aside srun -N2 -n4 $IN sleep 300 ;;
+    tree) aside srun $IN sh -c 'sleep 301 & setsid sleep 301 & sleep 301' ;;
+    pty) aside script -qec "srun --pty $IN sh -c 'echo hello; exec sleep 300'" /dev/null ;;
+    batch) aside sbatch -o /dev/null $IN --wrap 'sleep 1; setsid sleep 300' ;;
+    bare) aside sbatch -o /dev/null --wrap "srun $IN sleep 1; srun $IN sleep 300" ;;
+    array) aside sbatch -o /dev/null --array=1-4 $IN --wrap 'sleep 300' ;;
     several) aside sbatch -o /dev/null -n4 \
         --wrap "for i in 1 2 3 4; do srun -n1 --exact --mem=50 $IN sleep \$i & done; wait" ;;
     esac
@@ -132,13 +132,13 @@ judge() {
     echo "$((SECONDS - start))" >"$ROUND/took"
     [[ $1 == user ]] || continue_early
     # The epilog is over.
-    poll 2 no_traces || echo "left: $(traces)"
+    poll "$SOON" no_traces || echo "left: $(traces)"
     [[ $1 == user ]] || clear_orphans
-    poll 2 no_processes || echo "processes: $(processes)"
+    poll "$SOON" no_processes || echo "processes: $(processes)"
     poll 3 no_cgroups || forgive_slurm
-    poll 5 no_cgroups || echo "cgroups left: $(left_cgroups)"
-    poll 2 no_records || echo "records left: $(find "$STATE" -name '*.job')"
-    poll 5 all_idle || echo "nodes: $(sinfo -hN -o '%N %T %E')"
+    poll "$SOON" no_cgroups || echo "cgroups left: $(left_cgroups)"
+    poll "$SOON" no_records || echo "records left: $(find "$STATE" -name '*.job')"
+    poll "$SOON" all_idle || echo "nodes: $(sinfo -hN -o '%N %T %E')"
     [[ ! -s $ROUND/astray ]] || cat "$ROUND/astray"
     if [[ $1 == user ]]; then
         for out in "$ROUND"/other.*; do
@@ -148,7 +148,7 @@ judge() {
     fi
     out=$(timeout -k 1 30 "$QUICKSTART" run --user=berth2 -- srun -Q -N2 -n2 $IN echo well 2>&1) || true
     [[ $out == $'well\nwell' ]] || echo "afterwards, another user's step printed: $out"
-    poll 10 no_jobs || echo "that step's job lasts: $(squeue -h)"
+    poll "$SOON" no_jobs || echo "that step's job lasts: $(squeue -h)"
 }
 
 # What a failure left must not be in the next one's way.

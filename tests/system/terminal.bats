@@ -24,7 +24,7 @@ get_up() {
     local pid
     pid=$(mux display-message -p '#{pid}' 2>/dev/null) || return 0
     mux kill-server
-    poll 5 gone "$pid"
+    poll "$SOON" gone "$pid"
 }
 teardown() {
     get_up
