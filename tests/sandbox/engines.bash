@@ -12,7 +12,7 @@ engine_answers() {
 
 start_engine() {
     "start_$(engine)"
-    must_start engine 20 engine_answers
+    must_start engine 60 engine_answers
 }
 
 # A containerd of our own, since dockerd would use the system's if it runs.
@@ -33,7 +33,7 @@ END
  "insecure-registries": ["$REGISTRY"]${BERTH_DOCKER_KEYS:+, $BERTH_DOCKER_KEYS}}
 END
     alive containerd || spawn containerd containerd -c "$ETC/containerd.toml"
-    must_start containerd 10 test -S "$RUN/containerd.sock"
+    must_start containerd 60 test -S "$RUN/containerd.sock"
     spawn_docker engine docker
 }
 
@@ -57,7 +57,7 @@ spawn_docker() {
 start_other_docker() {
     echo "{${2-}}" >"$ETC/$1.json"
     spawn_docker "other-$1" "$1"
-    must_start "other-$1" 20 curl -sf --unix-socket "$RUN/$1.sock" http://engine/_ping
+    must_start "other-$1" 60 curl -sf --unix-socket "$RUN/$1.sock" http://engine/_ping
     echo "$RUN/$1.sock"
 }
 stop_other_docker() {

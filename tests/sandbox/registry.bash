@@ -33,8 +33,8 @@ END
     cp "$ETC/registry.crt" "$certs/ca.crt"
     spawn registry docker-registry serve "$ETC/registry.yml"
     spawn private-registry docker-registry serve "$ETC/private-registry.yml"
-    must_start registry 10 curl -sf --max-time 2 "http://$REGISTRY/v2/"
-    must_start private-registry 10 curl -s --max-time 2 \
+    must_start registry 60 curl -sf --max-time 2 "http://$REGISTRY/v2/"
+    must_start private-registry 60 curl -s --max-time 2 \
         --cacert "$ETC/registry.crt" "https://$PRIVATE_REGISTRY/v2/"
 }
 

@@ -111,13 +111,13 @@ start_munge() {
     spawn munge munged --foreground --key-file "$ETC/munge.key" \
         --socket "$RUN/munge.sock" --pid-file "$RUN/munge.pid" \
         --log-file "$LOG/munge.log" --seed-file "$STATE/munge.seed"
-    must_start munge 5 munge -n -S "$RUN/munge.sock"
+    must_start munge 60 munge -n -S "$RUN/munge.sock"
 }
 
 start_slurmctld() {
     install -d "$STATE/slurmctld"
     spawn slurmctld slurmctld -D -f "$ETC/slurm.conf"
-    must_start slurmctld 10 slurm scontrol ping
+    must_start slurmctld 60 slurm scontrol ping
 }
 
 start_node() {
@@ -172,6 +172,6 @@ start_all() {
         start_node "$node"
     done
     for node in $(nodes); do
-        must_start "$node" 20 node_is_up "$node"
+        must_start "$node" 60 node_is_up "$node"
     done
 }

@@ -32,8 +32,9 @@ setup_file() {
             . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
         done
         stop n2
+        since=$EPOCHSECONDS
         spawn n2 env -u SLURM_CONF slurmd -D -N n2 --conf-server "$SERVER"
-        must_start n2 20 node_is_up n2' 3>&- 4>&-
+        must_start n2 60 node_is_new n2 "$since"' 3>&- 4>&-
     touch "$BATS_FILE_TMPDIR/up"
 }
 teardown_file() {

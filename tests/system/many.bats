@@ -26,9 +26,10 @@ cluster() {
         done
         echo "$1" >"$RUN/nodes"
         slurm_conf "$1" >"$ETC/slurm.conf"
+        since=$EPOCHSECONDS
         start_slurmctld
         for node in $(nodes); do start_node "$node"; done
-        for node in $(nodes); do must_start "$node" 120 node_is_up "$node"; done
+        for node in $(nodes); do must_start "$node" 120 node_is_new "$node" "$since"; done
         ' cluster "$1" 3>&- 4>&-
 }
 

@@ -117,8 +117,9 @@ right() {
             . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
         done
         stop n2
+        since=$EPOCHSECONDS
         spawn n2 env PMIX_MCA_psec=native slurmd -D -N n2 -f "$SLURM_CONF"
-        must_start n2 20 node_is_up n2' 3>&- 4>&-
+        must_start n2 60 node_is_new n2 "$since"' 3>&- 4>&-
     run -0 as_user srun -Q -w n2 --mpi=pmix --container=debian --container-root sh -c "$security; echo \$PMIX_MCA_psec"
     "$QUICKSTART" restart n2 3>&- 4>&-
     equal "$output" native

@@ -28,9 +28,10 @@ setup_file() {
             . "$(dirname "$QUICKSTART")/tests/sandbox/$part.bash"
         done
         stop n2
+        since=$EPOCHSECONDS
         ETC=$ETC/other
         start_node n2
-        must_start n2 20 node_is_up n2' 3>&- 4>&-
+        must_start n2 60 node_is_new n2 "$since"' 3>&- 4>&-
 }
 teardown_file() {
     "$QUICKSTART" restart n2 3>&- 4>&-
