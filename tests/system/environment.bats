@@ -93,7 +93,7 @@ END
     [[ -e /etc/localtime ]] || skip_without /etc/localtime
     mount --bind "$zone" /etc/localtime
     run as_user srun --container=debian date -d 2026-07-01T12:00Z +%H%Z
-    umount /etc/localtime
+    poll "$SOON" umount /etc/localtime
     equal "$output" 20BBB
     equal "$(as_user env TZ=XXX+3 srun --container=debian date -d 2026-07-01T12:00Z +%H%Z)" 09XXX
     nothing_left
@@ -117,8 +117,8 @@ END
     as_user tee job.sh >/dev/null <<<"#!/bin/sh
 #SBATCH -Q --container=debian -n2 --container-slurm
 echo batch \$RANK \$MASTER_ADDR
-srun -n1 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
-srun -n2 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
+srun -Q -n1 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
+srun -Q -n2 sh -c 'echo \$RANK \$WORLD_SIZE \$MASTER_PORT'
 exit 0"
     conf <<<$'env_sets = {"torch"}\nslurm = allowed'
     as_user sbatch -W -o torch.out job.sh >/dev/null

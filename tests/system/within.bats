@@ -87,9 +87,9 @@ sbatch --parsable --chdir=$HOME1 -W -N1 -n1 -o $HOME1/inner.txt --wrap '$where' 
 for how in --container=none --container-image=none '--container=debian --container-image=none' '--container-image=debian --container=none'; do
     srun -Q -N1 -n1 --chdir=/ \$how sh -c '$where; env | grep -e SLURM_CONTAINER || :'
 done
-BERTH_CONTAINER_IMAGE= srun -N1 -n1 --chdir=/ sh -c '$where'
-BERTH_CONTAINER_IMAGE=none srun -N1 -n1 --chdir=/ sh -c '$where'
-srun -N1 -n1 --container=none --container-readonly echo ran
+BERTH_CONTAINER_IMAGE= srun -Q -N1 -n1 --chdir=/ sh -c '$where'
+BERTH_CONTAINER_IMAGE=none srun -Q -N1 -n1 --chdir=/ sh -c '$where'
+srun -Q -N1 -n1 --container=none --container-readonly echo ran
 END
     equal "$(head -n 12 <<<"$output")" $'in\n/data\n/data\nin\n/data\n/opt\nin\n/data\n/data\nin\n/data\n/data'
     equal "$(sed -n 13,24p <<<"$output")" $'host\n/\nhost\n/\nhost\n/\nhost\n/\nhost\n/\nhost\n/'
@@ -106,11 +106,11 @@ END
 @test "its steps run where they say: on the host, or in a container of their own" {
     conf <<<'slurm = allowed'
     run script --container=debian --container-slurm <<END
-srun -N1 -n1 --container=none sh -c '$(host_only | tr "'" '"')'
-srun -N1 -n1 --container=debian sh -c '$(host_only | tr "'" '"')'
-srun -N1 -n1 --container=berth/probe /probe hello
-srun -N1 -n1 --container=debian --container-slurm sh -c 'squeue -h -j \$SLURM_JOB_ID -o %j'
-srun -N1 -n1 --container=nobody/has true
+srun -Q -N1 -n1 --container=none sh -c '$(host_only | tr "'" '"')'
+srun -Q -N1 -n1 --container=debian sh -c '$(host_only | tr "'" '"')'
+srun -Q -N1 -n1 --container=berth/probe /probe hello
+srun -Q -N1 -n1 --container=debian --container-slurm sh -c 'squeue -h -j \$SLURM_JOB_ID -o %j'
+srun -Q -N1 -n1 --container=nobody/has true
 END
     equal "$(head -n 4 <<<"$output")" $'host\ncontainer\nhello\nbats'
     contains "$output" "image docker.io/nobody/has:latest is not allowed by"
