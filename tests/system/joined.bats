@@ -79,7 +79,7 @@ load kept
     [[ -n $(sleepers 5555) ]] || fail "the first step's task ended"
     go b
     await_step
-    no_sleeper 5555
+    poll "$SOON" no_sleeper 5555
     nothing_left
 }
 
@@ -93,8 +93,9 @@ networks = {"host", "none"}'
         named x --container=berth/mpi; named x --container-mounts=/srv:/mnt
         named x --container-network=none; named x:create --container=debian
         named x/y --container=debian
-        srun -Q -n1 --mem=100 --overlap --container-name=x sleep 3 & sleep 1
-        named x:no_exec; wait; named x:no_exec; named x:exec; cd /tmp; named x:exec'
+        srun -Q -n1 --mem=100 --overlap --container-name=x sh -c ": >a.out; until [ -e b.out ]; do sleep 0.1; done" &
+        until [ -e a.out ]; do sleep 0.1; done
+        named x:no_exec; : >b.out; wait; named x:no_exec; named x:exec; cd /tmp; named x:exec'
     contains "$output" "there is no container x of this job on node n1"
     contains "$output" "there is no container x of this job here to join"
     contains "$output" "--container-image is not what the container was made with"
@@ -123,7 +124,7 @@ networks = {"host", "none"}'
     [[ -n $(sleepers 5656) ]] || fail "the step ended"
     scancel "$JOB.0"
     await_step
-    no_sleeper 5656
+    poll "$SOON" no_sleeper 5656
     nothing_left
 }
 
@@ -150,11 +151,11 @@ networks = {"host", "none"}'
     poll "$SOON" said 2 || fail "$(cat "$OUT" "$ERR")"
     kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
     poll "$SOON" grep -q '^ended 137' "$OUT" || fail "$(cat "$OUT" "$ERR")"
-    no_sleeper 5757
+    poll "$SOON" no_sleeper 5757
     [[ -n $(sleepers 5656) ]] || fail "the other step ended"
     go b
     await_step
-    no_sleeper 5656
+    poll "$SOON" no_sleeper 5656
     nothing_left
 }
 

@@ -214,9 +214,10 @@ audit_log = \"$BATS_TEST_TMPDIR/audit\""
         named x ls /tmp
         berth rm x
         named x --container=debian ls /tmp
-        named x sleep 5 & sleep 1
+        named x sh -c ": >a.out; until [ -e b.out ]; do sleep 0.1; done" &
+        until [ -e a.out ]; do sleep 0.1; done
         berth rm x; echo "status $?"
-        wait
+        : >b.out; wait
         berth rm y; echo "status $?"
         berth rm $SLURM_JOB_ID.3; echo "status $?"'
     equal "${lines[0]}" mark
