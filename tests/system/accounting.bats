@@ -240,7 +240,7 @@ forms() {
         printf '#!/bin/sh\n#SBATCH -o /dev/null %s\ntrue\n' "$image" >"$HOME1/job.sh"
         as_user sbatch --array=7 job.sh
         as_user srun -n1 $image true : -n1 true
-        as_user timeout 20 script -qc "salloc -Q -J bats -n1 $image" /dev/null <<<exit
+        as_user timeout 60 script -qc "salloc -Q -J bats -n1 $image" /dev/null <<<exit
     }
     printf '#!/bin/sh\nsrun %s true; srun %s true\n' "$image" "$other" >"$HOME1/job.sh"
     as_user sbatch -o /dev/null job.sh

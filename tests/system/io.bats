@@ -54,7 +54,7 @@ scrub() {
 }
 
 @test "a closed reader ends the writer" {
-    run timeout 20 bash -c '"$QUICKSTART" run -- srun --container=debian \
+    run timeout 60 bash -c '"$QUICKSTART" run -- srun --container=debian \
         sh -c "yes | head -n 3"'
     equal "$status" 0
     equal "$output" $'y\ny\ny'
@@ -132,10 +132,10 @@ exit_codes() {
 }
 
 @test "a terminal is one in the container, has its size and delivers Ctrl-C" {
-    run timeout 30 script -qec "stty rows 33 cols 77; '$QUICKSTART' run -- \
+    run timeout 60 script -qec "stty rows 33 cols 77; '$QUICKSTART' run -- \
         srun --pty --container=debian bash -c 'test -t 0 && test -t 1 && stty size'" /dev/null
     contains "$output" "33 77"
-    run timeout 30 script -qec "'$QUICKSTART' run -- srun --pty --container=debian \
+    run timeout 60 script -qec "'$QUICKSTART' run -- srun --pty --container=debian \
         bash -c 'trap \"echo caught\" INT; kill -INT \$\$; ps -o tty= 2>/dev/null; \
         : </dev/tty && echo has a terminal'" /dev/null
     contains "$output" caught

@@ -143,8 +143,8 @@ END
     contains "$BARE" '3: from 3'
     # Each character as it comes, and not with the line.
     first() {
-        timeout 20 "$QUICKSTART" run -- srun -Q --unbuffered "$@" \
-            sh -c 'printf now; sleep 2; echo later' | { read -r -N 3 -t 15 word; date +%s%N; echo "$word"; cat; date +%s%N; }
+        timeout 60 "$QUICKSTART" run -- srun -Q --unbuffered "$@" \
+            sh -c 'printf now; sleep 2; echo later' | { read -r -N 3 -t "$SOON" word; date +%s%N; echo "$word"; cat; date +%s%N; }
     }
     local got
     mapfile -t got < <(first --container=debian)
@@ -224,18 +224,22 @@ END
         head -c 300000000 /dev/zero | "$QUICKSTART" run -- srun -Q "$@" wc -c
         echo $(($(date +%s%N) - start))
     }
-    mapfile -t bare < <(pace)
-    mapfile -t got < <(pace --container=debian)
-    equal "${got[0]}" 300000000
-    equal "${bare[0]}" 300000000
-    # A busy machine is given twice the time, and what a container costs.
-    ((got[1] < 2 * bare[1] + 3000000000)) || fail "it takes ${got[1]} ns, bare ${bare[1]}"
+    # A busy machine is given twice the time, and what a container costs, and if
+    # one of them met it in a calm moment, another try.
+    for _ in 1 2; do
+        mapfile -t bare < <(pace)
+        mapfile -t got < <(pace --container=debian)
+        equal "${got[0]}" 300000000
+        equal "${bare[0]}" 300000000
+        ((got[1] >= 2 * bare[1] + 3000000000)) || return 0
+    done
+    fail "it takes ${got[1]} ns, bare ${bare[1]}"
 }
 
 @test "a task that reads nothing of its input ends when it ends, as bare" {
     local bare
     unread() {
-        head -c 50000000 /dev/zero | timeout 30 "$QUICKSTART" run -- srun -Q "$@" sh -c 'sleep 0.5; exit 3' 2>&1 |
+        head -c 50000000 /dev/zero | timeout 60 "$QUICKSTART" run -- srun -Q "$@" sh -c 'sleep 0.5; exit 3' 2>&1 |
             sed 's/n[12]/n/'
         echo "${PIPESTATUS[1]}"
     }
@@ -262,7 +266,7 @@ END
 }
 
 @test "a fork bomb stops at the limit, and ends with its step" {
-    run as_user bash -c 'ulimit -u 300; timeout 30 srun -Q --propagate=NPROC --container=debian perl -e "
+    run as_user bash -c 'ulimit -u 300; timeout 60 srun -Q --propagate=NPROC --container=debian perl -e "
         \$n = 0; while (defined(\$p = fork)) { if (!\$p) { \$n = 0; sleep 4751 if rand() < .5 } \$n++ < 1000 or last } exit 4"'
     poll "$SOON" no_naps || fail "it goes on"
     ((status != 124)) || fail "it lasts"

@@ -147,7 +147,7 @@ StepId=9999.0 UserId=$uid Container=forged y' sleep 1000")
 @test "attach: what a step writes is seen" {
     start_step --container=debian bash -c \
         'echo ready $SLURM_JOB_ID; while :; do echo tick; sleep 0.2; done'
-    run as_user timeout 20 sh -c "berth attach $JOB.0 | head -n 2"
+    run as_user timeout 60 sh -c "berth attach $JOB.0 | head -n 2"
     contains "$output" tick
     berth stop "$JOB.0"
     await_step
