@@ -40,9 +40,8 @@ teardown() {
     [[ -z ${FUSE-} ]] || kill "$FUSE" 2>/dev/null || true
     umount -l "$HOME1/fuse" 2>/dev/null || true
     ! mountpoint -q "$STATE" || umount -l "$STATE"
-    end_slow
     rm -rf /srv/berth-test "$HOME1"/{x:*,fuse,pmix-base,pmix-other,stopper}
-    poll 10 rm -rf "$HOME1/race"
+    poll "$SOON" rm -rf "$HOME1/race"
     tidy
 }
 
@@ -74,7 +73,7 @@ teardown() {
         lacks "$output" passwd
     done
     touch "$HOME1/race/stop"
-    poll 10 gone "$swapper"
+    poll "$SOON" gone "$swapper"
     [[ $round == 20 ]]
     nothing_left
 }
@@ -186,7 +185,7 @@ END
     conf <<<"mounts_allowed = {\"$dir/**:rw\"}"
     run --separate-stderr as_user srun --container=debian --container-mounts="$dir/a:/mnt:ro" \
         sh -c 'ls /mnt/sub; touch /mnt/sub/x 2>&1; exit 0'
-    umount "$dir/a/sub"
+    poll "$SOON" umount "$dir/a/sub"
     lacks "$output" outside
     contains "$output" "Read-only file system"
     nothing_left
@@ -376,7 +375,7 @@ fuse() {
     "$BATS_TEST_TMPDIR/fuse" "$HOME1/fuse" "$(id -u berth1)" "$1" \
         </dev/null >"$ASKED" 2>&1 3>&- 4>&- &
     FUSE=$!
-    poll 5 grep -q " $HOME1/fuse " /proc/self/mounts
+    poll "$SOON" grep -q " $HOME1/fuse " /proc/self/mounts
     conf <<<'mounts_allowed = {"%h/**:rw"}
 probe_seconds = 3'
 }
@@ -497,7 +496,7 @@ probe_seconds = 2'
         [[ ! -e $other/new ]] || fail "written to"
         lacks "$output" secret
         [[ $output == ran ]] || refused "$base/spmix_appdir_"
-        poll 25 gone "$swapper"
+        poll "$SOON" gone "$swapper"
     done
     nothing_left
 }
@@ -529,7 +528,7 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     scancel "$job"
     poll "$SOON" no_jobs
     poll "$SOON" all_idle
-    umount "$STATE"
+    poll "$SOON" umount "$STATE"
     nothing_left
 }
 
@@ -544,13 +543,14 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     job=$(squeue -hn bats -o %i)
     start=$SECONDS
     scancel "$job"
-    poll 20 all_idle || fail "the epilog lasts"
-    ((SECONDS - start <= 8)) || fail "the epilog took $((SECONDS - start)) s"
+    poll "$SOON" all_idle || fail "the epilog lasts"
+    # The engine would be waited for 20 seconds.
+    ((SECONDS - start <= 15)) || fail "the epilog took $((SECONDS - start)) s"
     wait "$SRUN" || true
     start=$SECONDS
     as_other srun -w n1 true
-    ((SECONDS - start <= 8)) || fail "another user waited for $((SECONDS - start)) s"
-    poll 3 gone "$STOPPED" || fail "$(grep -E 'Name|State' "/proc/$STOPPED/status") is left"
+    ((SECONDS - start <= 15)) || fail "another user waited for $((SECONDS - start)) s"
+    poll "$SOON" gone "$STOPPED" || fail "$(grep -E 'Name|State' "/proc/$STOPPED/status") is left"
     nothing_left
 }
 
@@ -575,6 +575,7 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     # crun looks whether the process lives, reads this, and then opens a FIFO
     # that the process reads from, or nobody any more: it waits for ever, and
     # Podman for crun, with a lock that whoever lists containers waits for.
+    hold_starts "$begins"
     perl -MPOSIX=mkfifo -e '
         $fifo = "/run/crun/fifo";
         mkfifo $fifo, 0600 or die;
@@ -590,12 +591,12 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     read -r pid dir <"$begins"
     exec {fifo}>"$dir/config.json"
     as_user kill -KILL "$pid"
-    poll 5 gone "$pid"
+    poll "$SOON" gone "$pid"
     mv "$dir/config" "$dir/config.json"
     cat "$dir/config.json" >&"$fifo"
     exec {fifo}>&-
     STOPPED=$(pgrep -fx ".*crun start ${dir##*/}")
-    poll 5 grep -q wait_for_partner "/proc/$STOPPED/wchan" || fail "crun waits for nobody"
+    poll "$SOON" grep -q wait_for_partner "/proc/$STOPPED/wchan" || fail "crun waits for nobody"
     scancel -n bats
     nothing_left 20
     gone "$STOPPED" || fail "crun waits still"
@@ -609,7 +610,7 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
         my @kept;
         push @kept, $_ while $_ = $s->accept;' "$BATS_TEST_TMPDIR/hangs" </dev/null >/dev/null 2>&1 3>&- 4>&- &
     fake=$!
-    poll 5 test -S "$BATS_TEST_TMPDIR/hangs"
+    poll "$SOON" test -S "$BATS_TEST_TMPDIR/hangs"
     install -d -m 711 "$STATE/n1" "$dir"
     printf '{"engine":"%s","container":"berth-x","nonce":"%032d"}' "$BATS_TEST_TMPDIR/hangs" 0 >"$dir/record"
     start=$SECONDS
@@ -619,7 +620,7 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     kill "$fake"
     start=$((SECONDS - start))
     rm -r "$dir"
-    ((start <= 12)) || fail "three jobs took $start s"
+    ((start <= 15)) || fail "three jobs took $start s"
 }
 
 @test "a container that the engine describes in more than 4 MiB is removed (threat 74)" {
@@ -644,29 +645,14 @@ partition \"$partition\" { allow = {\"berth/hostile\"} }"
     contains "$(<"$BATS_TEST_TMPDIR/reply")" "o such container"
 }
 
-# Has the engine's runtime take SECONDS more for each start, until end_slow.
-slow_runtime() {
-    local dir=$BATS_TEST_TMPDIR
-    SLOW=$(type -P "$([[ $BERTH_ENGINE == podman ]] && echo crun || echo runc)")
-    cp "$SLOW" "$dir/runtime"
-    printf '#!/bin/sh\ncase " $* " in *" start "*) sleep %s; touch %s ;; esac\nexec %s "$@"\n' \
-        "$1" "$dir/slow" "$dir/runtime" >"$dir/wrapper"
-    chmod 0755 "$dir/wrapper"
-    mount --bind "$dir/wrapper" "$SLOW"
-}
-end_slow() {
-    [[ -z ${SLOW-} ]] || umount -l "$SLOW"
-    SLOW=
-}
-
 @test "more tasks than a socket holds packets, and a slow start: each task runs (threat 79)" {
     # 277 fit into a socket's buffer, and the 278th may wait for 20 seconds.
     local count=${BERTH_TASKS:-300}
-    slow_runtime 24
+    wrap_runtime "sleep 24; touch $BATS_TEST_TMPDIR/slow"
     # Slurm takes as long for bare tasks where the machine is busy.
     run -0 --separate-stderr timeout 300 "$QUICKSTART" run --user=berth1 -- \
         srun -Q -w n1 -n "$count" -O --mem=3000 --container=debian echo ran
-    end_slow
+    unwrap_runtime
     equal "$(uniq -c <<<"$output" | sed 's/^ *//')" "$count ran"
     [[ -e $BATS_TEST_TMPDIR/slow ]]
     nothing_left 60
@@ -717,7 +703,7 @@ outside() {
     echo 1 >"$BATS_TEST_TMPDIR/one"
     mount --bind "$BATS_TEST_TMPDIR/one" /proc/sys/fs/suid_dumpable
     run --separate-stderr in_container echo ran
-    umount /proc/sys/fs/suid_dumpable
+    poll "$SOON" umount /proc/sys/fs/suid_dumpable
     refused fs.suid_dumpable
     equal "$(in_container echo ran)" ran
     nothing_left
@@ -778,10 +764,10 @@ vanished() { [[ ! -e /proc/$1 ]]; }
     local start=$SECONDS
     outside
     as_user "$OUTSIDE" stop init </dev/null >/dev/null 2>&1 3>&- 4>&- &
-    run --separate-stderr as_user srun -w n1 -n8 -O --container=debian echo ran
-    # A task or two may have been quicker than that.
+    run --separate-stderr as_user srun -w n1 -n64 -O --mem=3000 --container=debian echo ran
+    # Some tasks may have been quicker than that.
     ((status != 0)) && contains "$stderr" "does not answer"
-    ((SECONDS - start < 40)) || fail "it took $((SECONDS - start)) seconds"
+    ((SECONDS - start < 60)) || fail "it took $((SECONDS - start)) seconds"
     nothing_left 60
 }
 

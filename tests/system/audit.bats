@@ -150,6 +150,7 @@ await_lines() {
     lines=$(await_lines 3)
     equal "$(entries job event exit <<<"${lines##*$'\n'}")" "$JOB|end|step"
 
+    poll "$SOON" no_traces
     start_step --container=debian sh -c "$(waiter)"
     kill -KILL "$(pids berth-init)"
     await_step
@@ -167,6 +168,7 @@ await_lines() {
     equal "$(entries job event verdict exit user <<<"${lines##*$'\n'}")" "$JOB|end|allow|killed|berth1"
 
     # With slurmstepd, it is the epilog.
+    poll "$SOON" no_traces
     start_step --container=debian sh -c "$(waiter)"
     kill -KILL "$(pgrep -f "^slurmstepd: \[$JOB.0\]")" "$(pids berth-stepd)"
     scancel "$JOB"

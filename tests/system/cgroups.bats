@@ -10,6 +10,7 @@ load lib
 placed() {
     local pid
     start_step "$@" sh -c 'echo ready $SLURM_JOB_ID; exec sleep 4711'
+    poll "$SOON" sleeps 4711
     pid=$(sleepers 4711)
     sed -E 's/(uid_|job_|step_)[0-9]+/\1N/g; s/^[0-9]+://' "/proc/$pid/cgroup" | sort
     scancel "$JOB"
@@ -69,31 +70,29 @@ left_by() {
 @test "children of a task, and what it leaves in the background, are in its cgroups (threat 51)" {
     local pid
     start_step --container=debian sh -c 'setsid sleep 4712 & echo ready $SLURM_JOB_ID; exec sleep 1000'
+    poll "$SOON" sleeps 4712
     pid=$(sleepers 4712)
     contains "$(cat "/proc/$pid/cgroup")" "job_$JOB/step_0"
     scancel "$JOB"
     await_step
-    no_sleeper 4712
+    poll "$SOON" no_sleeper 4712
     nothing_left
 }
 
 @test "a task that exceeds --mem is killed and Slurm says so, as bare" {
-    local bare got
     hog() {
         as_user srun --mem=50M "$@" perl -e '$x = "x" x 300_000_000; print "survived\n"' 2>&1 |
             sed -E 's/^\[[-0-9T:.]+\] //; s/(StepId=|STEP |job )[0-9]+/\1N/g; s/n[12]/n/g' | grep -v 'queued\|has been' | sort
         echo "${PIPESTATUS[0]}"
     }
-    bare=$(hog)
-    got=$(hog --container=debian)
-    equal "$got" "$bare"
-    lacks "$got" survived
-    contains "${got,,}" 'out of memory'
+    prints_alike --container=debian hog
+    lacks "$BARE" survived
+    contains "${BARE,,}" 'out of memory'
     nothing_left
 }
 
 @test "memory that several tasks use counts together" {
-    run as_user srun -n4 -N1 --mem=100M --container=debian perl -e '$x = "x" x 90_000_000; sleep 1; print "survived\n"'
+    run as_user srun -n4 -N1 --mem=100M --container=debian perl -e '$x = "x" x 90_000_000; sleep 20; print "survived\n"'
     ((status != 0)) || fail "four times 90 MB fit into 100"
     nothing_left
 }
@@ -114,7 +113,9 @@ left_by() {
 @test "cores are those of the task as bare" {
     local both
     grep -q '^cpuset' /proc/cgroups || skip_without cpusets
+    # A step's cores are free when slurmctld has heard of its end.
     both=$(allocation 'for o in "" --container=debian; do
+            while squeue -hsj "$SLURM_JOB_ID" -o %i | grep -q "[.][0-9]"; do sleep 0.1; done
             srun -N1 -n2 -w n1 --exact --cpus-per-task=1 --cpu-bind=cores $o \
                 sh -c "grep Cpus_allowed_list /proc/self/status | sed s/^/\$SLURM_PROCID:/; nproc" | sort
             echo ----

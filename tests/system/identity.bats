@@ -80,7 +80,7 @@ Seccomp:	2"
     equal "$status" 0
     equal "$output" "$HOME1"
     start_step --container=debian sh -c "$(waiter)"
-    run api GET "/containers/$(berths)/json"
+    run api GET "/containers/$(step_container)/json"
     contains "$output" '"WorkingDir":"/"'
     scancel "$JOB"
 }
@@ -185,7 +185,7 @@ Seccomp:	2"
     mount -t tmpfs tmpfs "$HOME1/below"
     touch "$HOME1/below/secret"
     run in_container ls "$HOME1/below"
-    umount "$HOME1/below"
+    poll "$SOON" umount "$HOME1/below"
     rmdir "$HOME1/below"
     lacks "$output" secret
 }
@@ -287,7 +287,7 @@ Seccomp:	2"
 
 @test "the engine is told NVIDIA_VISIBLE_DEVICES=void whatever the image says (threats 43, 48)" {
     start_step --container=debian sh -c "$(waiter)"
-    run api GET "/containers/$(berths)/json"
+    run api GET "/containers/$(step_container)/json"
     contains "$output" '"NVIDIA_VISIBLE_DEVICES=void"'
     lacks "$output" NVIDIA_VISIBLE_DEVICES=all
     scancel "$JOB"
@@ -297,7 +297,7 @@ Seccomp:	2"
     export TOKEN_OF_MINE=swordfish
     start_step --container=debian sh -c "$(waiter)"
     unset TOKEN_OF_MINE
-    run api GET "/containers/$(berths)/json"
+    run api GET "/containers/$(step_container)/json"
     contains "$output" '"Id"'
     lacks "$output" swordfish
     scancel "$JOB"
@@ -323,7 +323,7 @@ Seccomp:	2"
 
 @test "a container is made of an image ID, not of a name (threat 39)" {
     start_step --container=debian sh -c "$(waiter)"
-    run api GET "/containers/$(berths)/json"
+    run api GET "/containers/$(step_container)/json"
     [[ $output =~ \"Image\":\"(sha256:)?[0-9a-f]{64}\" ]] || fail "no ID"
     lacks "$output" '"Image":"debian'
     scancel "$JOB"
@@ -331,7 +331,7 @@ Seccomp:	2"
 
 @test "the request asks for nothing that weakens a container (threats 31, 33, 36)" {
     start_step --container=debian sh -c "$(waiter)"
-    run api GET "/containers/$(berths)/json"
+    run api GET "/containers/$(step_container)/json"
     contains "$output" '"Privileged":false'
     contains "$output" '"PublishAllPorts":false'
     lacks "$output" unconfined

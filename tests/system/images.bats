@@ -37,9 +37,8 @@ use() {
     # Nor is an epilog at it any more.
     poll "$SOON" all_idle
     poll "$SOON" no_traces
-    poll "$SOON" nobody_makes_room
+    poll "$SOON" no_collection
 }
-nobody_makes_room() { ! find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$PREFIX/sbin/berth-images" | grep .; }
 # aged LETTER HOURS: it was last used so long ago.
 aged() { touch -d "$2 hours ago" "$(record "$1")"; }
 record() { grep -lF "/bats/$1:1\"" "$STATE"/n1/images/*.json; }

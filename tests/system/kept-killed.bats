@@ -26,7 +26,7 @@ keeper_under() {
     start_job 'where; in_one sh -c "echo ready $SLURM_JOB_ID; exec sleep 5353"; echo "ended $?"; where'
     kill -KILL "$(pids berth-stepd | sort -n | head -n 1)"
     await_step
-    no_sleeper 5353
+    poll "$SOON" no_sleeper 5353
     contains "$(cat "$OUT")" "ended 137"
     contains "$(cat "$ERR")" "what kept it"
     contains "$(tail -n 1 "$OUT")" pid:
@@ -38,7 +38,7 @@ guest_killed() {
     start_job 'where; in_one sh -c "setsid sleep 5353 & echo ready $SLURM_JOB_ID; exec sleep 5353"; echo "ended $?"; where'
     kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
     await_step
-    no_sleeper 5353
+    poll "$SOON" no_sleeper 5353
     contains "$(cat "$OUT")" "ended 137"
     equal "$(tail -n 1 "$OUT")" "$(line 1)"
     nothing_left
@@ -50,7 +50,7 @@ guest_killed_pmix() {
         where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -name \"*dstore*lock\""'
     kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
     await_step
-    no_sleeper 5353
+    poll "$SOON" no_sleeper 5353
     contains "$(cat "$OUT")" "ended 137"
     equal "$(grep pid: "$OUT" | sort | uniq -c | awk '{ print $1 }')" 3
     # Of the killed one's an empty directory is left at most.
@@ -68,14 +68,14 @@ init_killed() {
     poll "$SOON" said 5 || fail "$(cat "$OUT" "$ERR")"
     kill -KILL "$(pids berth-init)"
     await_step
-    no_sleeper 5353
+    poll "$SOON" no_sleeper 5353
     equal "$(grep pid: "$OUT" | uniq | wc -l)" 3
     nothing_left
 }
 
 @test "the container removed by somebody at the engine while it is kept: the next step has a new one" {
     start_job 'where; echo ready $SLURM_JOB_ID; go a; where'
-    api DELETE "/containers/$(berths)?force=1"
+    api DELETE "/containers/$(step_container)?force=1"
     poll "$SOON" no_traces || fail "left: $(traces)"
     go a
     await_step

@@ -48,6 +48,22 @@ alike() {
     equal "$status" 0
 }
 
+# prints_alike OPTIONS FUNCTION WORD ...: it prints alike with these options, which
+# ask for a container, and without. What a busy Slurm says of a step's end one time
+# it may not say the next: one of two bare runs is to be the same. Sets BARE.
+prints_alike() {
+    local options=$1 got
+    shift
+    BARE=$("$@")
+    # shellcheck disable=SC2086  # several words
+    got=$("$@" $options)
+    if [[ $got != "$BARE" ]]; then
+        printf '%s\n' "bare:" "$BARE" "in a container:" "$got" >&2
+        BARE=$("$@")
+    fi
+    equal "$got" "$BARE"
+}
+
 # run_batch SBATCH'S WORDS: submits a job, and waits for its end. sbatch's own
 # --wait looks after 2 seconds, and not again for 8.
 run_batch() {
@@ -129,6 +145,16 @@ containers() {
     [[ $DOCKER_HOST == "${ROOT_ENGINE:-$DOCKER_HOST}" ]] || DOCKER_HOST=$ROOT_ENGINE containers
 }
 berths() { containers | grep '^berth-' || true; }
+# That of JOB's step: the one of a step before it may be on its way out.
+step_container() { berths | grep "^berth-$JOB\."; }
+
+# engine_errors LINE: what the engine's log has for errors from that line on, but
+# for what dockerd says of a container that ends before it reads its output.
+ENGINE_LOG=${STATE%/var/lib/berth}/log/engine.log
+engine_errors() {
+    tail -n +"$1" "$ENGINE_LOG" | grep -E 'level=(error|fatal)' |
+        grep -v 'stream copy error: reading from a closed fifo' || true
+}
 
 volumes() { api GET /volumes | grep -o '"Name":"[^"]*"' | sort; }
 
@@ -270,7 +296,8 @@ forget() {
     poll "$SOON" no_collection
     rm -rf "$STATE"/*/images
 }
-no_collection() { ! pgrep -x berth-images >/dev/null; }
+# The epilog's child has its name until it is berth-images.
+no_collection() { ! pgrep -x 'berth-(images|epilog)' >/dev/null; }
 
 # Prints the cgroups of Slurm's jobs, and of the engine's containers. It is called
 # a lot: no process for each hierarchy.
@@ -336,6 +363,16 @@ nothing_left() {
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
 }
 
+# prologs_are COUNT: berth's prolog runs on so many of the nodes, which tells what
+# they have heard of slurm.conf.
+prologs_are() {
+    local before
+    before=$(node_times)
+    as_user srun -Q -N2 true &&
+        (($(comm -13 <(echo "$before") <(node_times) | grep -c .) == $1))
+}
+node_times() { stat -c '%n %y' "$STATE"/n[12] 2>/dev/null || true; }
+
 # --- steps that last ---------------------------------------------------------
 
 # start_step SRUN'S WORDS: starts a step whose program prints "ready JOB" when
@@ -377,18 +414,39 @@ await_step() {
 }
 gone() { ! [[ -e /proc/$1 ]] || grep -q '^State:.*Z' "/proc/$1/status"; }
 
+# wrap_runtime SH: from now on the engine's runtime does this before each start,
+# until unwrap_runtime, or the test's end.
+wrap_runtime() {
+    local dir=$BATS_TEST_TMPDIR name=runc
+    [[ $BERTH_ENGINE != podman ]] || name=crun
+    WRAPPED=$(type -P "$name")
+    # By its name, which its processes have: crun may also run as a memfd:crun....
+    cp "$WRAPPED" "$dir/$name"
+    printf '#!/bin/sh\ncase " $* " in *" start "*) %s ;; esac\nexec %s "$@"\n' \
+        "$1" "$dir/$name" >"$dir/wrapper"
+    chmod 0755 "$dir/wrapper"
+    mount --bind "$dir/wrapper" "$WRAPPED"
+}
+unwrap_runtime() {
+    [[ -z ${WRAPPED-} ]] || umount -l "$WRAPPED"
+    WRAPPED=
+}
+# hold_starts FILE: each start waits until something is in the file.
+hold_starts() { wrap_runtime "timeout 60 sh -c 'until test -s $1; do sleep 0.05; done'"; }
+
 # stop_runtime [COMMAND]: stops the process that the engine's runtime has for the
 # next container, before it becomes the container's first: the engine's start
 # waits for it. By COMMAND, such as as_user, or as root.
 stop_runtime() {
     STOPS=$BATS_TEST_TMPDIR/stopped
     : >"$STOPS"
+    hold_starts "$STOPS"
     "$@" timeout 60 bash -c '
         while :; do
             for p in /proc/[0-9]*; do
                 read -r name <"$p/comm" && case $name in
                 "runc:[2:INIT]") kill -STOP "${p#/proc/}" && echo "${p#/proc/}" && exit ;;
-                crun) grep -q "^NSpid:.*[[:space:]]1$" "$p/status" &&
+                crun | memfd:crun*) grep -q "^NSpid:.*[[:space:]]1$" "$p/status" &&
                     kill -STOP "${p#/proc/}" && echo "${p#/proc/}" && exit ;;
                 esac
             done 2>/dev/null
@@ -400,12 +458,14 @@ runtime_stopped() {
     STOPPED=$(<"$STOPS")
 }
 
-# sleepers SECONDS: the host's pids of `sleep SECONDS`.
+# sleepers SECONDS: the host's pids of `sleep SECONDS`. A task that execs it says
+# "ready" before that, and a shell before its child does: poll for `sleeps` first.
 sleepers() {
     grep -slzx "$1" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
         [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != "sleep $1 " ]] || echo "$pid"
     done
 }
+sleeps() { [[ -n $(sleepers "$1") ]]; }
 no_sleeper() { [[ -z $(sleepers "$1") ]]; }
 
 # ends_as STATE: the job does, in Slurm's words.
@@ -480,6 +540,7 @@ bypassing() { as_user env SLURM_CONF="$(bypass_conf)" "$@"; }
 # --- around each test --------------------------------------------------------
 
 tidy() {
+    unwrap_runtime
     [[ -z ${STOPPED-} ]] || kill -KILL "$STOPPED" 2>/dev/null || true
     scancel -Q -n bats 2>/dev/null || true
     scancel -Q -n interactive 2>/dev/null || true

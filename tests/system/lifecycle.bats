@@ -53,7 +53,7 @@ has_jobs() { ! no_jobs; }
         # Or the next turn would take this job for its own.
         poll "$SOON" no_jobs
     done
-    no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -105,7 +105,7 @@ signalled() {
     await_step 100
     contains "$(cat "$ERR")" "TIME LIMIT"
     ends_as TIMEOUT
-    no_naps
+    poll "$SOON" no_naps
     nothing_left
 }
 
@@ -185,7 +185,7 @@ signalled() {
 
 @test "the container removed by somebody at the engine: the task ends and Slurm says Killed" {
     start_step --container=debian sh -c "$(napper)"
-    api DELETE "/containers/$(berths)?force=1"
+    api DELETE "/containers/$(step_container)?force=1"
     await_step
     equal "$STATUS" 137
     poll "$SOON" no_naps

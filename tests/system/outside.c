@@ -112,19 +112,34 @@ static bool try_stop(const char *pid, const char *name, bool inner)
            strstr(status, "State:\tS") && kill(atoi(pid), SIGSTOP) == 0;
 }
 
+// A process's connection, or -1 where it has none yet.
+static int connection(int process)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof(int), n = sizeof(peer);
+        int type, conn = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+
+        if (conn < 0)
+            continue;
+        if (getsockopt(conn, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+            type == SOCK_SEQPACKET &&
+            getpeername(conn, (struct sockaddr *)&peer, &n) == 0)
+            return conn;
+        close(conn);
+    }
+    return -1;
+}
+
 static int heir(int pid)
 {
-    int process = (int)syscall(SYS_pidfd_open, pid, 0), conn = -1, type;
-    socklen_t size = sizeof(type);
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int conn = connection(process);
     struct wire_msg msg;
 
-    for (int fd = 3; process >= 0 && fd < 64; fd++) {
-        conn = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-        if (conn >= 0 &&
-            getsockopt(conn, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-            type == SOCK_SEQPACKET)
-            break;
-        conn = -1;
+    for (int i = 0; conn < 0 && i < 300; i++) {
+        usleep(100000);
+        conn = connection(process);
     }
     if (conn < 0)
         return 2;

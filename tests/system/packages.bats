@@ -84,8 +84,8 @@ teardown() {
 
 bare_works() { equal "$(as_user srun -Q -N2 echo ran)" $'ran\nran'; }
 container_works() { equal "$(as_user srun -Q -N2 --container=debian sh -c 'test -e /run/berth/init && echo inside')" $'inside\ninside'; }
-# reconfigured: nodes have what slurm.conf says now, by what the prolog does.
-prolog_ran() { as_user srun -Q -N2 true && [[ -n $(find "$STATE" -newer "$BATS_TEST_TMPDIR/before" -path '*/n*') ]]; }
+# Before the prolog's program goes: a node that would run it is drained.
+none_runs_prolog() { poll "$SOON" prologs_are 0 || fail "the prolog goes on"; }
 
 @test "the packages are built, and lintian has nothing to say" {
     run lintian --allow-root --fail-on error,warning "$BUILT"/src/deb/*.changes
@@ -162,11 +162,10 @@ rpm_paths() { rpm -qpl "$1" 2>/dev/null | while read -r path; do [[ $path == "$S
     contains "$(getent passwd _berth)" ':/nonexistent:/usr/sbin/nologin'
     equal "$(find /lib/systemd /etc/init.d -newer "$BATS_FILE_TMPDIR/bare.conf" -name '*berth*')" ''
 
-    touch "$BATS_TEST_TMPDIR/before"
     berth-setup allow=debian "$ENGINE"
     scontrol reconfigure
     container_works
-    poll "$SOON" prolog_ran || fail "berth-prolog does not run"
+    poll "$SOON" prologs_are 2 || fail "berth-prolog does not run on both nodes"
     equal "$(grep -v '^#' "$PLUGSTACK_CONF")" "required spank_berth.so allow=debian $ENGINE"
     nothing_left
 }
@@ -226,6 +225,7 @@ rpm_paths() { rpm -qpl "$1" 2>/dev/null | while read -r path; do [[ $path == "$S
     berth-setup --undo
     cmp "$SLURM_CONF" "$BATS_FILE_TMPDIR/bare.conf"
     scontrol reconfigure
+    none_runs_prolog
     files=$(dpkg -L berth berth-client)
     dpkg -r berth berth-client
     bare_works
@@ -265,6 +265,7 @@ rpm_paths() { rpm -qpl "$1" 2>/dev/null | while read -r path; do [[ $path == "$S
     nothing_left
     berth-setup --undo
     scontrol reconfigure
+    none_runs_prolog
     dpkg -P berth berth-client
     [[ ! -e $STATE && ! -e /etc/slurm/berth.conf ]]
     bare_works

@@ -404,7 +404,7 @@ helper() {
     "$QUICKSTART" run --user=berth1 -- srun -w n1 --container="$image" /probe exit 0 \
         </dev/null >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$! OUT=/dev/null ERR=/dev/null
-    poll "$SOON" eval '[[ $(sleepers 4711) ]]' || fail "it was not asked"
+    poll "$SOON" sleeps 4711 || fail "it was not asked"
     scancel -n bats
     await_step
     poll "$SOON" no_sleeper 4711

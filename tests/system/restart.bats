@@ -9,8 +9,6 @@
 # shellcheck disable=SC2016  # the task's shell expands it
 load lib
 
-ENGINE_LOG=${STATE%/var/lib/berth}/log/engine.log
-
 teardown() {
     api GET /_ping >/dev/null 2>&1 || restart_engine
     tidy
@@ -135,6 +133,5 @@ goes_on() {
         as_user srun -N2 --container=debian true
     done
     nothing_left
-    run grep -E 'level=(error|fatal)' <(tail -n +"$from" "$ENGINE_LOG")
-    equal "$output" ""
+    equal "$(engine_errors "$from")" ""
 }

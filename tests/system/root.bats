@@ -41,8 +41,6 @@ as_root() { as_user srun -Q --container=debian --container-root "$@"; }
 # Whose FILE is on the node, and its mode.
 whose() { stat -c '%u:%g %a' "$@"; }
 
-sleeps() { [[ -n $(sleepers "$1") ]]; }
-
 # The owner and the mode of each device of the node, and of its number.
 devices() { find /dev -xdev ! -type l -printf '%p %U %G %m %y\n' | grep -v '^/dev/\(pts\|shm\)' | sort; }
 
@@ -238,7 +236,7 @@ print(*["%x" % n for n in struct.unpack("<6I", os.getxattr(sys.argv[1], "securit
     contains "$other" " 0 $START2 65536"
     # No signal, of whatever ID, leaves a container.
     as_other srun -Q --container=debian --container-root bash -c 'kill -KILL -1; kill -KILL -- -1; :'
-    [[ -d /proc/$(sleepers 1000) ]] || fail "the one's process is gone"
+    sleeps 1000 || fail "the one's process is gone"
     equal "$(whose "$d/one/mine" | cut -d: -f1)" "$UID1"
     equal "$(whose "$d/two/mine" | cut -d: -f1)" "$(id -u berth2)"
     # The one's directory is closed to the other, mounted or not.

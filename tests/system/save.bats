@@ -253,7 +253,7 @@ print(json.load(open(sys.argv[1]))["layers"][-1]["digest"][7:])' "$dir/manifest.
     mount -t tmpfs -o size=4m,mode=1777 tmpfs "$SAVED/small"
     run --separate-stderr as_user srun -Q -w n1 --container=berth/open --container-save="$SAVED/small/a.tar" sh -c "$much"
     left=$(ls -A "$SAVED/small")
-    umount "$SAVED/small"
+    poll "$SOON" umount "$SAVED/small"
     rmdir "$SAVED/small"
     equal "$status" 125
     contains "$stderr" "No space left on device"
@@ -317,6 +317,7 @@ stop_saver_at_work() {
     local pid writer
     start_step -w n1 --container=berth/open --container-save="$SAVED/a.tar" --container-mounts="$SAVED:/mnt/there" \
         sh -c 'echo 0 >/open/f; sleep 5254 & echo ready $SLURM_JOB_ID; until [ -e /mnt/there/go ]; do sleep 0.1; done'
+    poll "$SOON" sleeps 5254
     pid=$(sleepers 5254)
     as_user /usr/bin/python3 -c 'import os, sys
 fd = os.open("/proc/%s/root/open/f" % sys.argv[1], os.O_WRONLY)
@@ -355,7 +356,7 @@ while os.path.exists(sys.argv[2] + "/go"):
     run --separate-stderr as_user sh -c "cd $SAVED && srun -Q -w n1 --container=berth/open --container-save=./a.tar \
         sh -c 'sleep 5253 >/dev/null 2>&1 & echo x >/open/new'"
     equal "$status" 0
-    no_sleeper 5253 || fail "it runs on"
+    poll "$SOON" no_sleeper 5253 || fail "it runs on"
     equal "$(as_user srun -Q -w n1 --container="$SAVED/a.tar" cat /open/new)" x
     nothing_left
 }

@@ -200,16 +200,13 @@ display() {
 }
 
 @test "X11 forwarding reaches into a container, as bare" {
-    local words bare
+    local words
     x_server
     x_image
     for words in '--x11' '--x11 --container-network=host' '--x11=first'; do
-        # shellcheck disable=SC2086
-        bare=$(display ${words%--c*})
-        # shellcheck disable=SC2086
-        equal "$(display $words --container=berth/x11)" "$bare"
-        contains "$bare" $'name of display:    localhost:N\nversion'
-        contains "$bare" '64x64 pixels'
+        prints_alike "--container=berth/x11 ${words#"${words%% *}"}" display "${words%% *}"
+        contains "$BARE" $'name of display:    localhost:N\nversion'
+        contains "$BARE" '64x64 pixels'
     done
     # Asked for by salloc, for all its steps; each node has a display.
     run as_user salloc -Q --x11 -N2 bash -c '
@@ -263,23 +260,20 @@ sleep 1
 END
     JOB=$(as_user sbatch --parsable job.sh)
     poll "$SOON" grep -q 'run 0' "$HOME1/preempted.out"
-    poll "$SOON" sleeps
+    poll "$SOON" sleeps 4730
     urgent=$(as_user sbatch --parsable -p urgent -N2 --exclusive --output=/dev/null --wrap 'sleep 1')
     poll 30 job_is "$urgent" COMPLETED
     poll "$SOON" no_sleeper 4730 || fail "it goes on"
     job_says "$JOB" JobState
     job_says "$JOB" Restarts
     scancel "$JOB"
-    cat "$HOME1/preempted.out"
+    grep -v slurmstepd "$HOME1/preempted.out"
     rm "$HOME1"/{preempted.out,job.sh}
 }
-sleeps() { [[ -n $(sleepers 4730) ]]; }
 
 @test "a preempted job is requeued or cancelled, as bare" {
-    local partition bare
     for partition in requeued cancelled; do
-        bare=$(preempted "$partition" | grep -v slurmstepd)
-        equal "$(preempted "$partition" --container=debian | grep -v slurmstepd)" "$bare"
+        prints_alike --container=debian preempted "$partition"
     done
     nothing_left
 }

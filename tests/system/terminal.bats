@@ -32,18 +32,19 @@ teardown() {
 }
 
 keys() { mux send-keys "$@"; }
-# enter LINE: at a prompt.
+# enter LINE: at a prompt, which the next one does not take for its own.
 enter() {
     poll "$SOON" prompted || fail "there is no prompt:" "$(screen)"
     keys -l "$1"
+    poll "$SOON" typed || fail "nothing is echoed:" "$(screen)"
     keys Enter
 }
+typed() { ! prompted; }
 prompted() { [[ $(screen | tail -n 1) =~ (er>|[$])$ ]]; }
 screen() { mux capture-pane -pS - | sed '/^$/d'; }
 # sees TEXT: waits for a line of the screen to be that.
 sees() { poll "$SOON" stands "$1" || fail "the screen lacks \"$1\":" "$(screen)"; }
 stands() { screen | grep -qx -e "$1"; }
-sleeps() { [[ -n $(sleepers "$1") ]]; }
 
 # after_it: the terminal is what it was before.
 after_it() {
