@@ -642,12 +642,15 @@ int mountns_add_task(const struct mountns *ns, const struct process *task,
     return rc;
 }
 
-// Says whether something is mounted at /dev/console, which is root's to make.
+// Says whether something is mounted at /dev/console. No link is followed: this
+// is done outside as well.
 static bool has_console(int dev)
 {
+    const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
     struct stat dir, console;
 
-    return fstat(dev, &dir) == 0 && fstatat(dev, "console", &console, 0) == 0 &&
+    return fstat(dev, &dir) == 0 &&
+           fstatat(dev, "console", &console, flags) == 0 &&
            console.st_dev != dir.st_dev;
 }
 
@@ -665,7 +668,8 @@ int mountns_forget_task(const struct mountns *ns)
     int keep[] = {ns->ns, ns->dev};
     pid_t parent = getpid();
 
-    if (!has_console(ns->dev))
+    // With IDs of its own it has had none, and /dev is its root's.
+    if (ns->map >= 0 || !has_console(ns->dev))
         return 0;
     pid_t child = fork();
     if (child == 0) {

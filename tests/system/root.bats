@@ -381,6 +381,15 @@ END
     nothing_left
 }
 
+@test "where root has /dev/console lead is not looked at from outside (threat 140)" {
+    # The node has that file as well, in another file system than /dev.
+    run -0 --separate-stderr as_user salloc -Q -n1 bash -c '
+        srun -Q --container=debian --container-root --container-name=a sh -c "touch /etc/x; ln -s /etc/hostname /dev/console"
+        srun -Q --container-name=a sh -c "ls /etc/x; readlink /dev/console"; true'
+    equal "$output" $'/etc/x\n/etc/hostname'
+    nothing_left
+}
+
 # root_ids IDS [LINE ...]: the policy has these, whatever the engine's are.
 root_ids() { ROOT_IDS=$1 root_conf "${@:2}"; }
 
