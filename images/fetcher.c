@@ -166,18 +166,30 @@ int fetcher_start(const struct fetcher_order *order, uid_t uid, gid_t gid,
     return 0;
 }
 
+// SAVES as in struct fetcher.
+static void end(int pidfd, bool saves)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+    if (saves)
+        poll(&p, 1, GONE_MS);
+    // The first of its namespace: the kernel ends the others with it.
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    poll(&p, 1, GONE_MS);
+}
+
+void fetcher_end_save(int pidfd)
+{
+    end(pidfd, true);
+    close(pidfd);
+}
+
 void fetcher_end(struct fetcher *fetcher)
 {
-    struct pollfd p = {.fd = fetcher->pidfd, .events = POLLIN};
-
     if (fetcher->pid <= 0)
         return;
     close(fetcher->link);
-    if (fetcher->saves)
-        poll(&p, 1, GONE_MS);
-    // The first of its namespace: the kernel ends the others with it.
-    syscall(SYS_pidfd_send_signal, fetcher->pidfd, SIGKILL, NULL, 0);
-    poll(&p, 1, GONE_MS);
+    end(fetcher->pidfd, fetcher->saves);
     waitpid(fetcher->pid, NULL, WNOHANG);
     close(fetcher->pidfd);
     *fetcher = (struct fetcher){.pidfd = -1, .link = -1};

@@ -59,4 +59,8 @@ int fetcher_start(const struct fetcher_order *order, uid_t uid, gid_t gid,
 // Ends it, and all that it has started.
 void fetcher_end(struct fetcher *fetcher);
 
+// Ends the berth-save that PIDFD is of, whose link nobody holds any more, and
+// closes PIDFD. For whoever has not started it.
+void fetcher_end_save(int pidfd);
+
 #endif

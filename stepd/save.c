@@ -24,6 +24,7 @@
 #include "node/child.h"
 #include "node/digest.h"
 #include "protocol/fetch.h"
+#include "protocol/passing.h"
 #include "stepd/layer.h"
 
 enum { FIRST_MS = 2000, ROUND_MS = 5000 };
@@ -390,6 +391,9 @@ static int feed(struct work *w, enum fetcher_save save, bool base,
 
     if (fetcher_start(&order, 0, 0, &w->fetcher, err) < 0)
         return -1;
+    // Its user can stop it: then it hears nothing of this process's end.
+    if (passing_send(w->report, "w", 1, &w->fetcher.pidfd, 1, 0) < 0)
+        return err_set(err, BERTH_ESYS, "telling of berth-save: %m");
     if (fetch_send_document(w->fetcher.link, FETCH_CONFIG, w->config,
                             w->config_len) < 0)
         return explain_link(w, err);
@@ -516,15 +520,29 @@ int save_begin(const struct step *step, const struct save_wish *wish,
         close(pair[0]);
         return -1;
     }
-    *out = (struct save){pid, pair[0], now + wish->seconds * 1000LL};
+    *out = (struct save){pid, pair[0], -1, now + wish->seconds * 1000LL};
     return 0;
+}
+
+// Receives what the child says, and who writes for it. As recv(2).
+static ssize_t receive(struct save *save, char packet[SAVE_TEXT_MAX + 1])
+{
+    int fd = -1;
+    ssize_t n = passing_receive(save->link, packet, SAVE_TEXT_MAX, &fd, 1,
+                                MSG_DONTWAIT);
+
+    if (fd >= 0 && save->writer >= 0)
+        close(fd);
+    else if (fd >= 0)
+        save->writer = fd;
+    return n;
 }
 
 enum save_said save_hear(struct save *save, char text[SAVE_TEXT_MAX],
                          struct berth_err *err)
 {
     char packet[SAVE_TEXT_MAX + 1];
-    ssize_t n = recv(save->link, packet, sizeof(packet) - 1, MSG_DONTWAIT);
+    ssize_t n = receive(save, packet);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         if (clock_ms() < save->end_ms)
@@ -541,6 +559,8 @@ enum save_said save_hear(struct save *save, char text[SAVE_TEXT_MAX],
         return SAVE_FAILED;
     }
     packet[n] = 0;
+    if (packet[0] == 'w')
+        return SAVE_NOTHING;
     if (packet[0] == 'f') {
         err_set(err, BERTH_EINVAL, "%s", packet + 1);
         return SAVE_FAILED;
@@ -551,9 +571,15 @@ enum save_said save_hear(struct save *save, char text[SAVE_TEXT_MAX],
 
 void save_end(struct save *save)
 {
+    char packet[SAVE_TEXT_MAX + 1];
+
     if (save->pid <= 0)
         return;
     child_end(save->pid);
+    while (receive(save, packet) > 0)
+        ;
     close(save->link);
+    if (save->writer >= 0)
+        fetcher_end_save(save->writer);
     *save = (struct save)SAVE_NONE;
 }

@@ -40,14 +40,15 @@ void save_wish_clear(struct save_wish *wish);
 
 // A save that goes on.
 struct save {
-    pid_t pid; // 0: there is none
-    int link;  // to be read
+    pid_t pid;  // 0: there is none
+    int link;   // to be read
+    int writer; // pidfd of berth-save, once there is one, or -1
     long long end_ms;
 };
 
 #define SAVE_NONE                                                              \
     {                                                                          \
-        .link = -1                                                             \
+        .link = -1, .writer = -1                                               \
     }
 
 // Begins it, of the container that RECORD is about, whose first process is INIT

@@ -274,7 +274,8 @@ no_saver() { [[ -z $(pids berth-save) ]]; }
         saver) kill -KILL $SAVER ;;
         child) kill -KILL "$(pgrep -P "$STEPD" berth-stepd)" ;;
         esac
-        [[ $how == saver ]] || kill -CONT $SAVER 2>/dev/null || true
+        # It stays stopped where somebody is left to end it.
+        [[ $how != stepd ]] || kill -CONT $SAVER 2>/dev/null || true
         await_step 30
         ((STATUS != 0)) || fail "$how: srun ended well: $(<"$ERR")"
         poll "$SOON" no_saver || fail "$how: berth-save is left"
