@@ -317,12 +317,15 @@ static int await_init(struct making *m, struct berth_err *err)
 // What an engine knows only when it starts a container (whether it has the
 // means to give it GPUs, what the image has at a mount's target) it says in
 // words for nobody. As seen with Docker 20.10 and 26.1 and Podman 4.3 and 5.4:
-// where another says it otherwise, its own words stay.
+// where another says it otherwise, its own words stay. In these can be a path of
+// the user's.
 static void explain(const struct making *m, struct berth_err *err)
 {
     const char *engine = engine_name(m->engine), *node = m->step->node;
+    bool gpus = m->request->ngpus > 0;
 
-    if (strstr(err->text, "unresolvable CDI devices"))
+    if (gpus && m->request->gpus_by == REQUEST_GPUS_CDI &&
+        strstr(err->text, "unresolvable CDI devices"))
         err_set(err, BERTH_EENGINE,
                 "%s on node %s has no CDI device %s: ask your administrator "
                 "to write a CDI specification for the node's GPUs (for "
@@ -333,7 +336,7 @@ static void explain(const struct making *m, struct berth_err *err)
                 "a file cannot be mounted onto a directory of the image, nor "
                 "a directory onto a file: choose another target in "
                 "--container-mounts");
-    else if (!strstr(err->text, "could not select device driver"))
+    else if (!gpus || !strstr(err->text, "could not select device driver"))
         return;
     else if (m->request->gpus_by == REQUEST_GPUS_NVIDIA)
         err_set(err, BERTH_EENGINE,
