@@ -200,28 +200,33 @@ static bool same(const struct strv *a, const struct strv *b)
     return is;
 }
 
-// 1: had; 0: not; -1: nobody waits for it.
+// 1: had; 0: not; -1: nobody waits for it. What OUT has of the step's own stays.
 static int ask(struct search *s, int dir, const char *name, enum keep_verb verb,
                int ms)
 {
+    struct container got = CONTAINER_NONE;
     struct strv text = {0};
     int conn = keep_ask(BERTH_STATEDIR, s->step->node, name, verb);
     int rc = conn < 0 ? 0 : watch_wait(s->watch, conn, ms);
 
     if (rc > 0)
-        rc = receive(conn, s->out);
+        rc = receive(conn, &got);
     if (rc > 0 && (store_strings_read(dir, IMAGE, &text) < 0 ||
-                   image_from_text(&text, s->image, &s->out->cdi) < 0)) {
+                   image_from_text(&text, s->image, &got.cdi) < 0)) {
         engine_image_clear(s->image);
         rc = 0;
     }
     strv_clear(&text);
     if (rc > 0) {
+        s->out->control = got.control;
+        s->out->init = got.init;
+        s->out->mountns = got.mountns;
+        s->out->cdi = got.cdi;
         s->out->keeper = conn;
         snprintf(s->out->host, sizeof(s->out->host), "%s", name);
         return 1;
     }
-    container_close(s->out);
+    container_close(&got);
     if (conn >= 0)
         close(conn);
     return rc;

@@ -273,6 +273,17 @@ later_than() { (($(date +%s) > $1)); }
     nothing_left
 }
 
+@test "the administrator's limits hold in a step whose like was turned away by a container" {
+    conf <<<'ulimits = {"nofile=4096:8192"}'
+    run --separate-stderr in_job '
+        meet() { in_one sh -c "ulimit -n; ulimit -Hn; : >$1.out
+            until [ -e a.out ] && [ -e b.out ]; do sleep 0.05; done"; }
+        meet a & until [ -e a.out ]; do sleep 0.05; done; meet b & wait
+        rm a.out b.out'
+    equal "$output" $'4096\n8192\n4096\n8192'
+    nothing_left
+}
+
 @test "reuse = never keeps nothing, and reuse = allowed what is asked for" {
     conf <<<'reuse = never'
     run --separate-stderr in_job 'where; where'
