@@ -638,7 +638,7 @@ int mountns_add_task(const struct mountns *ns, const struct process *task,
                          "the container cannot be given the task's terminal "
                          "or the job's own /tmp");
     }
-    *done = rc == 0;
+    *done |= rc == 0;
     return rc;
 }
 
