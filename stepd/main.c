@@ -953,7 +953,7 @@ static int patience(const struct stepd *d)
 {
     if (d->save.pid > 0)
         return WATCH_MS;
-    if (!d->up || d->inside || d->keeper.inside > 0)
+    if (!d->over || !d->up || d->inside || d->keeper.inside > 0)
         return -1;
     long long left = d->idle + d->container.idle_s * 1000LL - clock_ms();
     return left < 0 ? 0 : left > LOOK_MS ? LOOK_MS : (int)left;

@@ -284,6 +284,24 @@ later_than() { (($(date +%s) > $1)); }
     nothing_left
 }
 
+@test "while slurmstepd waits for srun, berth-stepd has nothing to do" {
+    local srun
+    conf <<<'reuse_idle = 1'
+    rm -f "$HOME1/a.out"
+    start_step -Q -w n1 --container=debian sh -c 'echo ready $SLURM_JOB_ID; until [ -e a.out ]; do sleep 0.05; done'
+    srun=$(pgrep -u berth1 -x srun)
+    kill -STOP $srun
+    KEEPER=$(keeper)
+    go a
+    ! poll 8 spins || { kill -CONT $srun; fail "it has run for $(ticks) ticks"; }
+    [[ -e /proc/$KEEPER ]] || fail "it waits for nobody"
+    kill -CONT $srun
+    await_step
+    nothing_left
+}
+ticks() { awk '{ print $14 + $15 }' "/proc/$KEEPER/stat"; }
+spins() { (($(ticks) > 30)); }
+
 @test "reuse = never keeps nothing, and reuse = allowed what is asked for" {
     conf <<<'reuse = never'
     run --separate-stderr in_job 'where; where'
