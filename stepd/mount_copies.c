@@ -606,7 +606,7 @@ static int add_tmpfs(const struct decision *d, struct mount_copies *out,
         if (!target)
             return err_set(err, BERTH_ENOMEM, "memory is out");
         struct mount_copy *entry = insert(out, target);
-        entry->is_dir = true;
+        entry->is_dir = entry->own = true;
         entry->tree = mountapi_new("tmpfs", options, 3,
                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
         if (entry->tree < 0)

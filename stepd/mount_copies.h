@@ -22,7 +22,8 @@ struct mount_copy {
     char *target;
     int tree; // the copy (stepd/mount_source.h)
     bool is_dir;
-    bool own;      // it is a file of root's own, and has no map
+    bool own;      // nothing of the user's or the node's is in it: it is made
+                   // here, and has no map
     bool steps;    // it is this step's alone, in whose container others may be
     bool nested;   // its target is in another one's, or the engine's, or it is
                    // the step's: its place is there, or made there as the user

@@ -381,6 +381,17 @@ END
     nothing_left
 }
 
+@test "a tmpfs within a mount is root's as well, and nothing of it stays" {
+    local d=/srv/berth-root
+    install -d -o berth1 "$d"
+    root_conf "mounts_allowed = {\"$d:rw\"}"
+    run -0 --separate-stderr as_root --container-mounts="$d:/d,tmpfs:/d/fast" sh -c '
+        echo x >/d/fast/x; chown 7:9 /d/fast/x; stat -c "%u:%g" /d/fast/x; stat -f -c %T /d/fast'
+    equal "$output" $'7:9\ntmpfs'
+    equal "$(find "$d" -printf '%P %u,')" " berth1,fast berth1,"
+    nothing_left
+}
+
 @test "where root has /dev/console lead is not looked at from outside (threat 140)" {
     # The node has that file as well, in another file system than /dev.
     run -0 --separate-stderr as_user salloc -Q -n1 bash -c '
