@@ -24,6 +24,7 @@
 
 #include "logic/limits.h"
 #include "logic/procfs.h"
+#include "logic/strv.h"
 #include "stepd/mount_source.h"
 #include "stepd/mountapi.h"
 #include "stepd/mountns.h"
@@ -239,12 +240,22 @@ static int show(struct place *p, int self, int root)
     return rc;
 }
 
-// IMAGE is a copy of the container's ROOT in which nothing is mounted.
+static bool is_tmpfs(int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    errno = EINVAL;
+    return fs.f_type == TMPFS_MAGIC;
+}
+
+// IMAGE is a copy of the container's ROOT in which nothing is mounted. DONE:
+// the places so far, of which a link of the image's can make two one.
 static int lay_one(int self, int root, int image,
-                   const struct request_tmpfs *tmpfs)
+                   const struct request_tmpfs *tmpfs, struct strv *done)
 {
     struct place p = {.room = -1};
-    struct statfs fs;
     char name[16];
     int rc = -1;
 
@@ -252,9 +263,11 @@ static int lay_one(int self, int root, int image,
     snprintf(name, sizeof(name), "%d", p.tmpfs);
     ssize_t n =
         p.tmpfs < 0 ? -1 : readlinkat(self, name, p.path, sizeof(p.path) - 1);
-    if (n > 1 && fstatfs(p.tmpfs, &fs) == 0 && fs.f_type == TMPFS_MAGIC &&
-        // runc gives it the mode that the image has there.
-        fchmodat(self, name, 01777, 0) == 0) {
+    if (n > 1 && strv_has(done, p.path))
+        rc = 0;
+    else if (n > 1 && is_tmpfs(p.tmpfs) && strv_add(done, p.path) == 0 &&
+             // runc gives it the mode that the image has there.
+             fchmodat(self, name, 01777, 0) == 0) {
         int dir = tmpfs->empty ? -1 : open_plain(image, p.path + 1, O_RDONLY);
         rc = dir >= 0 && has_entries(dir) ? show(&p, self, root) : 0;
     }
@@ -267,13 +280,15 @@ static int lay_one(int self, int root, int image,
 
 int underlay(int self, const struct request *request, struct berth_err *err)
 {
+    struct strv done = {0};
     struct berth_err why;
     int rc = -1;
 
     int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int image = root < 0 ? -1 : mount_clone(root, true, &why);
     for (size_t i = 0; i < request->ntmpfs; i++)
-        if (image < 0 || lay_one(self, root, image, &request->tmpfs[i]) < 0) {
+        if (image < 0 ||
+            lay_one(self, root, image, &request->tmpfs[i], &done) < 0) {
             err_set(err, BERTH_ESYS,
                     "what the image has in %s cannot be shown in the "
                     "container: %m: tell your administrator",
@@ -282,6 +297,7 @@ int underlay(int self, const struct request *request, struct berth_err *err)
         }
     rc = 0;
 out:
+    strv_clear(&done);
     if (image >= 0)
         close(image);
     if (root >= 0)

@@ -124,3 +124,13 @@ init'
 /data
 /opt/tool/db'
 }
+
+@test "what two of these places are by a link of the image's is there" {
+    local root=$BATS_FILE_TMPDIR/root
+    rmdir "$root/var/tmp"
+    ln -s ../tmp "$root/var/tmp"
+    image berth/linked "$root"
+    run as_user srun --container=berth/linked sh -c '/var/tmp/tool/prog; echo x >/var/tmp/new; cat /tmp/new'
+    equal "$output" $'runs\nx'
+    nothing_left
+}
