@@ -65,13 +65,18 @@ static bool is_home(const struct staging *s, const struct decision_mount *m)
 // is Slurm's, and no symbolic link.
 enum { TRUSTED = 1, WRITABLE = 2, OPTIONAL = 4, ITSELF = 8 };
 
+static int no_room(struct berth_err *err)
+{
+    return err_set(err, BERTH_EINVAL,
+                   "a container can have %d mounts: ask for fewer",
+                   BERTH_MOUNTS_MAX);
+}
+
 static int add(struct staging *s, const struct decision_mount *mount,
                unsigned flags, struct berth_err *err)
 {
     if (s->n == BERTH_MOUNTS_MAX)
-        return err_set(err, BERTH_EINVAL,
-                       "a container can have %d mounts: ask for fewer",
-                       BERTH_MOUNTS_MAX);
+        return no_room(err);
     s->mounts[s->n] = mount;
     s->sources[s->n++] = (struct mount_source){
         .path = mount->source,
@@ -350,6 +355,16 @@ static bool is_covered(const struct decision *d, const struct decision_mount *m,
     return false;
 }
 
+// How many there are to be that have no source.
+static size_t count_others(const struct decision *d)
+{
+    size_t n = d->rules->shm == RULE_SHM_NODE;
+
+    for (size_t i = 0; i < d->nmounts; i++)
+        n += is_null(&d->mounts[i]) || d->mounts[i].nested;
+    return n;
+}
+
 // Adds PLACE of the node, which is mounted within M, at TARGET. False: there is
 // no room.
 static bool add_nested(struct staging *s, const struct decision_mount *m,
@@ -358,7 +373,8 @@ static bool add_nested(struct staging *s, const struct decision_mount *m,
     struct decision_mount *mount = &s->nested[s->nnested];
     struct berth_err err;
 
-    if (s->n == BERTH_MOUNTS_MAX || strlen(target) >= BERTH_PATH_MAX)
+    if (s->n + count_others(s->decision) >= BERTH_MOUNTS_MAX ||
+        strlen(target) >= BERTH_PATH_MAX)
         return false;
     *mount = (struct decision_mount){.source = strdup(place),
                                      .target = strdup(target),
@@ -487,14 +503,26 @@ static int note_sources(const struct staging *s, struct mount_copies *out,
     return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }
 
-// Puts the next entry to its place: no target holds a shorter one.
-static struct mount_copy *insert(struct mount_copies *out, char *target)
+// Puts the next entry to its place: no target holds a shorter one. NULL: ERR is
+// set.
+static struct mount_copy *insert(struct mount_copies *out, const char *target,
+                                 struct berth_err *err)
 {
-    size_t at = out->n++;
+    size_t at = out->n;
+    char *copy;
 
+    if (out->n == BERTH_MOUNTS_MAX) {
+        no_room(err);
+        return NULL;
+    }
+    if (!(copy = strdup(target))) {
+        err_set(err, BERTH_ENOMEM, "memory is out");
+        return NULL;
+    }
+    out->n++;
     for (; at > 0 && strlen(out->v[at - 1].target) > strlen(target); at--)
         out->v[at] = out->v[at - 1];
-    out->v[at] = (struct mount_copy){.target = target, .tree = -1};
+    out->v[at] = (struct mount_copy){.target = copy, .tree = -1};
     return &out->v[at];
 }
 
@@ -507,10 +535,9 @@ static int copy(const struct staging *s, bool all, struct mount_copies *out,
         bool steps = is_steps(s, m);
         if (source->fd < 0 || !m->target || !(all || steps))
             continue;
-        char *target = strdup(m->target);
-        if (!target)
-            return err_set(err, BERTH_ENOMEM, "memory is out");
-        struct mount_copy *entry = insert(out, target);
+        struct mount_copy *entry = insert(out, m->target, err);
+        if (!entry)
+            return -1;
         entry->is_dir = source->type == S_IFDIR;
         entry->steps = entry->nested = steps;
         entry->tree = mount_clone(source->fd, m->readonly, err);
@@ -534,24 +561,19 @@ static int add_shm(const struct staging *s, struct mount_copies *out,
     if (rules->shm != RULE_SHM_NODE)
         return 0;
     int fd = open(SHM, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    char *target = out->n < BERTH_MOUNTS_MAX ? strdup(SHM) : NULL;
+    struct mount_copy *entry;
     int rc = -1;
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0) {
         err_set(err, BERTH_ESYS,
                 "node %s has no " SHM " of root's, which every container is "
                 "to have by %s (shm): tell your administrator",
                 s->step->node, deny_where(&rules->shm_rule, at));
-    } else if (!target) {
-        err_set(err, BERTH_ENOMEM, "memory is out");
-    } else {
-        struct mount_copy *entry = insert(out, target);
-        target = NULL;
+    } else if ((entry = insert(out, SHM, err))) {
         entry->is_dir = true;
         entry->tree = mount_clone(fd, false, err);
         rc =
             entry->tree < 0 ? -1 : idmap_mount(out->map, entry->tree, SHM, err);
     }
-    free(target);
     if (fd >= 0)
         close(fd);
     return rc;
@@ -566,22 +588,18 @@ static int add_nulls(const struct decision *d, int dir,
     for (size_t i = 0; rc == 0 && i < d->nmounts; i++) {
         if (!is_null(&d->mounts[i]))
             continue;
-        char *target =
-            out->n < BERTH_MOUNTS_MAX ? strdup(d->mounts[i].target) : NULL;
+        struct mount_copy *entry = insert(out, d->mounts[i].target, err);
         int fd = openat(dir, "null",
                         O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
-        if (!target)
-            rc = err_set(err, BERTH_ENOMEM, "memory is out");
+        if (!entry)
+            rc = -1;
         else if (fd < 0 || fchmod(fd, 0444) < 0)
             rc = err_set(err, BERTH_ESYS, "making an empty file: %m");
         else {
-            struct mount_copy *entry = insert(out, target);
             entry->own = true;
             entry->tree = mount_clone(fd, true, err);
             rc = entry->tree < 0 ? -1 : 0;
-            target = NULL;
         }
-        free(target);
         if (fd >= 0)
             close(fd);
     }
@@ -601,11 +619,9 @@ static int add_tmpfs(const struct decision *d, struct mount_copies *out,
     for (size_t i = 0; rc == 0 && i < d->nmounts; i++) {
         if (!d->mounts[i].nested)
             continue;
-        char *target =
-            out->n < BERTH_MOUNTS_MAX ? strdup(d->mounts[i].target) : NULL;
-        if (!target)
-            return err_set(err, BERTH_ENOMEM, "memory is out");
-        struct mount_copy *entry = insert(out, target);
+        struct mount_copy *entry = insert(out, d->mounts[i].target, err);
+        if (!entry)
+            return -1;
         entry->is_dir = entry->own = true;
         entry->tree = mountapi_new("tmpfs", options, 3,
                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);

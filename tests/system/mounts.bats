@@ -19,7 +19,7 @@ setup() {
 }
 
 teardown() {
-    umount -l "$WORK"/fuse "$DATA"/b/{one/inner,one,two/deep,closed/inner,closed,link,etc} 2>/dev/null || true
+    umount -l "$WORK"/fuse "$DATA"/b/{one/inner,one,two/deep,closed/inner,closed,link,etc,many} 2>/dev/null || true
     umount -l "$DATA"/auto/sub "$DATA"/auto "$DATA"/auto 2>/dev/null || true
     [[ -z ${FUSE-} ]] || kill "$FUSE" 2>/dev/null || true
     [[ -z ${AUTOMOUNT-} ]] || kill "$AUTOMOUNT" 2>/dev/null || true
@@ -551,6 +551,24 @@ probe_seconds = 2"
     contains "$stderr" "has mounted at $WORK/fuse: "
     kill "$FUSE"
     umount -l "$WORK/fuse"
+    nothing_left
+}
+
+@test "what comes along with a mount takes no place from what the step is to have besides" {
+    local i
+    mkdir "$DATA/b/many"
+    mount -t tmpfs many "$DATA/b/many"
+    for i in {1..70}; do
+        mkdir "$DATA/b/many/$i"
+        mount -t tmpfs -o mode=755 "many-$i" "$DATA/b/many/$i"
+    done
+    conf <<<"mounts_allowed = {\"$DATA/**:rw+recursive\"}
+shm = node"
+    run --separate-stderr with "$DATA/b:/mnt,tmpfs:/mnt/inner,/dev/null:/opt/hidden" sh -c '
+        stat -f -c %T /mnt/inner; wc -c </opt/hidden; grep -c " /mnt/many/" /proc/self/mounts'
+    contains "$stderr" "has mounted at $DATA/b/many/"
+    equal "$(head -n 2 <<<"$output")" $'tmpfs\n0'
+    (($(tail -n 1 <<<"$output") > 50))
     nothing_left
 }
 
