@@ -317,8 +317,8 @@ static int await_init(struct making *m, struct berth_err *err)
 // What an engine knows only when it starts a container (whether it has the
 // means to give it GPUs, what the image has at a mount's target) it says in
 // words for nobody. As seen with Docker 20.10 and 26.1 and Podman 4.3 and 5.4:
-// where another says it otherwise, its own words stay. In these can be a path of
-// the user's.
+// where another says it otherwise, its own words stay. In these can be a path
+// of the user's.
 static void explain(const struct making *m, struct berth_err *err)
 {
     const char *engine = engine_name(m->engine), *node = m->step->node;
@@ -815,9 +815,13 @@ int container_create(const struct step *step, int theirs,
         goto out;
     }
     // Once nothing else can fail: whoever comes next is not to find it.
-    if (taken > 0 && lay(&m, out, err) < 0)
-        goto out;
+    if (taken > 0)
+        taken = lay(&m, out, err);
     mount_copies_part(&m.mounts.copies, &out->steps);
+    if (taken < 0) {
+        container_take_own(out, step);
+        goto out;
+    }
     out->gpus = m.node.gpus;
     m.node.gpus = (struct gpus){0};
     rc = 0;
@@ -839,6 +843,18 @@ out:
     engine_close(m.engine);
     admission_clear(&m.admission);
     return rc;
+}
+
+void container_take_own(struct container *c, const struct step *step)
+{
+    bool root = c->uid != step->uid;
+    const struct child_user user = {c->uid, root ? c->uid : step->gid, NULL, 0};
+
+    mountns_take_away(&c->mountns, &c->steps, &user);
+    mount_steps_clear(&c->steps);
+    if (c->terminal.ino)
+        mountns_forget_task(&c->mountns, &c->terminal);
+    c->terminal = (struct mountns_terminal){0};
 }
 
 void container_close(struct container *container)

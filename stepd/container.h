@@ -41,7 +41,8 @@ struct container {
     uid_t uid;                // of its processes, as the node sees them
     bool cdi;                 // its GPUs are CDI devices
     struct mountns mountns;
-    struct mount_steps steps;     // what is this step's alone of it
+    struct mount_steps steps;         // what is this step's alone of it
+    struct mountns_terminal terminal; // likewise
     struct strv changes;          // of the tasks' environment (protocol/wire.h)
     uint64_t pids_limit;          // stepd/cgroup.h
     struct strv warnings;         // for the user
@@ -63,8 +64,8 @@ struct container_listener {
 
 // Decides by the administrator's files whether STEP, whose tasks Slurm has put
 // into the mount namespace THEIRS (-1: into none of their own), may have its
-// container, and takes one over, or makes, starts and audits it; or does what it
-// wants in place of one. What it makes on the node is in STORE and on record
+// container, and takes one over, or makes, starts and audits it; or does what
+// it wants in place of one. What it makes on the node is in STORE and on record
 // there, also when it fails. JOURNAL learns what was decided. Blocks as long as
 // the engine does, and the fetch of an image, of which LISTENER hears, or until
 // WATCH says that the step is over
@@ -76,6 +77,11 @@ int container_create(const struct step *step, int theirs,
                      const struct watch *watch,
                      const struct container_listener *listener,
                      struct container *out, struct berth_err *err);
+
+// Takes away again what is STEP's alone of the container, before others can
+// take it. What cannot be taken away goes with it, and shows an empty directory
+// until then.
+void container_take_own(struct container *container, const struct step *step);
 
 // Lets go of the container: berth-init sees its link close, unless others have
 // it. STORE knows how to remove what is left.

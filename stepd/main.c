@@ -585,10 +585,11 @@ static bool hand_over(struct stepd *d, int conn, const struct process *task)
         refuse(d, conn, &d->reason);
         return false;
     }
-    int link = mountns_add_task(&d->container.mountns, task, d->step.uid,
-                                d->theirs, &d->attached, &err) < 0
-                   ? -1
-                   : fork_inside(d, task, &err);
+    int link =
+        mountns_add_task(&d->container.mountns, task, d->step.uid, d->theirs,
+                         &d->attached, &d->container.terminal, &err) < 0
+            ? -1
+            : fork_inside(d, task, &err);
     if (link < 0) {
         refuse(d, conn, d->up ? &err : &d->reason);
         return false;
@@ -673,7 +674,8 @@ static void clear_guests(struct stepd *d)
 // No step is in the container: makes it what the next one is to find.
 static void tidy(struct stepd *d)
 {
-    if (clear(d, 0) < 0 || mountns_forget_task(&d->container.mountns) < 0) {
+    if (clear(d, 0) < 0 ||
+        mountns_forget_task(&d->container.mountns, NULL) < 0) {
         give_up_unclear(d);
         return;
     }
@@ -864,19 +866,6 @@ static bool is_kept(const struct stepd *d)
            d->attached && d->viewed && !d->keeper.end;
 }
 
-// What is the step's alone goes before others can take the container. What
-// cannot be taken away goes with that, and shows an empty directory until then.
-static void take_own(struct stepd *d)
-{
-    struct container *c = &d->container;
-    bool root = c->uid != d->step.uid;
-    const struct child_user user = {c->uid, root ? c->uid : d->step.gid, NULL,
-                                    0};
-
-    mountns_take_away(&c->mountns, &c->steps, &user);
-    mount_steps_clear(&c->steps);
-}
-
 // The step is over, as far as its container goes, when its tasks on this node
 // are: nothing of theirs is to be found by the next step, which can begin as
 // soon as srun hears of their ends.
@@ -889,7 +878,7 @@ static void leave(struct stepd *d)
     if (!d->inside || !(gone ? guest || is_kept(d) : guest && d->over))
         return;
     d->inside = false;
-    take_own(d);
+    container_take_own(&d->container, &d->step);
     if (guest) {
         container_close(&d->container);
         d->up = false;

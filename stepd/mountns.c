@@ -568,17 +568,31 @@ static int clone_mount(int from, const char *path, uint64_t flags, int map)
     return tree;
 }
 
+// The uppermost mount at the working directory's "console".
+static int remove_console(void)
+{
+    return umount2("console", MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+// Over another step's, if there is one. A terminal that is gone, since its step
+// is over, takes no mount: it gives way.
 static int attach_console(int tree, int dev)
 {
-    return mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST
-               ? -1
-               : mountapi_move(tree, dev, "console");
+    if (fchdir(dev) < 0 ||
+        (mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST))
+        return -1;
+    while (mountapi_move(tree, dev, "console") < 0)
+        if (errno != ENOENT || remove_console() < 0)
+            return -1;
+    return 0;
 }
 
 // The child, of which the same holds as of prepare. THEIRS is the job's
 // own mount namespace, or -1; DIRS: what is the job's own there is to come.
+// ATTACHED is shared with the parent.
 static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
-                             bool dirs, const struct mountns *ns)
+                             bool dirs, const struct mountns *ns,
+                             struct mountns_terminal *attached)
 {
     int terminal = brings_terminal(ns, task) ? open_terminal(task, uid) : -1;
     int console = -1, trees[MOUNTNS_DIRS];
@@ -604,9 +618,13 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
                                     ns->map)) < 0)
             _exit(1);
     }
-    if (setns(ns->ns, CLONE_NEWNS) < 0 ||
-        (console >= 0 && attach_console(console, ns->dev) < 0))
+    if (setns(ns->ns, CLONE_NEWNS) < 0)
         _exit(1);
+    if (console >= 0) {
+        if (fstat(console, &st) < 0 || attach_console(console, ns->dev) < 0)
+            _exit(1);
+        *attached = (struct mountns_terminal){st.st_dev, st.st_ino};
+    }
     for (int i = 0; i < MOUNTNS_DIRS; i++)
         if (trees[i] >= 0 && mountapi_move(trees[i], ns->dirs[i], "") < 0)
             _exit(1);
@@ -614,9 +632,11 @@ static _Noreturn void attach(const struct process *task, uid_t uid, int theirs,
 }
 
 int mountns_add_task(const struct mountns *ns, const struct process *task,
-                     uid_t uid, int theirs, bool *done, struct berth_err *err)
+                     uid_t uid, int theirs, bool *done,
+                     struct mountns_terminal *terminal, struct berth_err *err)
 {
-    bool terminal = brings_terminal(ns, task), dirs = !*done;
+    bool brings = brings_terminal(ns, task), dirs = !*done;
+    struct mountns_terminal *attached;
     pid_t parent = getpid();
     int rc = 0;
 
@@ -624,58 +644,68 @@ int mountns_add_task(const struct mountns *ns, const struct process *task,
         theirs = -1;
     if (!process_lives(task)) {
         rc = err_set(err, BERTH_ESYS, "the task has ended");
-    } else if (terminal || (theirs >= 0 && dirs)) {
+    } else if (brings || (theirs >= 0 && dirs)) {
+        attached = mmap(NULL, sizeof(*attached), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (attached == MAP_FAILED)
+            return err_set(err, BERTH_ENOMEM, "memory is out");
         int keep[] = {task->proc,  theirs,      ns->ns,      ns->dev,
                       ns->dirs[0], ns->dirs[1], ns->dirs[2], ns->map};
         pid_t child = fork();
         if (child == 0) {
             if (child_begin(parent, keep, sizeof(keep) / sizeof(*keep)) < 0)
                 _exit(1);
-            attach(task, uid, theirs, dirs, ns);
+            attach(task, uid, theirs, dirs, ns, attached);
         }
         if (child < 0 || !child_wait(child, CHILD_MS))
             rc = err_set(err, BERTH_ESYS,
                          "the container cannot be given the task's terminal "
                          "or the job's own /tmp");
+        if (attached->ino)
+            *terminal = *attached;
+        munmap(attached, sizeof(*attached));
     }
     *done |= rc == 0;
     return rc;
 }
 
-// Says whether something is mounted at /dev/console. No link is followed: this
-// is done outside as well.
-static bool has_console(int dev)
+// Says whether something is mounted at /dev/console, and what is uppermost is
+// OWN, if that is not NULL. No link is followed: this is done outside as well.
+static bool has_console(int dev, const struct mountns_terminal *own)
 {
     const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
     struct stat dir, console;
 
     return fstat(dev, &dir) == 0 &&
            fstatat(dev, "console", &console, flags) == 0 &&
-           console.st_dev != dir.st_dev;
+           (own ? console.st_dev == own->dev && console.st_ino == own->ino
+                : console.st_dev != dir.st_dev);
 }
 
-static _Noreturn void remove_console(const struct mountns *ns)
+static _Noreturn void remove_consoles(const struct mountns *ns,
+                                      const struct mountns_terminal *own)
 {
     if (setns(ns->ns, CLONE_NEWNS) < 0 || fchdir(ns->dev) < 0)
         _exit(1);
-    while (umount2("console", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+    while (has_console(ns->dev, own) && remove_console() == 0)
         ;
-    _exit(has_console(ns->dev));
+    _exit(has_console(ns->dev, own));
 }
 
-int mountns_forget_task(const struct mountns *ns)
+int mountns_forget_task(const struct mountns *ns,
+                        const struct mountns_terminal *own)
 {
     int keep[] = {ns->ns, ns->dev};
     pid_t parent = getpid();
 
     // With IDs of its own it has had none, and /dev is its root's.
-    if (ns->map >= 0 || !has_console(ns->dev))
+    if (ns->map >= 0 || !has_console(ns->dev, own))
         return 0;
     pid_t child = fork();
     if (child == 0) {
         if (child_begin(parent, keep, 2) < 0)
             _exit(1);
-        remove_console(ns);
+        remove_consoles(ns, own);
     }
     return child >= 0 && child_wait(child, CHILD_MS) ? 0 : -1;
 }

@@ -37,6 +37,12 @@ struct mountns {
 
 #define MOUNTNS_NONE ((struct mountns){-1, -1, -1, -1, {-1, -1, -1}})
 
+// A terminal, as a mount at /dev/console is one. Zeroed: none.
+struct mountns_terminal {
+    dev_t dev;
+    ino_t ino;
+};
+
 // In the container whose first process is INIT: gives its root nodev, and
 // each mount of REQUEST that none of MOUNTS is to cover nosuid and nodev (an
 // engine that makes a mount read-only forgets them), and read-only where
@@ -70,13 +76,15 @@ int mountns_take_away(const struct mountns *ns,
 // namespace THEIRS, another than this process's (job_container/tmpfs), the
 // job's own /tmp, /var/tmp and /dev/shm. DONE says whether an earlier task of
 // the step has brought the directories, and receives whether they are there.
-// 0, or -1 with ERR set.
+// TERMINAL receives the terminal, if there is one. 0, or -1 with ERR set.
 int mountns_add_task(const struct mountns *ns, const struct process *task,
-                     uid_t uid, int theirs, bool *done, struct berth_err *err);
+                     uid_t uid, int theirs, bool *done,
+                     struct mountns_terminal *terminal, struct berth_err *err);
 
-// Takes away what mountns_add_task has brought for a task that was another
-// step's: its terminal. 0, or -1.
-int mountns_forget_task(const struct mountns *ns);
+// Takes away a terminal that mountns_add_task has brought, OWN, unless another
+// step's is over it; NULL: whichever there are. 0, or -1.
+int mountns_forget_task(const struct mountns *ns,
+                        const struct mountns_terminal *own);
 
 void mountns_clear(struct mountns *ns);
 

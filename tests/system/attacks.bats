@@ -464,11 +464,13 @@ probe_seconds = 2'
         srun -Q --mpi=pmix --container=debian sh -c "
             dir=\$(dirname \$PMIX_SERVER_TMPDIR); cd \$dir
             ln -s /etc pmix.$SLURM_JOB_ID.1; ln -s /proc/self pmix.$SLURM_JOB_ID.2; : >pmix.$SLURM_JOB_ID.3
-            mkdir own; ln -s \$dir/own pmix.$SLURM_JOB_ID.4; ln -s /run/berth pmix.$SLURM_JOB_ID.5"
-        for i in 1 2 3 4 5 6; do
+            mkdir own; ln -s \$dir/own pmix.$SLURM_JOB_ID.4; ln -s /run/berth pmix.$SLURM_JOB_ID.5
+            ln -s /etc $0/spmix_appdir_$(id -u)_$SLURM_JOB_ID.7"
+        for i in 1 2 3 4 5 6 7; do
             srun -Q --mpi=pmix --container=debian sh -c "
                 id -un; test -e \$PMIX_SERVER_TMPDIR/*/*.lock && echo has \$PMIX_SERVER_TMPDIR"
-        done' 2>&1
+        done
+        srun -Q --mpi=none --container=debian grep pmix /proc/self/mountinfo' "${PLUGSTACK_CONF%/etc/*}/tmp/n1" 2>&1
     out=$(grep -v '^srun:' <<<"$output")
     contains "$(sed -n 1p <<<"$out")" "leads to /etc in this container, where nothing can be mounted"
     contains "$(sed -n 2p <<<"$out")" "this container has no "
@@ -477,6 +479,9 @@ probe_seconds = 2'
     contains "$(sed -n 5p <<<"$out")" ".4/"
     contains "$(sed -n 6p <<<"$out")" "leads to /run/berth"
     equal "$(sed -n 7p <<<"$out")" berth1
+    # The one that was refused for its second leaves nothing of the first.
+    contains "$(sed -n 9p <<<"$out")" ".7 leads to /etc"
+    equal "$(tail -n +10 <<<"$out")" ""
     nothing_left
 }
 

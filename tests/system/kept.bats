@@ -284,6 +284,22 @@ later_than() { (($(date +%s) > $1)); }
     nothing_left
 }
 
+@test "a guest's terminal goes with it, while others are in the container" {
+    run --separate-stderr in_job '
+        in_x() { srun -Q -n1 --mem=100 --overlap --container-name=x "$@"; }
+        in_one --container-name=x sh -c "touch a.out; until [ -e b.out ]; do sleep 0.05; done" &
+        until [ -e a.out ]; do sleep 0.05; done
+        for i in 1 2; do
+            script -qec "srun -Q -n1 --mem=100 --overlap --container-name=x --pty \
+                grep -c console /proc/self/mountinfo" /dev/null
+            for j in {1..50}; do ! in_x grep -q console /proc/self/mountinfo || continue; echo gone; break; done
+        done
+        touch b.out; wait; rm a.out b.out'
+    output=${output//$'\r'/}
+    equal "${output//'^@'/}" $'1\ngone\n1\ngone'
+    nothing_left
+}
+
 @test "while slurmstepd waits for srun, berth-stepd has nothing to do" {
     local srun
     conf <<<'reuse_idle = 1'

@@ -34,17 +34,18 @@ static struct process ended(void)
 static void what_a_task_has_brought_stays_when_another_fails(void **state)
 {
     const struct mountns ns = MOUNTNS_NONE;
+    struct mountns_terminal terminal = {0};
     struct process task = ended();
     struct berth_err err = {0};
     bool done = false;
 
     (void)state;
-    assert_int_equal(mountns_add_task(&ns, &task, getuid(), -1, &done, &err),
-                     -1);
+    assert_int_equal(
+        mountns_add_task(&ns, &task, getuid(), -1, &done, &terminal, &err), -1);
     assert_false(done);
     done = true;
-    assert_int_equal(mountns_add_task(&ns, &task, getuid(), -1, &done, &err),
-                     -1);
+    assert_int_equal(
+        mountns_add_task(&ns, &task, getuid(), -1, &done, &terminal, &err), -1);
     assert_true(done);
     process_close(&task);
 }
