@@ -10,39 +10,21 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "logic/packing.h"
 #include "logic/sparse.h"
 #include "node/digest.h"
 
-enum kind { KIND_PLAIN = 0, KIND_GZIP = 1, KIND_ZSTD = 2, KIND_OTHER = 3 };
-
 struct unpack {
-    enum kind kind;
+    enum packing kind;
     uint64_t size;
     bool whole; // it may end here
     z_stream z;
     ZSTD_DStream *zstd;
     struct digest *sum;
+    struct packing_head head; // of it, unpacked
     struct sparse sparse;
     unsigned char room[256 * 1024];
 };
-
-static bool starts(const void *head, size_t len, const char *magic, size_t n)
-{
-    return len >= n && memcmp(head, magic, n) == 0;
-}
-
-static enum kind kind_of(const void *head, size_t len)
-{
-    if (starts(head, len, "\x1f\x8b", 2))
-        return KIND_GZIP;
-    if (starts(head, len, "\x28\xb5\x2f\xfd", 4))
-        return KIND_ZSTD;
-    // These an engine would unpack, and no image's format has them.
-    if (starts(head, len, "BZh", 3) ||
-        starts(head, len, "\xfd\x37\x7a\x58\x5a\x00", 6))
-        return KIND_OTHER;
-    return KIND_PLAIN;
-}
 
 struct unpack *unpack_begin(const void *head, size_t len)
 {
@@ -55,14 +37,15 @@ struct unpack *unpack_begin(const void *head, size_t len)
         free(u);
         return NULL;
     }
-    u->kind = kind_of(head, len);
-    u->whole = u->kind == KIND_PLAIN;
-    if (u->kind == KIND_GZIP && inflateInit2(&u->z, 16 + MAX_WBITS) != Z_OK) {
+    u->kind = packing_add(&(struct packing_head){0}, head, len);
+    u->whole = u->kind == PACKING_NONE;
+    if (u->kind == PACKING_GZIP &&
+        inflateInit2(&u->z, 16 + MAX_WBITS) != Z_OK) {
         digest_drop(u->sum);
         free(u);
         return NULL;
     }
-    if (u->kind == KIND_ZSTD) {
+    if (u->kind == PACKING_ZSTD) {
         u->zstd = ZSTD_createDStream();
         // No window above 128 MiB, as other tools have it.
         if (!u->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(
@@ -78,7 +61,7 @@ void unpack_end(struct unpack *unpack)
 {
     if (!unpack)
         return;
-    if (unpack->kind == KIND_GZIP)
+    if (unpack->kind == PACKING_GZIP)
         inflateEnd(&unpack->z);
     ZSTD_freeDStream(unpack->zstd);
     digest_drop(unpack->sum);
@@ -87,12 +70,12 @@ void unpack_end(struct unpack *unpack)
 
 bool unpack_is_zstd(const struct unpack *unpack)
 {
-    return unpack->kind == KIND_ZSTD;
+    return unpack->kind == PACKING_ZSTD;
 }
 
 bool unpack_is_plain(const struct unpack *unpack)
 {
-    return unpack->kind == KIND_PLAIN;
+    return unpack->kind == PACKING_NONE;
 }
 
 uint64_t unpack_size(const struct unpack *unpack)
@@ -116,13 +99,19 @@ bool unpack_is_whole(const struct unpack *unpack)
     return unpack->whole;
 }
 
-// DATA is more of what it is unpacked. 0, or -1: it is more than MAX in all.
-static int take(struct unpack *u, const void *data, size_t n, uint64_t max)
+// DATA is more of what it is unpacked, which an engine would unpack further if
+// that is packed as well.
+static int take(struct unpack *u, const void *data, size_t n, uint64_t max,
+                const char **why)
 {
     u->size += n;
     sparse_add(&u->sparse, data, n);
     digest_add(u->sum, data, n);
-    return unpack_takes(u) > max ? -1 : 0;
+    if (packing_add(&u->head, data, n) != PACKING_NONE) {
+        *why = PACKING_WRONG;
+        return UNPACK_MALFORMED;
+    }
+    return unpack_takes(u) > max ? UNPACK_TOO_MUCH : 0;
 }
 
 // N bytes more have come out.
@@ -131,8 +120,9 @@ static int put(struct unpack *u, size_t n, int out, uint64_t max,
 {
     size_t done = 0;
 
-    if (take(u, u->room, n, max) < 0)
-        return UNPACK_TOO_MUCH;
+    int rc = take(u, u->room, n, max, why);
+    if (rc < 0)
+        return rc;
     while (out >= 0 && done < n) {
         ssize_t w = write(out, u->room + done, n - done);
         if (w < 0 && errno == EINTR)
@@ -211,13 +201,14 @@ int unpack_add(struct unpack *unpack, const void *data, size_t len, int out,
                uint64_t max, const char **why)
 {
     switch (unpack->kind) {
-    case KIND_GZIP:
+    case PACKING_GZIP:
         return add_gzip(unpack, data, len, out, max, why);
-    case KIND_ZSTD:
+    case PACKING_ZSTD:
         return add_zstd(unpack, data, len, out, max, why);
-    case KIND_PLAIN:
-        return take(unpack, data, len, max) < 0 ? UNPACK_TOO_MUCH : 0;
+    case PACKING_NONE:
+        return take(unpack, data, len, max, why);
     default:
-        return malformed(why);
+        *why = PACKING_WRONG;
+        return UNPACK_MALFORMED;
     }
 }

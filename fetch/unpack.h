@@ -14,8 +14,6 @@
 
 struct unpack;
 
-enum { UNPACK_HEAD = 6 }; // so many bytes tell how a layer is packed
-
 // For a layer that begins with the LEN bytes of HEAD. NULL: memory is out.
 struct unpack *unpack_begin(const void *head, size_t len);
 void unpack_end(struct unpack *unpack); // NULL is fine

@@ -278,11 +278,15 @@ static void choose_layers(struct load *l)
     }
 }
 
-// A layer that an engine would unpack by other means than those that count it.
-static bool is_packed_otherwise(const char *data, size_t len)
+// Whether an engine would unpack the layer that comes further than those have
+// who count it. They pass on what is packed by gzip alone, and nothing that is
+// so twice.
+static bool is_packed_otherwise(struct load *l, const char *data, size_t len)
 {
-    return (len >= 3 && !memcmp(data, "BZh", 3)) ||
-           (len >= 6 && !memcmp(data, "\xfd\x37\x7a\x58\x5a\x00", 6));
+    enum packing packing = packing_add(&l->packing, data, len);
+
+    return packing != PACKING_NONE &&
+           (l->now.unpacked || packing != PACKING_GZIP);
 }
 
 static int take_layer(struct load *l)
@@ -304,6 +308,7 @@ static int take_layer(struct load *l)
         l->plain += l->now.size;
     }
     l->left = l->now.size;
+    l->packing = (struct packing_head){.n = 0};
     l->sparse = (struct sparse){.bytes = l->sparse.bytes};
     l->sum = digest_begin();
     if (!l->sum)
@@ -319,10 +324,8 @@ static int take_data(struct load *l)
 
     if (!l->sum || n > l->left)
         return fail_frame(l);
-    if (l->left == l->now.size && is_packed_otherwise(l->frame.u.data, n))
-        return fail(l, FETCH_CODE_OWN,
-                    "a layer of it is packed as no image's should be: ask its "
-                    "author to push it anew");
+    if (is_packed_otherwise(l, l->frame.u.data, n))
+        return fail(l, FETCH_CODE_OWN, PACKING_WRONG);
     if (l->plain_max) {
         sparse_add(&l->sparse, l->frame.u.data, n);
         if (l->sparse.bytes > l->plain_max - l->plain)

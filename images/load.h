@@ -19,6 +19,7 @@
 #include "engine/watch.h"
 #include "logic/err.h"
 #include "logic/manifest.h"
+#include "logic/packing.h"
 #include "logic/sparse.h"
 #include "logic/tar.h"
 #include "node/digest.h"
@@ -56,8 +57,9 @@ struct load {
     unsigned step;          // within a stage
     struct fetch_layer now; // the layer that comes
     uint64_t left;          // of it
-    uint64_t plain;         // bytes of layers so far, with plain_max
-    struct sparse sparse;   // what their sparse files have beside these
+    struct packing_head packing;
+    uint64_t plain;       // bytes of layers so far, with plain_max
+    struct sparse sparse; // what their sparse files have beside these
     struct digest *sum;
     char *list; // manifest.json
     const char *part;

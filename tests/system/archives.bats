@@ -242,17 +242,15 @@ mark() { as_user srun -Q -w n1 --container="$1" cat /etc/mark; }
     refused "pull_max"
 }
 
-@test "an archive with a file that is larger than its tar (threat 97)" {
-    /usr/bin/python3 - "$DIR/hole.tar" "$(uname -m)" <<'END'
+# archive FILE LAYER UNPACKED: one of docker save's, of that layer, of which the
+# configuration says that it is UNPACKED.
+archive() {
+    /usr/bin/python3 - "$@" "$(uname -m)" <<'END'
 import hashlib, io, json, sys, tarfile
-info = tarfile.TarInfo("hole")
-info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1",
-                    "GNU.sparse.name": "hole", "GNU.sparse.numblocks": "1",
-                    "GNU.sparse.size": "200000000", "GNU.sparse.map": "200000000,0"}
-layer = info.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
-arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(sys.argv[2], sys.argv[2])
+layer, plain = (open(name, "rb").read() for name in sys.argv[2:4])
+arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(sys.argv[4], sys.argv[4])
 config = json.dumps({"os": "linux", "architecture": arch, "rootfs": {
-    "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}})
+    "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]}})
 with tarfile.open(sys.argv[1], "w") as tar:
     for name, data in (("config.json", config.encode()), ("layer.tar", layer),
                        ("manifest.json", json.dumps([{"Config": "config.json",
@@ -261,11 +259,36 @@ with tarfile.open(sys.argv[1], "w") as tar:
         member.size = len(data)
         tar.addfile(member, io.BytesIO(data))
 END
-    chown berth1: "$DIR/hole.tar"
+    chown berth1: "$1"
+}
+
+@test "an archive with a file that is larger than its tar (threat 97)" {
+    local layer=$BATS_TEST_TMPDIR/layer
+    /usr/bin/python3 - >"$layer" <<'END'
+import sys, tarfile
+info = tarfile.TarInfo("hole")
+info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1",
+                    "GNU.sparse.name": "hole", "GNU.sparse.numblocks": "1",
+                    "GNU.sparse.size": "200000000", "GNU.sparse.map": "200000000,0"}
+sys.stdout.buffer.write(info.tobuf(tarfile.PAX_FORMAT) + bytes(1024))
+END
+    archive "$DIR/hole.tar" "$layer" "$layer"
     conf <<<$'archives = yes\npull_max_unpacked = 100M'
     run --separate-stderr mark "$DIR/hole.tar"
     refused "104 MB" "unpacked"
     rm "$DIR/hole.tar"
+    nothing_left
+}
+
+@test "an archive with a layer that is packed twice (threat 150)" {
+    local layer=$BATS_TEST_TMPDIR/layer
+    head -c 200M /dev/zero | gzip -9 >"$layer"
+    gzip -k "$layer"
+    conf <<<$'archives = yes\npull_max_unpacked = 100M'
+    archive "$DIR/twice.tar" "$layer.gz" "$layer"
+    run --separate-stderr mark "$DIR/twice.tar"
+    refused "packed as no image's should be"
+    rm "$DIR/twice.tar"
     nothing_left
 }
 

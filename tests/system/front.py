@@ -46,6 +46,7 @@ import platform
 import re
 import socket
 import ssl
+import subprocess
 import sys
 import tarfile
 import threading
@@ -190,6 +191,19 @@ class Made:
         data, diff = gz_zeros(int(megabytes))
         return self.manifest([self.keep(data, OCI + "layer.v1.tar+gzip")],
                              [diff])
+
+    def repacked(self, megabytes, *_):
+        """The bomb once more packed, and the configuration knows that."""
+        data, _ = gz_zeros(int(megabytes))
+        return self.holes(data)
+
+    def passedover(self, megabytes, *_):
+        """One of zstd, behind a frame that is passed over."""
+        data = b"\x50\x2a\x4d\x18" + bytes(4) + subprocess.run(
+            ["zstd", "-q"], input=bytes(int(megabytes) << 20),
+            stdout=subprocess.PIPE, check=True).stdout
+        return self.manifest([self.keep(data, OCI + "layer.v1.tar")],
+                             [digest(data)])
 
     def holes(self, tar):
         return self.manifest(

@@ -164,12 +164,14 @@ END
     equal "$(grep -c '^end 0 GET .*/blobs/.* 200 [0-9]\{5\}$' "$FRONT_LOG")" 0
 }
 
-@test "a bomb, and layers that are not what the image says of them (threat 97)" {
+@test "a bomb, and layers that are not what the image says of them (threats 97, 150)" {
     printf 'pull_max_unpacked = 50M\npull_parallel = 16\n' | conf
     faults <<END
 ${FRONT}0/made-bomb-150/x:1|larger than the 52 MB|unpacked
 ${FRONT}0/made-sparse-300/x:1|larger than the 52 MB|unpacked
 ${FRONT}0/made-paxsparse-300/x:1|larger than the 52 MB|unpacked
+${FRONT}0/made-repacked-150/x:1|packed as no image's should be
+${FRONT}0/made-passedover-150/x:1|larger than the 52 MB|unpacked
 ${FRONT}0/made-difflie/x:1|
 ${FRONT}0/made-notgz/x:1|
 ${FRONT}0/made-nottar/x:1|

@@ -517,6 +517,47 @@ static void one_that_is_packed_otherwise_is_cut_off(void **state)
     assert_non_null(strstr(load->why.text, "packed as no image's"));
 }
 
+// What an engine would unpack further than whoever counts it, however it comes
+// in parts. (threat 150)
+static void comes_in_bytes(const char *head, size_t len, uint32_t unpacked)
+{
+    char data[sizeof(layer0)] = "";
+    const struct fetch_layer told = {.size = sizeof(data),
+                                     .unpacked = unpacked};
+
+    memcpy(data, head, len);
+    read_image();
+    fetch_send(pair[1], FETCH_LAYER, &told, sizeof(told));
+    for (size_t i = 0; i < sizeof(data); i++)
+        fetch_send(pair[1], FETCH_DATA, data + i, 1);
+    is_cut_off(FETCH_CODE_OWN);
+    assert_non_null(strstr(load->why.text, "packed as no image's"));
+}
+
+static void so_is_one_that_is_packed_twice(void **state)
+{
+    (void)state;
+    comes_in_bytes("\x1f\x8b\x08", 3, 1);
+}
+
+static void so_is_one_of_zstd(void **state)
+{
+    (void)state;
+    comes_in_bytes("\x28\xb5\x2f\xfd", 4, 0);
+}
+
+static void also_behind_a_frame_that_is_passed_over(void **state)
+{
+    (void)state;
+    comes_in_bytes("\x5f\x2a\x4d\x18\0\0\0", 8, 1);
+}
+
+static void so_is_one_of_xz(void **state)
+{
+    (void)state;
+    comes_in_bytes("\xfd\x37\x7a\x58\x5a", 6, 0);
+}
+
 static void layers_in_another_order_are_cut_off(void **state)
 {
     (void)state;
@@ -629,6 +670,10 @@ int main(void)
         TEST(a_layer_that_is_another_is_cut_off),
         TEST(an_image_that_is_not_said_to_be_whole_is_cut_off),
         TEST(one_that_is_packed_otherwise_is_cut_off),
+        TEST(so_is_one_that_is_packed_twice),
+        TEST(so_is_one_of_zstd),
+        TEST(also_behind_a_frame_that_is_passed_over),
+        TEST(so_is_one_of_xz),
         TEST(layers_in_another_order_are_cut_off),
         TEST(a_layer_of_another_size_is_cut_off),
         TEST(more_than_the_layer_has_is_cut_off),
