@@ -356,11 +356,48 @@ int engine_image_remove(struct engine *engine, const char *reference,
                    why.text);
 }
 
+static int take_flat(void *arg, const char *data, size_t len)
+{
+    return parse_flat_add(arg, data, len) ? 0 : HTTP_GIVEN_UP;
+}
+
+// A list that TARGET leads to, in FLAT, whose text is the caller's to free;
+// WHAT the engine cannot do, if it cannot.
+static int get_list(struct engine *engine, const char *target, const char *what,
+                    struct parse_flat *flat, struct berth_err *err)
+{
+    struct http_reply reply;
+    char versioned[4096];
+    const struct http_download download = {.take = take_flat, .arg = flat};
+    const struct http_request request = {
+        .method = HTTP_GET,
+        .target = versioned,
+        .download = &download,
+        .limit_ms = BERTH_INSPECT_MS,
+    };
+
+    *flat = (struct parse_flat){.text = malloc(BERTH_RESPONSE_MAX),
+                                .max = BERTH_RESPONSE_MAX};
+    if (!flat->text)
+        return err_set(err, BERTH_ENOMEM, "out of memory");
+    snprintf(versioned, sizeof(versioned), "/v1.%d%s", engine->minor, target);
+    if (http_call(engine->http, &request, &reply, err) < 0)
+        return flat->len < flat->max
+                   ? -1
+                   : err_set(err, BERTH_ETOOBIG,
+                             "the container engine at %s has a longer list "
+                             "than the %d KiB that berth reads of one",
+                             engine->path, BERTH_RESPONSE_MAX / 1024);
+    if (reply.status != 200)
+        return fail_status(engine, &reply, what, err);
+    return is_json(&reply) ? 0 : fail_type(engine, &reply, err);
+}
+
 int engine_image_find(struct engine *engine, const char *repository,
                       struct engine_found **found, size_t *n,
                       struct berth_err *err)
 {
-    struct http_reply reply;
+    struct parse_flat flat;
     struct berth_err why = {0};
     char target[512];
 
@@ -369,15 +406,11 @@ int engine_image_find(struct engine *engine, const char *repository,
              "/images/json?filters=%%7B%%22reference%%22%%3A%%5B%%22%s%%22%%5D"
              "%%7D",
              repository);
-    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, &reply, err) < 0)
-        return -1;
-    if (reply.status != 200)
-        return fail_status(engine, &reply, "list its images", err);
-    if (!is_json(&reply))
-        return fail_type(engine, &reply, err);
-    if (parse_found(reply.body, reply.length, found, n, &why) < 0)
-        return fail_answer(engine, &why, err);
-    return 0;
+    int rc = get_list(engine, target, "list its images", &flat, err);
+    if (rc == 0 && parse_found(flat.text, flat.len, found, n, &why) < 0)
+        rc = fail_answer(engine, &why, err);
+    free(flat.text);
+    return rc;
 }
 
 int engine_root(struct engine *engine, char *out, size_t size,
@@ -398,46 +431,35 @@ int engine_root(struct engine *engine, char *out, size_t size,
     return 0;
 }
 
-// A list that TARGET leads to; WHAT the engine cannot do, if it cannot.
-static int get_list(struct engine *engine, const char *target, const char *what,
-                    struct http_reply *reply, struct berth_err *err)
-{
-    if (call(engine, HTTP_GET, target, NULL, BERTH_INSPECT_MS, reply, err) < 0)
-        return -1;
-    if (reply->status != 200)
-        return fail_status(engine, reply, what, err);
-    return is_json(reply) ? 0 : fail_type(engine, reply, err);
-}
-
 int engine_image_names(struct engine *engine, struct engine_named **list,
                        size_t *n, struct berth_err *err)
 {
-    struct http_reply reply;
+    struct parse_flat flat;
     struct berth_err why = {0};
 
-    if (get_list(engine, "/images/json", "list its images", &reply, err) < 0)
-        return -1;
-    if (parse_named(reply.body, reply.length, list, n, &why) < 0)
-        return fail_answer(engine, &why, err);
-    return 0;
+    int rc = get_list(engine, "/images/json", "list its images", &flat, err);
+    if (rc == 0 && parse_named(flat.text, flat.len, list, n, &why) < 0)
+        rc = fail_answer(engine, &why, err);
+    free(flat.text);
+    return rc;
 }
 
 int engine_image_sizes(struct engine *engine, const char *reference,
                        uint64_t **sizes, size_t *n, struct berth_err *err)
 {
-    struct http_reply reply;
+    struct parse_flat flat;
     struct berth_err why = {0};
     char name[3 * BERTH_IMAGE_MAX + 1], target[sizeof(name) + 32];
 
     if (encode_reference(reference, name, sizeof(name), err) < 0)
         return -1;
     snprintf(target, sizeof(target), "/images/%s/history", name);
-    if (get_list(engine, target, "say what the image is made of", &reply, err) <
-        0)
-        return -1;
-    if (parse_sizes(reply.body, reply.length, sizes, n, &why) < 0)
-        return fail_answer(engine, &why, err);
-    return 0;
+    int rc =
+        get_list(engine, target, "say what the image is made of", &flat, err);
+    if (rc == 0 && parse_sizes(flat.text, flat.len, sizes, n, &why) < 0)
+        rc = fail_answer(engine, &why, err);
+    free(flat.text);
+    return rc;
 }
 
 int engine_image_load(struct engine *engine, const struct http_upload *upload,

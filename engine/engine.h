@@ -86,8 +86,8 @@ struct engine_found {
     uint64_t size; // unpacked, of all its layers
 };
 
-// The images that have a name in REPOSITORY, a word of berth's own. The caller
-// frees the array.
+// The images that have a name in REPOSITORY, a word of berth's own, whatever
+// their labels are. The caller frees the array.
 int engine_image_find(struct engine *engine, const char *repository,
                       struct engine_found **found, size_t *n,
                       struct berth_err *err);

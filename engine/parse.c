@@ -379,6 +379,41 @@ int parse_cdi(const char *body, size_t length, const char *const *names,
     return rc;
 }
 
+// Whether C, the next character, is left.
+static bool is_left(struct parse_flat *f, char c)
+{
+    bool left = f->dropped == 0;
+
+    if (f->string) {
+        f->string = f->escaped || c != '"';
+        f->escaped = !f->escaped && c == '\\';
+    } else if (c == '"') {
+        f->string = true;
+    } else if (c == '[' || c == '{') {
+        f->depth++;
+        if (left && c == '{' && f->depth > 2)
+            f->dropped = f->depth;
+    } else if (c == ']' || c == '}') {
+        if (f->depth == f->dropped) {
+            f->dropped = 0;
+            left = true;
+        }
+        f->depth -= f->depth > 0;
+    }
+    return left;
+}
+
+bool parse_flat_add(struct parse_flat *flat, const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (is_left(flat, data[i])) {
+            if (flat->len == flat->max)
+                return false;
+            flat->text[flat->len++] = data[i];
+        }
+    return true;
+}
+
 static int parse_one_found(const json_t *item, struct engine_found *out,
                            struct berth_err *err)
 {

@@ -30,6 +30,20 @@ int parse_config(const char *body, size_t length, json_t **out,
 int parse_cdi(const char *body, size_t length, const char *const *names,
               size_t n, bool *on, bool *all, struct berth_err *err);
 
+// A list of objects as it comes, less what is in the objects of these: an
+// image's labels are one, as long as its author likes, and nothing here reads
+// them.
+struct parse_flat {
+    char *text; // of MAX bytes, of which LEN are there
+    size_t len, max;
+    unsigned depth, dropped; // brackets that are open; so many where one
+                             // begins that is dropped, or 0
+    bool string, escaped;
+};
+
+// Takes in LEN bytes more. Says whether there was room for what is left.
+bool parse_flat_add(struct parse_flat *flat, const char *data, size_t len);
+
 // GET /images/json; *FOUND is the caller's to free.
 int parse_found(const char *body, size_t length, struct engine_found **found,
                 size_t *n, struct berth_err *err);

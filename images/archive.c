@@ -11,6 +11,7 @@
 
 #include "engine/clock.h"
 #include "images/fetcher.h"
+#include "images/gc.h"
 #include "images/load.h"
 #include "images/record.h"
 
@@ -155,6 +156,9 @@ int images_get_archive(const struct images_order *order, const char *path,
         rc = bring(o, path, dir, load, engine, out, err);
 out:
     record_unlock(dir, &lock);
+    if (rc < 0 && load && load->why.code == FETCH_CODE_NONE)
+        gc_remove_stray(o->state, engine, o->engine,
+                        load->manifest.config.digest);
     fetcher_end(&fetcher);
     load_end(load);
     close(dir);

@@ -191,7 +191,7 @@ int gc_remove(const char *state, struct engine *engine,
     return rc;
 }
 
-// --- what a fetch that was killed has left ----------------------------------
+// --- what no record is about -------------------------------------------------
 
 static bool is_known(const struct stock *stock, const char *path,
                      const char *id)
@@ -204,17 +204,17 @@ static bool is_known(const struct stock *stock, const char *path,
 }
 
 // Whoever brings one has its lock until there is the record.
-static void remove_stray(const struct gc *gc, struct engine *engine,
-                         const char *path, const char *id)
+void gc_remove_stray(const char *state, struct engine *engine, const char *path,
+                     const char *id)
 {
     char name[NAME_MAX_OWN];
     struct stock stock = {0};
     struct locks locks;
 
-    if (lock_everywhere(gc->state, id, &locks) < 0)
+    if (lock_everywhere(state, id, &locks) < 0)
         return;
     stock_name(id, name, sizeof(name));
-    if (stock_read(gc->state, NULL, &stock, NULL) == 0 &&
+    if (stock_read(state, NULL, &stock, NULL) == 0 &&
         !is_known(&stock, path, id))
         engine_image_remove(engine, name, NULL);
     stock_clear(&stock);
@@ -228,7 +228,7 @@ static void remove_strays(const struct gc *gc, struct engine *engine,
 {
     for (size_t i = 0; i < there->n && clock_ms() < gc->end_ms; i++)
         if (!is_known(stock, path, there->v[i].id))
-            remove_stray(gc, engine, path, there->v[i].id);
+            gc_remove_stray(gc->state, engine, path, there->v[i].id);
 }
 
 // Records of what is not there any more.

@@ -34,6 +34,13 @@ int gc_measure(struct engine *engine, const char *path, struct stock *stock,
 int gc_remove(const char *state, struct engine *engine,
               const struct stock_image *image, struct berth_err *err);
 
+// Removes the image ID from ENGINE, whose socket is at PATH, if no node has a
+// record of it, nor anybody who brings it: it is what is left of a fetch that
+// failed, or of a record that went. What does not go by this is found by
+// gc_run.
+void gc_remove_stray(const char *state, struct engine *engine, const char *path,
+                     const char *id);
+
 struct gc {
     const char *state;
     struct rule_size max, free; // policy_images

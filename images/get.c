@@ -19,6 +19,7 @@
 #include "images/apart.h"
 #include "images/credentials.h"
 #include "images/fetcher.h"
+#include "images/gc.h"
 #include "images/load.h"
 #include "images/record.h"
 #include "logic/limits.h"
@@ -450,11 +451,10 @@ static int bring(struct get *g, struct engine *engine, struct asking *asking,
     if (load_send(load, engine, RECORD_REPOSITORY, tag, have) < 0)
         return explain(g, &load->why, err);
     if (engine_image_inspect(engine, own, &out->image, err) < 0)
-        return -1;
+        return err_prefix(err, "the image %s", g->name);
     if (strcmp(out->image.id, id) == 0)
         return 0;
     engine_image_clear(&out->image);
-    engine_image_remove(engine, own, &why);
     return err_set(err, BERTH_EENGINE,
                    "%s made another image of %s than was fetched: tell your "
                    "administrator",
@@ -503,6 +503,10 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
 out:
     g->id_lock = NULL;
     record_unlock(g->dir, &lock);
+    // The engine has it, and says too much of it, or nothing.
+    if (rc < 0 && asking.load && asking.load->why.code == FETCH_CODE_NONE)
+        gc_remove_stray(o->state, engine, o->engine,
+                        asking.load->manifest.config.digest);
     asking_end(&asking);
     return rc;
 }

@@ -40,7 +40,8 @@ struct load {
     void (*progress)(void *arg, uint64_t came, uint64_t total);
     void *arg;
 
-    struct fetch_failed why;      // after a call that returned -1
+    struct fetch_failed why;      // after a call that returned -1; after
+                                  // load_send's 0: FETCH_CODE_NONE
     char digest[MANIFEST_DIGEST]; // of what the name leads to
     struct manifest manifest;
     struct manifest_config config;

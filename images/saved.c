@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "images/gc.h"
+
 // The name by which the record has it.
 static void own_name(uid_t uid, const char *name, char out[IMGREF_TEXT_MAX])
 {
@@ -214,6 +216,8 @@ int saved_keep(const struct saved *saved, struct load *load,
         rc = bring(dir, saved, load, engine, nhave, own, err);
 out:
     record_unlock(dir, &lock);
+    if (rc < 0 && load->why.code == FETCH_CODE_NONE)
+        gc_remove_stray(saved->state, engine, saved->engine, id);
     record_unlock(dir, &mine);
     close(dir);
     return rc;

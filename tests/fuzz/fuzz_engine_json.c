@@ -101,6 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         engine_named_free(named, n);
     }
+    struct parse_flat flat = {.text = malloc(size + 1), .max = size};
+    MUST(flat.text && parse_flat_add(&flat, body, size) && flat.len <= size);
+    free(flat.text);
     uint64_t *sizes = NULL;
     if (parse_sizes(body, size, &sizes, &n, &err) == 0) {
         for (size_t i = 0; i < n; i++)

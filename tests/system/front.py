@@ -177,6 +177,15 @@ class Made:
             [{"mediaType": OCI + "layer.v1.tar+gzip", "size": 10 ** 13,
               "digest": digest(b"oversize")}], [digest(b"unpacked")])
 
+    def labelled(self, kilobytes, *_):
+        """With a label of so much."""
+        data = json.loads(self.one())
+        config = json.loads(self.blobs[data["config"]["digest"]])
+        config["config"]["Labels"] = {"a": "a" * (int(kilobytes) << 10)}
+        data["config"] = self.keep(json.dumps(config).encode(),
+                                   data["config"]["mediaType"])
+        return json.dumps(data).encode()
+
     def negative(self, *_):
         return self.manifest(
             [{"mediaType": OCI + "layer.v1.tar+gzip", "size": -5,

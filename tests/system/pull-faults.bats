@@ -178,6 +178,18 @@ ${FRONT}0/made-nottar/x:1|
 END
 }
 
+@test "an image with more labels than anybody reads is in the engine no longer, and others are listed and go (threat 151)" {
+    faults <<END
+${FRONT}0/made-labelled-1100/x:1|labels|ask the image's author
+END
+    equal "$(find "$STATE" -path '*/images/*.json')" ''
+    # As many as are read of one, and together more than of a list.
+    for n in {0..9}; do echo "${FRONT}0/made-labelled-450/x$n:1"; done | steps
+    equal "$(fetched | wc -l)" 10
+    berth-images gc
+    contains "$(as_user berth images -w n1)" made-labelled-450/x1:1
+}
+
 @test "a registry that is silent, or sends a byte a second, is given up in time" {
     printf 'pull_seconds = 3\npull_parallel = 9\n' | conf
     faults <<END

@@ -1429,6 +1429,60 @@ static void images_are_listed_with_their_names(void **state)
     }
 }
 
+// Whatever their labels are: one user's image would else keep the others' from
+// being listed, and from going. (threat 151)
+static void labels_count_for_nothing_in_a_list(void **state)
+{
+    static const char head[] = "[{\"Id\":\"" HEX64 "\",\"Labels\":{\"a\":\"",
+                      tail[] =
+                          "\\\"]}\",\"b\":{\"[\":\"}\"}},\"Names\":[{\"c\":1}],"
+                          "\"Size\":7,\"RepoTags\":[\"a:1\"]}]";
+    static char body[5 << 20];
+    const struct fake_answer answers[] = {
+        PING, {.status = 200, .body = body}, {.status = 200, .body = body}};
+    struct engine_found *found = NULL;
+    struct engine_named *list = NULL;
+    struct berth_err err = {0};
+    size_t n = 0;
+
+    (void)state;
+    memset(body, '<', sizeof(body) - 1);
+    memcpy(body, head, sizeof(head) - 1);
+    memcpy(body + sizeof(body) - sizeof(tail), tail, sizeof(tail));
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    if (engine_image_find(engine, "b.c/d", &found, &n, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(n, 1);
+    assert_int_equal(found[0].size, 7);
+    if (engine_image_names(engine, &list, &n, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].names[0], "a:1");
+    free(found);
+    engine_named_free(list, n);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
+static void a_list_that_is_too_long_all_the_same_is_refused(void **state)
+{
+    static char body[5 << 20];
+    const struct fake_answer answers[] = {PING, {.status = 200, .body = body}};
+    struct engine_named *list = NULL;
+    struct berth_err err = {0};
+    size_t n = 0;
+
+    (void)state;
+    memset(body, ' ', sizeof(body) - 1);
+    struct fake_engine *fake = fake_start(answers, COUNT(answers));
+    struct engine *engine = open_fake(fake);
+    assert_int_equal(engine_image_names(engine, &list, &n, &err), -1);
+    assert_int_equal(err.code, BERTH_ETOOBIG);
+    engine_close(engine);
+    fake_stop(fake);
+}
+
 static void what_added_nothing_to_an_image_has_no_size(void **state)
 {
     static const struct {
@@ -1558,6 +1612,8 @@ int main(void)
         cmocka_unit_test(an_image_goes_by_its_name_and_never_by_force),
         cmocka_unit_test(images_of_a_repository_are_found),
         cmocka_unit_test(images_are_listed_with_their_names),
+        cmocka_unit_test(labels_count_for_nothing_in_a_list),
+        cmocka_unit_test(a_list_that_is_too_long_all_the_same_is_refused),
         cmocka_unit_test(what_added_nothing_to_an_image_has_no_size),
         cmocka_unit_test(the_engine_says_where_its_images_are),
         cmocka_unit_test(a_removal_waits_until_the_container_is_gone),
