@@ -34,7 +34,8 @@
 enum {
     LINK = 0, // to root
     MEMBERS_MAX = 65536,
-    KEPT_MAX = 64 * 1024 * 1024, // of documents, in all
+    KEPT_MAX = 64 * 1024 * 1024,  // of documents, in all
+    NAMES_MAX = 16 * 1024 * 1024, // of names and links, likewise
     LINKS_MAX = 8,
 };
 
@@ -49,7 +50,7 @@ struct member {
 struct source {
     int fd;
     bool is_dir;
-    size_t n, kept;
+    size_t n, kept, names;
     struct member *members;
 };
 
@@ -192,8 +193,11 @@ static void list_members(struct source *s)
             link = archive_entry_hardlink(entry);
         if (!name || (!file && !link))
             continue;
-        if (s->n == MEMBERS_MAX)
-            own("it has more files in it than an image has");
+        // Of a link it is both that lead to a name.
+        s->names += strlen(name) + (link ? strlen(name) + strlen(link) : 0);
+        if (s->n == MEMBERS_MAX || s->names > NAMES_MAX)
+            own("it has more files in it, or longer names, than an image has: "
+                "make one with docker save, podman save or skopeo copy");
         struct member *m = &s->members[s->n++];
         m->name = must(strdup(name));
         if (archive_entry_hardlink(entry))

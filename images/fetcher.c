@@ -31,6 +31,10 @@ enum {
     GONE_MS = 2000,
 };
 
+// Of a program that reads or writes a user's archive, whatever is in that. It
+// is outside of his job's cgroups; zstd's largest window is an eighth of it.
+#define MEMORY ((rlim_t)1 << 30)
+
 int fetcher_account(const char *name, uid_t user, uid_t *uid, gid_t *gid,
                     struct berth_err *err)
 {
@@ -75,7 +79,8 @@ static int keep(int link, int auth)
     return (int)syscall(SYS_close_range, auth >= 0 ? AUTH + 1 : AUTH, ~0U, 0);
 }
 
-static int confine(const struct child_user *who, uint64_t unpacked_max)
+static int confine(const struct child_user *who, rlim_t memory,
+                   uint64_t unpacked_max)
 {
     sigset_t none;
 
@@ -84,7 +89,8 @@ static int confine(const struct child_user *who, uint64_t unpacked_max)
     umask(077);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0 ||
         chdir("/") < 0 || limit(RLIMIT_CORE, 0) < 0 ||
-        limit(RLIMIT_NPROC, PROCESSES) < 0 || limit(RLIMIT_NOFILE, FILES) < 0 ||
+        limit(RLIMIT_AS, memory) < 0 || limit(RLIMIT_NPROC, PROCESSES) < 0 ||
+        limit(RLIMIT_NOFILE, FILES) < 0 ||
         limit(RLIMIT_FSIZE, (rlim_t)unpacked_max) < 0 ||
         setgroups(who->ngids, who->gids) < 0 ||
         setresgid(who->gid, who->gid, who->gid) < 0 ||
@@ -133,7 +139,9 @@ static void run(const struct fetcher_order *order, const struct child_user *who,
     if (order->owner && order->theirs > 0 &&
         setns(order->theirs, CLONE_NEWNS) < 0)
         _exit(127);
-    if (keep(link, order->auth) == 0 && confine(who, order->unpacked_max) == 0)
+    if (keep(link, order->auth) == 0 &&
+        confine(who, order->owner ? MEMORY : RLIM_INFINITY,
+                order->unpacked_max) == 0)
         execve(program, (char *const *)argv, env);
     _exit(127);
 }

@@ -292,7 +292,21 @@ END
     nothing_left
 }
 
-@test "nobody traces the process that reads an archive, nor sees its memory (threat 92)" {
+@test "an archive of names alone, which are long (threat 152)" {
+    /usr/bin/python3 - "$DIR/names.tar" <<'END'
+import sys, tarfile
+with tarfile.open(sys.argv[1], "w") as tar:
+    for n in range(20):
+        tar.addfile(tarfile.TarInfo("%d" % n + 900000 * "x"))
+END
+    chown berth1: "$DIR/names.tar"
+    run --separate-stderr mark "$DIR/names.tar"
+    refused "longer names, than an image has"
+    rm "$DIR/names.tar"
+    nothing_left
+}
+
+@test "nobody traces the process that reads an archive, nor sees its memory; and that is bounded (threats 92, 152)" {
     local reader
     forget
     api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
@@ -303,6 +317,7 @@ END
     equal "$(stat -c %U "/proc/$reader/mem")" root
     run as_user cat "/proc/$reader/environ"
     contains "$output" "Permission denied"
+    grep -q '^Max address space  *1073741824 ' "/proc/$reader/limits" || fail "$(<"/proc/$reader/limits")"
     scancel -n bats
     poll "$SOON" gone "$SRUN"
     nothing_left
