@@ -299,6 +299,19 @@ static bool is_slow(struct layer *l)
     return slow;
 }
 
+// There is no room for it: what skopeo says of the pipe that is closed is no
+// answer to what it is asked next. Without an answer nothing is asked.
+static void drop(struct fetch *f, struct layer *l, int fd)
+{
+    const struct fetch_failed why = f->skopeo.why;
+
+    if (skopeo_blob_end(&f->skopeo, fd) == 0 ||
+        f->skopeo.why.code == FETCH_CODE_SAID)
+        f->skopeo.why = why;
+    else
+        l->full = false;
+}
+
 // Has the blob come from where it broke off: what came before is passed over.
 static int pull(struct fetch *f, struct layer *l)
 {
@@ -329,7 +342,10 @@ static int pull(struct fetch *f, struct layer *l)
         }
     }
     if (n < 0) {
-        close(fd);
+        if (l->full)
+            drop(f, l, fd);
+        else
+            close(fd);
         return -1;
     }
     if (skopeo_blob_end(&f->skopeo, fd) < 0)

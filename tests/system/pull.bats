@@ -537,7 +537,7 @@ end_proxy() {
 # squeezed SIZE KIND IMAGE: fetches it where /var/tmp has so much room.
 squeezed() {
     unshare -m bash -c 'set -e; mkdir -p "$3"; mount -t tmpfs -o size="$1" tmpfs "$3"
-        mkdir "$3"/{lower,upper,work}
+        mkdir -m 1777 "$3"/{lower,upper,work}
         if [[ $2 == memory ]]; then mount --bind "$3/upper" /var/tmp
         else mount -t overlay -o "lowerdir=$3/lower,upperdir=$3/upper,workdir=$3/work" overlay /var/tmp; fi
         berth-images pull --node=n1 "$4"' bash "$1" "$2" "$BATS_TEST_TMPDIR/room" "$3"
