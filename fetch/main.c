@@ -202,13 +202,13 @@ struct layer {
     uint32_t n;
     const struct manifest_blob *blob;
     struct unpack *unpack;
-    uint64_t done;           // bytes of it that have come
-    uint64_t told;           // of a layer that is unpacked here
-    int file;                // where that goes, or -1
-    bool full;               // no more of it can be written there
-    bool packed;             // it is to go as it is
-    long long waited, since; // for the registry; when the slow time began
-    uint64_t since_done;
+    uint64_t done;             // bytes of it that have come
+    uint64_t told;             // of a layer that is unpacked here
+    int file;                  // where that goes, or -1
+    bool full;                 // no more of it can be written there
+    bool packed;               // it is to go as it is
+    long long waited, since;   // for the registry; when the slow time began
+    uint64_t seen, since_seen; // with what is passed over
 };
 
 // A file without a name, of which nothing is left however this ends.
@@ -293,9 +293,9 @@ static bool is_slow(struct layer *l)
 {
     if (l->waited - l->since < SLOW_MS)
         return false;
-    bool slow = l->done - l->since_done < SLOW_BYTES;
+    bool slow = l->seen - l->since_seen < SLOW_BYTES;
     l->since = l->waited;
-    l->since_done = l->done;
+    l->since_seen = l->seen;
     return slow;
 }
 
@@ -325,6 +325,7 @@ static int pull(struct fetch *f, struct layer *l)
     while ((n = fill(f, fd, buf, sizeof(buf), &l->waited)) > 0) {
         size_t over = skip < (uint64_t)n ? (size_t)skip : (size_t)n;
         skip -= over;
+        l->seen += (uint64_t)n;
         if ((uint64_t)n - over > l->blob->size - l->done) {
             n = fail(f, FETCH_CODE_OWN, 0,
                      "the registry sends more of it than it has said: tell "

@@ -466,11 +466,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def forward(self, path, how):
         how, _, argument = (how or "").partition("-")
-        if how in ("once", "cutonce"):
+        if how in ("once", "cutonce", "resume"):
             with log_lock:
                 first = self.path not in seen
                 seen.add(self.path)
-            how = "" if not first else "status" if how == "once" else "cut"
+            if first:
+                how = "status" if how == "once" else "cut"
+            else:
+                how = "begin" if how == "resume" else ""
         if how == "silent":
             self.wait()
         elif how == "status":
@@ -509,7 +512,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.head(answer.status, told, kind, headers)
         if self.command == "HEAD":
             return
-        rate = int(argument) if how == "rate" else 0
+        rate = int(argument) if how in ("rate", "begin") else 0
         done = 0
         while done < length:
             part = answer.read(min(rate // 10 or 1, 65536) if rate else 65536)
@@ -521,6 +524,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if how == "cut":
                     self.connection.shutdown(socket.SHUT_RDWR)
                 break
+            if how == "begin" and done > length // 2:
+                rate = 0
             if how == "gate" and done + len(part) > length // 2:
                 self.write(part)
                 done += len(part)

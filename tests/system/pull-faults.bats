@@ -214,6 +214,14 @@ END
     done
 }
 
+@test "a layer that broke off is not slow while what came before is passed over" {
+    [[ -n ${BERTH_LONG-} ]] || skip "it takes more than a minute (--long)"
+    run --separate-stderr as_user srun -Q -w n1 --container="${FRONT}0/layer-resume-150000/bats/big:1" /probe hello
+    equal "$status$output" 0hello
+    equal "$(asked 'layer-resume.* blobs')" 4
+    nothing_left
+}
+
 # blob FILE NAME: puts it into the registry, for the image NAME. Prints its
 # digest and size as JSON has them.
 blob() {
