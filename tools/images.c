@@ -238,9 +238,9 @@ static void tell_gc(void *arg, const struct stock_image *image, const char *why)
                image->entries[0].record.name);
 }
 
-static int gc_with(const struct words *words, const struct policy *policy)
+static int gc_with(const struct words *words, const struct policy *policy,
+                   const char *path)
 {
-    const char *path = policy_engine(policy);
     struct gc gc = {
         .state = BERTH_STATEDIR,
         .dry_run = words->dry_run,
@@ -262,6 +262,19 @@ static int gc_with(const struct words *words, const struct policy *policy)
     return rc;
 }
 
+// Steps whose users are root in them may have another engine.
+static int gc_all(const struct words *words, const struct policy *policy)
+{
+    const char *path = policy_engine(policy),
+               *roots = policy_root_engine(policy);
+    int rc = gc_with(words, policy, path);
+
+    if (strcmp(roots, path) == 0)
+        return rc;
+    int other = gc_with(words, policy, roots);
+    return rc == EXIT_DONE ? other : rc;
+}
+
 // One at a time: after a job there is nothing to do where another is at it.
 static int make_room(const struct words *words)
 {
@@ -278,7 +291,7 @@ static int make_room(const struct words *words)
     }
     int rc =
         read_policy(words->plugstack, words->conf, &policy, &unread, &err) == 0
-            ? gc_with(words, policy)
+            ? gc_all(words, policy)
             : trouble("%s", err.text);
     policy_free(policy);
     close(fd);

@@ -785,6 +785,18 @@ CapEff:	0000000000000000"
     nothing_left
 }
 
+@test "room is made in the engine of who is root as well" {
+    may_save
+    run -0 as_root -w n1 --container-save=image:rooted touch /srv/first
+    poll "$SOON" no_collection
+    touch -d '3 hours ago' "$STATE"/n1/images/*rooted*.json
+    root_conf 'save = yes' 'images_max = 1K'
+    run -0 berth-images gc
+    contains "$output" "removed berth.local/u$UID1/my/rooted:latest"
+    equal "$(DOCKER_HOST=$ROOT_ENGINE fetched)" ''
+    nothing_left
+}
+
 @test "an image without accounts, or /etc, is saved with what root writes and nothing else" {
     may_save
     local root=$BATS_TEST_TMPDIR/root name file
