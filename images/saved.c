@@ -148,23 +148,23 @@ static int explain(const struct load *load, struct berth_err *err)
                        : why->text);
 }
 
+// OLD is the record in whose place it is, if there was one.
 static int bring(int dir, const struct saved *saved, struct load *load,
                  struct engine *engine, size_t nhave, const char *own,
-                 struct berth_err *err)
+                 struct record *old, struct berth_err *err)
 {
     const char *id = load->manifest.config.digest;
     struct engine_image image = {0};
-    struct record old = {.pinned = false};
 
     if (load_send(load, engine, RECORD_REPOSITORY, id + strlen("sha256:"),
                   nhave) < 0)
         return explain(load, err);
     if (engine_image_inspect(engine, id, &image, err) < 0)
         return -1;
-    record_read(dir, saved->engine, own, &old);
+    record_read(dir, saved->engine, own, old);
     struct record record = {
         .private = true,
-        .pinned = old.pinned,
+        .pinned = old->pinned,
         .uid = saved->uid,
         .size = saved->size,
         .when = time(NULL),
@@ -186,6 +186,7 @@ int saved_keep(const struct saved *saved, struct load *load,
 {
     struct record_lock mine = RECORD_NO_LOCK, lock = RECORD_NO_LOCK;
     struct manifest_platform platform;
+    struct record old = {.id = ""};
     char own[IMGREF_TEXT_MAX], user[32];
     struct utsname machine;
     int rc = -1;
@@ -213,11 +214,13 @@ int saved_keep(const struct saved *saved, struct load *load,
     }
     if (record_lock(dir, "id", id, load->watch, load->end_ms, NULL, NULL, &lock,
                     err) == 0)
-        rc = bring(dir, saved, load, engine, nhave, own, err);
+        rc = bring(dir, saved, load, engine, nhave, own, &old, err);
 out:
     record_unlock(dir, &lock);
     if (rc < 0 && load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(saved->state, engine, saved->engine, id);
+    if (rc == 0 && old.id[0])
+        gc_remove_stray(saved->state, engine, saved->engine, old.id);
     record_unlock(dir, &mine);
     close(dir);
     return rc;

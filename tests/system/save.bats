@@ -151,6 +151,20 @@ wanted() {
     nothing_left
 }
 
+@test "what is replaced goes, and not only when the job does (threat 103)" {
+    local lock id
+    forget
+    # No epilog makes room meanwhile.
+    exec {lock}<"$STATE"
+    flock "$lock"
+    saves image:own
+    id=$(fetched)
+    run -0 as_user srun -Q -w n1 --container=berth/open --container-save=image:own:replace sh -c 'echo other >/open/changed'
+    exec {lock}<&-
+    equal "$(fetched | wc -l)" 1
+    lacks "$(fetched)" "$id"
+    nothing_left
+}
 
 @test "the result is the image's own: nothing of berth's, nor of what was mounted" {
     local dir=$BATS_TEST_TMPDIR/oci layer
