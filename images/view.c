@@ -57,7 +57,7 @@ static bool is_any_own(const char *name)
 }
 
 // Writes what the user calls the image of RECORD, which is his own: of an ID in
-// it, the digits that people read.
+// it, the digits that people read. What he has saved is "my/NAME" there as well.
 static void own_name(const struct images_view *view,
                      const struct record *record, char *out, size_t size)
 {
@@ -65,6 +65,8 @@ static void own_name(const struct images_view *view,
     size_t len = own_prefix(view->subject->uid, prefix, sizeof(prefix));
     const char *name = record->name + len, *tag = strrchr(name, ':');
 
+    if (strncmp(name, "my/", 3) == 0)
+        name += 3;
     if (tag && strcmp(tag + 1, record->id + strlen("sha256:")) == 0)
         snprintf(out, size, "my/%.*s%.*s", (int)(tag + 1 - name), name,
                  ID_SHOWN, tag + 1);

@@ -151,6 +151,20 @@ wanted() {
     nothing_left
 }
 
+@test "what was saved is listed by its name, and goes by it" {
+    forget
+    saves image:own:1
+    saves image:own
+    run -0 --separate-stderr as_user berth images -w n1 --format=NAME
+    equal "$(grep my/ <<<"$output" | sort)" $'my/own:1\nmy/own:latest'
+    run -0 --separate-stderr as_user berth rmi -w n1 my/own
+    contains "$output" "my/own:latest on n1"
+    run -0 --separate-stderr as_user berth rmi -w n1 my/own:1
+    equal "$(fetched)" ''
+    lacks "$(as_user berth images -w n1)" my/
+    nothing_left
+}
+
 @test "what is replaced goes, and not only when the job does (threat 103)" {
     local lock id
     forget
