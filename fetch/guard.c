@@ -94,8 +94,15 @@ bool guard_allows(const struct sockaddr_storage *address, size_t len,
 bool guard_is_loopback(const char *domain)
 {
     size_t host = strcspn(domain, ":");
+    char text[INET_ADDRSTRLEN] = "";
+    struct in_addr a;
 
-    return !strncmp(domain, "127.", 4) || !strncmp(domain, "[::1]", 5) ||
+    // A name may begin so as well.
+    if (host < sizeof(text))
+        memcpy(text, domain, host);
+    return (inet_pton(AF_INET, text, &a) == 1 &&
+            ntohl(a.s_addr) >> 24 == 127) ||
+           !strncmp(domain, "[::1]", 5) ||
            (host == 9 && !strncmp(domain, "localhost", host)) ||
            (host > 10 && !strncmp(domain + host - 10, ".localhost", 10));
 }

@@ -101,8 +101,12 @@ static void a_registry_of_the_node_is_known_by_its_name(void **state)
     assert_true(guard_is_loopback("localhost:5000"));
     assert_true(guard_is_loopback("a.localhost:5000"));
     assert_true(guard_is_loopback("127.0.0.1:5000"));
+    assert_true(guard_is_loopback("127.255.255.254"));
     assert_true(guard_is_loopback("[::1]:5000"));
     assert_false(guard_is_loopback("localhost.evil.io"));
+    assert_false(guard_is_loopback("127.evil.io"));
+    assert_false(guard_is_loopback("127.0.0.1.evil.io:5000"));
+    assert_false(guard_is_loopback("128.0.0.1"));
     assert_false(guard_is_loopback("notlocalhost:5000"));
     assert_false(guard_is_loopback("h.io"));
 }
