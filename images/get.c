@@ -461,6 +461,15 @@ static int bring(struct get *g, struct engine *engine, struct asking *asking,
                    engine_name(engine), g->name);
 }
 
+// ERR is why a lock could not be had. What an engine does not answer in time is
+// something else.
+static int fail_lock(const struct get *g, struct berth_err *err)
+{
+    const struct fetch_failed why = {.code = FETCH_CODE_LATE};
+
+    return err->code == BERTH_ETIMEOUT ? explain(g, &why, err) : -1;
+}
+
 static int fetch_once(struct get *g, struct engine *engine, const char *digest,
                       bool all, struct images_got *out, bool *again,
                       struct berth_err *err)
@@ -470,10 +479,13 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
     struct asking asking;
     int rc = -1;
 
-    if (asking_begin(g, digest, true, &asking, err) < 0 ||
-        record_lock(g->dir, "id", asking.load->manifest.config.digest,
-                    &g->watch, g->end_ms, on_waiting, g, &lock, err) < 0)
+    if (asking_begin(g, digest, true, &asking, err) < 0)
         goto out;
+    if (record_lock(g->dir, "id", asking.load->manifest.config.digest,
+                    &g->watch, g->end_ms, on_waiting, g, &lock, err) < 0) {
+        fail_lock(g, err);
+        goto out;
+    }
     g->id_lock = &lock;
     rc = bring(g, engine, &asking, all, out, err);
     *again = rc < 0 && asking.load->why.code == FETCH_CODE_ENGINE;
@@ -511,13 +523,6 @@ out:
     return rc;
 }
 
-static int late(const struct get *g, struct berth_err *err)
-{
-    const struct fetch_failed why = {.code = FETCH_CODE_LATE};
-
-    return explain(g, &why, err);
-}
-
 // In its turn.
 static int fetch_in_turn(struct get *g, struct engine *engine,
                          const char *digest, struct images_got *out,
@@ -530,7 +535,7 @@ static int fetch_in_turn(struct get *g, struct engine *engine,
     g->came = g->total = 0;
     if (record_lock_one(g->dir, g->order->rules->pull_parallel, &g->watch,
                         g->end_ms, &slot, err) < 0)
-        return -1;
+        return fail_lock(g, err);
     int rc = fetch_once(g, engine, digest, false, out, &again, err);
     // A layer that was there may have been removed meanwhile.
     if (rc < 0 && again)
@@ -555,8 +560,6 @@ static void run_apart(struct get *g, int link, struct record_lock *lock,
     struct engine *engine = engine_open(g->order->engine, &g->watch, &end.err);
     if (engine)
         end.rc = fetch_in_turn(g, engine, digest, &got, &end.err);
-    if (end.rc < 0 && end.err.code == BERTH_ETIMEOUT)
-        late(g, &end.err);
     if (end.rc == 0) {
         memcpy(end.id, got.image.id, sizeof(end.id));
         memcpy(end.digest, got.digest, sizeof(end.digest));
@@ -607,7 +610,7 @@ static int fetch(struct get *g, struct engine *engine, const char *digest,
 
     if (record_lock(g->dir, "name", g->name, &g->watch, g->end_ms, on_waiting,
                     g, &lock, err) < 0)
-        return err->code == BERTH_ETIMEOUT ? late(g, err) : -1;
+        return fail_lock(g, err);
     int rc = find_fetched(g, engine, digest, out, err);
     if (rc == 0)
         rc = fetch_apart(g, engine, &lock, digest, out, err);
