@@ -358,7 +358,8 @@ static int close_layer(struct load *l)
     return 0;
 }
 
-// So much has come to whoever unpacks the next layer, or he says so.
+// So much has come to whoever unpacks the next layer, or he says so: it may be
+// all that he ever says, and the time and the watch are looked at in between.
 static int take_progress(struct load *l)
 {
     uint64_t most = l->manifest.layers[l->layer].size,
@@ -366,7 +367,7 @@ static int take_progress(struct load *l)
 
     if (!l->sum)
         l->came = l->before + (came < most ? came : most);
-    return 0;
+    return HTTP_LATER;
 }
 
 // Takes in what is there of a layer. 0; -1; or HTTP_LATER: nothing is.
@@ -404,7 +405,7 @@ static int hear_done(struct load *l)
         return fail_frame(l);
     switch (l->frame.type) {
     case FETCH_PROGRESS:
-        return 0;
+        return HTTP_LATER;
     case FETCH_DONE:
         l->stage++;
         return 0;

@@ -400,6 +400,39 @@ static void what_has_come_of_a_layer_that_is_unpacked_is_told(void **state)
         assert_true(progress[i] > progress[i - 1]);
 }
 
+static unsigned ncalls;
+
+static void count_call(void *arg, uint64_t came, uint64_t total)
+{
+    (void)arg;
+    (void)came;
+    (void)total;
+    ncalls++;
+}
+
+// Who says nothing else, for ever, is not listened to for ever: the time, and
+// whoever waits, are looked at where the engine is given what there is.
+// (threat 153)
+static void each_word_of_how_far_it_is_is_heard_by_itself(void **state)
+{
+    static const uint64_t one = 1;
+    char names[8192];
+
+    (void)state;
+    read_image();
+    load->progress = count_call;
+    ncalls = 0;
+    for (int i = 0; i < 50; i++)
+        fetch_send(pair[1], FETCH_PROGRESS, &one, sizeof(one));
+    layer(0, layer0, sizeof(layer0), 0);
+    layer(1, layer1, sizeof(layer1), 0);
+    for (int i = 0; i < 50; i++)
+        fetch_send(pair[1], FETCH_PROGRESS, &one, sizeof(one));
+    fetch_send(pair[1], FETCH_DONE, NULL, 0);
+    assert_int_equal(send_image(0, names, sizeof(names)), 0);
+    assert_in_range(ncalls, 100, 200);
+}
+
 static void a_layer_that_was_unpacked_is_what_the_configuration_says(void **s)
 {
     static const char other[] = "it, unpacked";
@@ -662,6 +695,7 @@ int main(void)
         TEST(a_layer_that_is_there_is_not_asked_for),
         TEST(on_podman_its_file_is_empty),
         TEST(what_has_come_of_a_layer_that_is_unpacked_is_told),
+        TEST(each_word_of_how_far_it_is_is_heard_by_itself),
         TEST(a_layer_that_was_unpacked_is_what_the_configuration_says),
         TEST(one_blob_for_two_layers_comes_twice),
         TEST(what_is_compared_by_nobody_else_comes_unpacked),
