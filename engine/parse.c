@@ -426,37 +426,45 @@ static int parse_one_found(const json_t *item, struct engine_found *out,
     return copy_image_id(out->id, id, "Id", err);
 }
 
-int parse_found(const char *body, size_t length, struct engine_found **found,
-                size_t *n, struct berth_err *err)
+// A list, a new reference with its length in N, or NULL.
+static json_t *load_list(const char *body, size_t length, size_t *n,
+                         struct berth_err *err)
 {
     json_error_t e;
     json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, &e);
-    struct engine_found *list = NULL;
-    size_t len = json_array_size(root);
-    int rc = -1;
+
+    if (!root) {
+        fail_json(err, &e);
+        return NULL;
+    }
+    *n = json_array_size(root);
+    if (json_is_array(root) && *n <= BERTH_LIST_MAX)
+        return root;
+    fail_field(err, "the answer", "is no list, or too long");
+    json_decref(root);
+    return NULL;
+}
+
+int parse_found(const char *body, size_t length, struct engine_found **found,
+                size_t *n, struct berth_err *err)
+{
+    size_t len;
+    json_t *root = load_list(body, length, &len, err);
 
     if (!root)
-        return fail_json(err, &e);
-    if (!json_is_array(root) || len > BERTH_LIST_MAX) {
-        fail_field(err, "the answer", "is no list, or too long");
-        goto out;
+        return -1;
+    struct engine_found *list = calloc(len + 1, sizeof(*list));
+    int rc = list ? 0 : fail_memory(err);
+    for (size_t i = 0; rc == 0 && i < len; i++)
+        rc = parse_one_found(json_array_get(root, i), &list[i], err);
+    json_decref(root);
+    if (rc < 0) {
+        free(list);
+        return -1;
     }
-    list = calloc(len + 1, sizeof(*list));
-    if (!list) {
-        fail_memory(err);
-        goto out;
-    }
-    for (size_t i = 0; i < len; i++)
-        if (parse_one_found(json_array_get(root, i), &list[i], err) < 0)
-            goto out;
     *found = list;
     *n = len;
-    list = NULL;
-    rc = 0;
-out:
-    free(list);
-    json_decref(root);
-    return rc;
+    return 0;
 }
 
 void engine_named_free(struct engine_named *list, size_t n)
@@ -482,25 +490,6 @@ static int parse_one_named(const json_t *item, struct engine_named *out,
     memcpy(out->id, found.id, sizeof(out->id));
     out->size = found.size;
     return 0;
-}
-
-// A list, a new reference with its length in N, or NULL.
-static json_t *load_list(const char *body, size_t length, size_t *n,
-                         struct berth_err *err)
-{
-    json_error_t e;
-    json_t *root = json_loadb(body, length, JSON_REJECT_DUPLICATES, &e);
-
-    if (!root) {
-        fail_json(err, &e);
-        return NULL;
-    }
-    *n = json_array_size(root);
-    if (json_is_array(root) && *n <= BERTH_LIST_MAX)
-        return root;
-    fail_field(err, "the answer", "is no list, or too long");
-    json_decref(root);
-    return NULL;
 }
 
 int parse_named(const char *body, size_t length, struct engine_named **list,

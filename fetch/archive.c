@@ -5,8 +5,8 @@
 // user's to root's side, as protocol/fetch.h has it: what docker save and
 // podman save write, OCI archives, and OCI layouts that are directories; gzip,
 // xz and zstd around them. It runs as that user, who may have written anything
-// into it, and may trace it: of the names in it none counts, and root compares
-// each part with its digest.
+// into it, but cannot trace it, since he cannot read it: of the names in it none
+// counts, and root compares each part with its digest.
 //
 //   berth-archive --max=BYTES:BYTES PATH
 

@@ -177,7 +177,7 @@ static void open_file(void)
     }
 }
 
-// Gives the file the name MADE beside it, where it has none.
+// Gives the file, which has none, the name NAME in its directory.
 static void name_file(const char *name)
 {
     char path[64];

@@ -272,7 +272,7 @@ fail:
     return -1;
 }
 
-// The words for NAME, of skopeo's COMMAND.
+// One try of skopeo_raw's.
 static int raw_once(struct skopeo *s, const char *name, char **text,
                     size_t *len)
 {

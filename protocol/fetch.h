@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The berth developers
 //
 // What a program that brings an image (berth-fetch) and root's side of it
-// (images/stream.h) say to each other, on a SOCK_SEQPACKET pair, which the
+// (images/load.h) say to each other, on a SOCK_SEQPACKET pair, which the
 // program has as its standard input: frames, one packet each. The program is
 // not root, and nothing that it says is taken for true: root compares each part
 // with its digest.
@@ -17,8 +17,7 @@
 //                  PROGRESS  at any time: how much has come of the registry
 //                            that is not seen in DATA yet
 //                  DONE      that was all, and each layer is, unpacked, what
-//                  the
-//                            configuration says; or
+//                            the configuration says; or
 //                  FAILED    why it was not: a struct fetch_failed
 //
 // INDEX, MANIFEST and CONFIG come in as many frames as it takes, and an empty
