@@ -88,7 +88,7 @@ static void own(const char *text)
 static void *must(void *memory)
 {
     if (!memory)
-        own("out of memory");
+        own(FETCH_NO_MEMORY);
     return memory;
 }
 
@@ -367,7 +367,7 @@ static void make_manifest(struct image *image, const uint64_t *sizes)
     json_t *layers = json_array();
 
     if (digest_of(image->config, image->config_len, digest) < 0)
-        own("out of memory");
+        own(FETCH_NO_MEMORY);
     for (size_t i = 0; i < image->layers.nlayers; i++)
         json_array_append_new(
             layers,
@@ -417,7 +417,7 @@ static void pass_file(uint32_t n, int file, uint64_t size)
 
     tell(FETCH_LAYER, &told, sizeof(told));
     if (lseek(file, 0, SEEK_SET) < 0)
-        own("a file cannot be read");
+        own("a file in /var/tmp cannot be read: tell your administrator");
     while ((got = read(file, buf, sizeof(buf))) > 0)
         tell(FETCH_DATA, buf, (size_t)got);
 }
@@ -436,13 +436,13 @@ static void pass_layer(struct reader *r, uint32_t n, uint64_t size)
     if (!unpack_is_plain(u)) {
         file = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (file < 0)
-            own("there is no room on the node to unpack a layer");
+            own(FETCH_NO_ROOM);
     } else {
         tell(FETCH_LAYER, &told, sizeof(told));
     }
     for (uint64_t left = size; got > 0; got = read_some(r, buf, sizeof(buf))) {
         if (got > left)
-            own("a layer of it is longer than it says");
+            own("a layer of it is longer than it says: make it anew");
         left -= got;
         int rc = unpack_add(u, buf, got, file, unpacked_max - unpacked, &why);
         if (rc < 0)
@@ -537,7 +537,7 @@ static void open_source(const char *path, struct source *s)
     }
     s->is_dir = S_ISDIR(st.st_mode);
     if (!s->is_dir && !S_ISREG(st.st_mode))
-        own("it is neither a file nor a directory");
+        own("it is neither a file nor a directory: name an image that is one");
     if (!s->is_dir && (uint64_t)st.st_size > packed_max)
         die(FETCH_CODE_PACKED, "");
 }

@@ -180,7 +180,7 @@ static int get_config(struct fetch *f, char **text, size_t *len)
 
     *text = malloc(size + 1);
     if (!*text)
-        return fail(f, FETCH_CODE_OWN, 0, "out of memory");
+        return fail(f, FETCH_CODE_OWN, 0, FETCH_NO_MEMORY);
     do {
         int fd = skopeo_blob(&f->skopeo, f->manifest.config.digest, size);
         ssize_t n = fd < 0 ? -1 : fill(f, fd, *text, size + 1, &waited);
@@ -240,13 +240,12 @@ static int begin_layer(struct fetch *f, struct layer *l, const char *head,
 
     l->unpack = unpack_begin(head, len);
     if (!l->unpack)
-        return fail(f, FETCH_CODE_OWN, 0, "out of memory");
+        return fail(f, FETCH_CODE_OWN, 0, FETCH_NO_MEMORY);
     bool zstd = unpack_is_zstd(l->unpack);
     if (zstd || (!l->packed && !unpack_is_plain(l->unpack))) {
         l->file = make_file();
         if (zstd && l->file < 0)
-            return fail(f, FETCH_CODE_OWN, 0,
-                        "there is no room on the node to unpack a layer");
+            return fail(f, FETCH_CODE_OWN, 0, FETCH_NO_ROOM);
         if (zstd || (l->file >= 0 && has_room(l->file, l->blob->size)))
             return 0;
         if (l->file >= 0)
@@ -365,11 +364,13 @@ static int pass_file(struct fetch *f, struct layer *l)
     ssize_t n;
 
     tell(FETCH_LAYER, &told, sizeof(told));
-    if (lseek(l->file, 0, SEEK_SET) < 0)
-        return fail(f, FETCH_CODE_OWN, 0, "a file cannot be read");
-    while ((n = read(l->file, buf, sizeof(buf))) > 0)
+    n = lseek(l->file, 0, SEEK_SET) < 0 ? -1 : 1;
+    while (n > 0 && (n = read(l->file, buf, sizeof(buf))) > 0)
         tell(FETCH_DATA, buf, (size_t)n);
-    return n < 0 ? fail(f, FETCH_CODE_OWN, 0, "a file cannot be read") : 0;
+    return n == 0 ? 0
+                  : fail(f, FETCH_CODE_OWN, 0,
+                         "a file in /var/tmp cannot be read: tell your "
+                         "administrator");
 }
 
 // Whether it is, unpacked, the layer that the configuration means. An engine

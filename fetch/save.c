@@ -99,6 +99,10 @@ static void fail_errno(const char *what)
 {
     char text[256];
 
+    // By the limit that it was started with.
+    if (errno == EFBIG)
+        fail("its image has grown too large: ask your administrator "
+             "(pull_max_unpacked)");
     snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
     fail(text);
 }
@@ -106,7 +110,7 @@ static void fail_errno(const char *what)
 static void *must(void *memory)
 {
     if (!memory)
-        fail("out of memory");
+        fail(FETCH_NO_MEMORY);
     return memory;
 }
 
@@ -504,7 +508,7 @@ static void put_index(const char *digest)
     char *manifest = make_manifest(digest, &len);
 
     if (digest_of(manifest, len, own) < 0)
-        fail("out of memory");
+        fail(FETCH_NO_MEMORY);
     blob_name(own, name);
     put_document(name, manifest, len);
     free(manifest);
@@ -542,7 +546,7 @@ static void put_lists(bool whole)
             fail("the engine has left a layer of the image out: tell your "
                  "administrator");
     if (digest_of(config, config_len, digest) < 0)
-        fail("out of memory");
+        fail(FETCH_NO_MEMORY);
     blob_name(digest, name);
     put_document(name, config, config_len);
     if (whole)

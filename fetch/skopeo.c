@@ -39,8 +39,12 @@ static int fail(struct skopeo *s, enum fetch_code code, unsigned number,
     return -1;
 }
 
-static int fail_own(struct skopeo *s, const char *text)
+// For what its user can do nothing about.
+static int fail_own(struct skopeo *s, const char *what)
 {
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s: tell your administrator", what);
     return fail(s, FETCH_CODE_OWN, 0, text);
 }
 

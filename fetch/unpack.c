@@ -13,6 +13,7 @@
 #include "logic/packing.h"
 #include "logic/sparse.h"
 #include "node/digest.h"
+#include "protocol/fetch.h"
 
 struct unpack {
     enum packing kind;
@@ -128,7 +129,7 @@ static int put(struct unpack *u, size_t n, int out, uint64_t max,
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0) {
-            *why = "there is no room on the node to unpack a layer";
+            *why = FETCH_NO_ROOM;
             return UNPACK_NO_ROOM;
         }
         done += (size_t)w;

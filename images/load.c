@@ -50,7 +50,7 @@ static int fail_frame(struct load *l)
 {
     return fail(l, FETCH_CODE_OWN,
                 "the program that brings it has ended, or says what it should "
-                "not");
+                "not: try again, or tell your administrator");
 }
 
 struct load *load_begin(int link, const struct watch *watch, long long end_ms)
@@ -133,7 +133,7 @@ static int read_document(struct load *l, enum fetch_type type, size_t max,
             room = 2 * (*len + n);
             char *more = realloc(*text, room);
             if (!more)
-                return fail(l, FETCH_CODE_OWN, "out of memory");
+                return fail(l, FETCH_CODE_OWN, FETCH_NO_MEMORY);
             *text = more;
         }
         memcpy(*text + *len, l->frame.u.data, n);
@@ -147,7 +147,7 @@ static int check_digest(struct load *l, const char *text, size_t len,
     char have[MANIFEST_DIGEST];
 
     if (digest_of(text, len, have) < 0)
-        return fail(l, FETCH_CODE_OWN, "out of memory");
+        return fail(l, FETCH_CODE_OWN, FETCH_NO_MEMORY);
     return strcmp(have, digest) == 0 ? 0 : fail_digest(l, what);
 }
 
@@ -191,7 +191,7 @@ int load_read(struct load *load, bool all, const char *digest,
     if (read_document(l, FETCH_INDEX, MANIFEST_MAX, &index, &len) < 0)
         goto out;
     if (digest_of(index, len, l->digest) < 0) {
-        fail(l, FETCH_CODE_OWN, "out of memory");
+        fail(l, FETCH_CODE_OWN, FETCH_NO_MEMORY);
         goto out;
     }
     if (*digest && strcmp(digest, l->digest) != 0) {
@@ -312,7 +312,7 @@ static int take_layer(struct load *l)
     l->sparse = (struct sparse){.bytes = l->sparse.bytes};
     l->sum = digest_begin();
     if (!l->sum)
-        return fail(l, FETCH_CODE_OWN, "out of memory");
+        return fail(l, FETCH_CODE_OWN, FETCH_NO_MEMORY);
     blob_name(l->manifest.layers[l->layer].digest, name);
     write_head(l, name, l->now.size);
     return 0;
@@ -523,7 +523,7 @@ int load_send(struct load *load, struct engine *engine, const char *repository,
     choose_layers(l);
     l->list = make_list(l, repository, tag);
     if (!l->list)
-        return fail(l, FETCH_CODE_OWN, "out of memory");
+        return fail(l, FETCH_CODE_OWN, FETCH_NO_MEMORY);
     if (fetch_send(l->link, FETCH_WANTED, l->wanted, l->manifest.nlayers) < 0)
         return fail_frame(l);
     l->why = (struct fetch_failed){.code = FETCH_CODE_NONE};

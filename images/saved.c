@@ -142,7 +142,8 @@ static int explain(const struct load *load, struct berth_err *err)
                        "administrator");
     return err_set(err, BERTH_EENGINE, "%s",
                    why->code == FETCH_CODE_LATE ? "it took too long"
-                   : why->code == FETCH_CODE_LARGE
+                   : why->code == FETCH_CODE_LARGE ||
+                           why->code == FETCH_CODE_PACKED
                        ? "its image has grown too large: ask your "
                          "administrator (pull_max_unpacked)"
                        : why->text);

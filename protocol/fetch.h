@@ -67,6 +67,12 @@ enum fetch_code {
 
 enum { FETCH_TEXT_MAX = 1024, FETCH_DATA_MAX = 64 * 1024 };
 
+#define FETCH_NO_MEMORY "memory is out: try again, or tell your administrator"
+
+#define FETCH_NO_ROOM                                                          \
+    "there is no room on the node to unpack a layer (/var/tmp): tell your "    \
+    "administrator"
+
 struct fetch_failed {
     uint32_t code;
     uint32_t number;           // of seconds or of requests

@@ -165,6 +165,14 @@ wanted() {
     nothing_left
 }
 
+@test "an image that is too large when it is saved is said to be so" {
+    [[ $BERTH_ENGINE == podman ]] || skip_without "a Podman, which needs the whole image"
+    conf <<<$'save = yes\nsave_max = "1M"\npull_max_unpacked = "1M"'
+    saves image:large
+    contains "$stderr" "its image has grown too large" "(pull_max_unpacked)"
+    nothing_left
+}
+
 @test "what is replaced goes, and not only when the job does (threat 103)" {
     local lock id
     forget
