@@ -130,7 +130,8 @@ for i in json.load(sys.stdin):
     scancel "$JOB"
     await_step
     nothing_left
-    # The job's epilog may have done it.
+    # The job's epilog may have done it, or be about to.
+    poll "$SOON" no_collection
     run berth-images remove "$REGISTRY/bats/a:1"
     equal "$(listed a id)" ''
 }
