@@ -735,6 +735,11 @@ static void a_file_size_limit_of_0_does_not_matter(void **state)
     struct box box = box_start(false);
 
     (void)state;
+#ifdef BERTH_COVERAGE
+    // Each program writes a file at its end, and tries that for ever.
+    box_stop(&box);
+    skip();
+#endif
     job.setup = no_file_size;
     assert_int_equal(job_run(&job, &box), 7 << 8);
     box_stop(&box);
