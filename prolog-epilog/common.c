@@ -5,6 +5,7 @@
 
 #include "prolog-epilog/common.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -90,4 +92,30 @@ bool job_env_read(struct job_env *out)
         return false;
     snprintf(name, sizeof(name), "%s.0", job);
     return step_name_parse(name, &out->job, &step);
+}
+
+// The first child is waited for: when this program ends, the second is in its
+// session already.
+void start_apart(const char *program, char *const argv[], char *const env[],
+                 int niceness)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setsid() < 0 || (pid = fork()) != 0)
+            _exit(pid < 0);
+        int null = open("/dev/null", O_RDWR);
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+            dup2(null, 2) < 0)
+            _exit(1);
+        if (nice(niceness) < 0) {
+            // Then it isn't.
+        }
+        execve(program, argv, env);
+        syslog(LOG_ERR, "%s: %m", program);
+        _exit(1);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        complain("%s cannot be started", program);
 }

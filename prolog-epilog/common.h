@@ -32,4 +32,11 @@ void set_up(const char *name, int status);
 // One line to standard error and to syslog.
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+// Starts PROGRAM, nicer by NICENESS, and does not wait for it: in a session of
+// its own, as slurmd kills the process group of a hook that has ended, and with
+// none of its descriptors, which slurmd may read to their end. Complains where
+// it cannot be started.
+void start_apart(const char *program, char *const argv[], char *const env[],
+                 int niceness);
+
 #endif

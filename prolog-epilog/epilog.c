@@ -7,7 +7,6 @@
 // 0 in any case: an epilog that fails drains the node. By hand it exits 1
 // where something is left.
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,39 +40,21 @@ static const struct option options[] = {
     {0},
 };
 
-// The child: in a session of its own, as slurmd kills the epilog's processes
-// when that ends, and with none of its descriptors, which slurmd may read to
-// their end.
-static _Noreturn void run_images(const char *slurm_conf)
-{
-    static const char program[] = BERTH_SBINDIR "/berth-images";
-    char conf[sizeof(((struct job_env *)NULL)->slurm_conf) + 16];
-    char *const argv[] = {(char *)"berth-images", (char *)"gc",
-                          (char *)"--quiet", NULL};
-    char *const env[] = {conf, NULL};
-
-    snprintf(conf, sizeof(conf), "SLURM_CONF=%s", slurm_conf);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (setsid() < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-        dup2(null, 2) < 0)
-        _exit(1);
-    // Whatever runs on the node comes first.
-    if (nice(10) < 0) {
-        // Then it doesn't.
-    }
-    execve(program, argv, *slurm_conf ? env : env + 1);
-    _exit(127);
-}
-
 // Sees to the room that images have, where berth has brought any. Nobody waits
-// for that.
+// for that, and whatever runs on the node comes first.
 static void make_room(const struct job_env *env)
 {
+    static const char program[] = BERTH_SBINDIR "/berth-images";
     char path[sizeof(BERTH_STATEDIR) + sizeof(env->node) + 16];
+    char conf[sizeof(env->slurm_conf) + 16];
+    char *const argv[] = {(char *)"berth-images", (char *)"gc",
+                          (char *)"--quiet", NULL};
+    char *const with[] = {conf, NULL};
 
     snprintf(path, sizeof(path), "%s/%s/images", BERTH_STATEDIR, env->node);
-    if (access(path, F_OK) == 0 && fork() == 0)
-        run_images(env->slurm_conf);
+    snprintf(conf, sizeof(conf), "SLURM_CONF=%s", env->slurm_conf);
+    if (access(path, F_OK) == 0)
+        start_apart(program, argv, *env->slurm_conf ? with : with + 1, 10);
 }
 
 static int after_job(bool dry_run)

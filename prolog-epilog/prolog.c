@@ -8,13 +8,11 @@
 // job without a container has no use for that. A job with one then gets no
 // GPU, or a refusal with the reason.
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "node/gpu_table.h"
@@ -111,8 +109,7 @@ static int is_left(void *arg, const char *name, uint32_t job, uint32_t step)
 }
 
 // Has berth-epilog do it, if there is anything, and does not wait for that: it
-// is other jobs' and may take its time. In a session of its own, since slurmd
-// kills the process group of a prolog that has ended.
+// is other jobs' and may take its time.
 static void sweep(const struct job_env *env)
 {
     static const char program[] = BERTH_SBINDIR "/berth-epilog";
@@ -121,7 +118,6 @@ static void sweep(const struct job_env *env)
                           NULL};
     char *const none[] = {NULL};
     struct berth_err err;
-    int status = -1;
 
     int rc = store_each_step(BERTH_STATEDIR, env->node, is_left,
                              (void *)env->node, &err);
@@ -130,20 +126,7 @@ static void sweep(const struct job_env *env)
     if (rc <= 0)
         return;
     snprintf(node, sizeof(node), "--node=%s", env->node);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (setsid() < 0 || (pid = fork()) != 0)
-            _exit(pid < 0);
-        int null = open("/dev/null", O_RDWR);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-            dup2(null, 2) < 0)
-            _exit(1);
-        execve(program, argv, none);
-        syslog(LOG_ERR, "%s: %m", program);
-        _exit(1);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
-        complain("%s cannot be started", program);
+    start_apart(program, argv, none, 0);
 }
 
 // Has berth-gpus ask that slurmd: no other knows for certain what a GRES

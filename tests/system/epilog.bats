@@ -376,6 +376,26 @@ END
     ((SECONDS - start < 35)) || fail "it took $((SECONDS - start)) s"
 }
 
+@test "room for images is made by what outlives the epilog, whose process group slurmd kills" {
+    local i images=$PREFIX/sbin/berth-images
+    install -d -m 711 "$STATE/n1" "$STATE/n1/images"
+    : >"$BATS_TEST_TMPDIR/ran"
+    mv "$images" "$images.was"
+    printf '#!/bin/sh\necho "$*" >>%s\n' "$BATS_TEST_TMPDIR/ran" >"$images"
+    chmod +x "$images"
+    for i in {1..50}; do
+        as_slurmd 9932 perl -e 'my $pid = fork;
+            if (!$pid) { setpgrp; exec @ARGV }
+            waitpid $pid, 0;
+            kill KILL => -$pid' "$EPILOG" || break
+    done
+    all() { [[ $(grep -cx "gc --quiet" "$BATS_TEST_TMPDIR/ran") == 50 ]]; }
+    poll 5 all || true
+    mv "$images.was" "$images"
+    rmdir "$STATE/n1/images" 2>/dev/null || true
+    all || fail "it ran $(wc -l <"$BATS_TEST_TMPDIR/ran") times of $i"
+}
+
 @test "the prolog records the job, root's only, and the epilog removes the record" {
     local record
     start_step -w n1 --container=debian sh -c "$(waiter)"
