@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -86,16 +85,28 @@ void audit_log_rule(struct audit_log *log, const struct rule *rule)
         note_number(log, "line", rule->line);
 }
 
-// Says whether the file does not end with a whole line: the disk was full.
-static bool is_cut(int fd, off_t size)
+// Writes LINE, of LEN bytes, at the file's end: 0, or -1 with errno set.
+static int append(int fd, const char *line, size_t len)
 {
-    char last;
+    ssize_t n = write(fd, line, len);
 
-    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+    if (n >= 0 && (size_t)n < len)
+        errno = ENOSPC;
+    return n >= 0 && (size_t)n == len ? 0 : -1;
 }
 
-// One write, so that lines of several steps do not mix. Returns 0, or -1
-// with errno set.
+// Says whether the LEN bytes that were written last stand behind what is no
+// whole line: the disk was full.
+static bool is_behind_cut(int fd, size_t len)
+{
+    off_t start = lseek(fd, 0, SEEK_CUR) - (off_t)len;
+    char before;
+
+    return start > 0 && pread(fd, &before, 1, start - 1) == 1 && before != '\n';
+}
+
+// One write, so that lines of several steps do not mix; a second where the
+// first has but ended a line that was cut. Returns 0, or -1 with errno set.
 static int append_file(const char *path, const char *line)
 {
     // Not blocking, lest a FIFO in its place hold the step up.
@@ -114,13 +125,9 @@ static int append_file(const char *path, const char *line)
         errno = EINVAL;
         goto out;
     }
-    const struct iovec parts[] = {{(char *)"\n", is_cut(fd, st.st_size)},
-                                  {(char *)line, strlen(line)}};
-    size_t len = parts[0].iov_len + parts[1].iov_len;
-    ssize_t n = writev(fd, parts, 2);
-    if (n >= 0 && (size_t)n < len)
-        errno = ENOSPC;
-    rc = n >= 0 && (size_t)n == len ? 0 : -1;
+    rc = append(fd, line, strlen(line));
+    if (rc == 0 && is_behind_cut(fd, strlen(line)))
+        rc = append(fd, line, strlen(line));
 out:
     close(fd);
     return rc;
