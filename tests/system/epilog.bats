@@ -104,7 +104,7 @@ if it does not, and remove what is left of it"
     equal "$status" 0
     gone_whole 9902.0
     equal "$(berths | wc -l)" 1
-    lacks "$output" "$JOB.0"
+    lacks "$output" "step $JOB.0 "
     gone "$SRUN" && fail "the step is gone"
     scancel "$JOB"
     await_step
