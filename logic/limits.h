@@ -45,6 +45,10 @@ enum {
     BERTH_IMAGES_MAX = 256,
     // Mounts of one container.
     BERTH_MOUNTS_MAX = 64,
+    // Containers that a job can have wait on one node, and as many with names:
+    // each is a process of root's and one of the engine's, which all end with
+    // the job within BERTH_SWEEP_MS.
+    BERTH_KEPT_MAX = 16,
     // A path: the kernel's PATH_MAX.
     BERTH_PATH_MAX = 4096,
     // Devices of the administrator's in one container: a node with eight

@@ -580,6 +580,27 @@ static bool keeps(const struct making *m)
            m->admission.allocation.run[0];
 }
 
+// A job can have only so many that wait. Until this one is noted, no other of
+// the job's is counted.
+static int bound_kept(struct making *m, struct container *out,
+                      struct berth_err *err)
+{
+    struct join *j = &m->join;
+
+    if (!out->keeps)
+        return 0;
+    if (!j->by_name)
+        j->lock = join_lock(m->step);
+    out->keeps = join_count(m->step, j->by_name) < BERTH_KEPT_MAX;
+    return out->keeps || !j->by_name
+               ? 0
+               : err_set(err, BERTH_EINVAL,
+                         "this job has %d containers with names on node %s, "
+                         "and can have no more: use one of them, or end one "
+                         "(berth rm)",
+                         BERTH_KEPT_MAX, m->step->node);
+}
+
 // As far as no option says it: what has a name is nobody's without it.
 static int note_made_from(struct making *m, struct berth_err *err)
 {
@@ -800,7 +821,8 @@ int container_create(const struct step *step, int theirs,
                                       : -1;
     if (taken > 0)
         note_taken(&m, out);
-    else if (taken < 0 || make(&m, out, err) < 0)
+    else if (taken < 0 || bound_kept(&m, out, err) < 0 ||
+             make(&m, out, err) < 0)
         goto out;
     if (request_node_changes(&m.node, &out->changes, err) < 0 ||
         (out->cdi && gpus_inherit(out->init.proc, m.got.image.env,

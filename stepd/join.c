@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "logic/gpu.h"
+#include "logic/limits.h"
 #include "node/keep.h"
 
 static int read_file(const struct step *step, const char *dir, const char *file,
@@ -57,6 +58,7 @@ struct search {
     const struct step *step;
     const char *run;
     const char *name; // or NULL
+    bool named;       // only those that have one
     char (*host)[STEP_NAME_MAX];
     size_t found;
 };
@@ -85,12 +87,13 @@ static int look(void *arg, const char *name, uint32_t job, uint32_t step)
                *is = strv_behind(&asked, "name=");
     if (run && strcmp(run, s->run) == 0 &&
         (!s->name || (is && strcmp(is, s->name) == 0)) &&
+        (!s->named || is) &&
         is_alive(s->step, name)) {
         snprintf(*s->host, sizeof(*s->host), "%s", name);
         s->found++;
     }
     strv_clear(&asked);
-    return 0;
+    return s->found == BERTH_KEPT_MAX;
 }
 
 // By the step's number: it may itself be in another's.
@@ -303,6 +306,17 @@ int join_find(const struct step *step, struct join *out, struct berth_err *err)
     if (rc == 0 && s.found > 0)
         rc = inherit(step, out, err);
     return rc;
+}
+
+size_t join_count(const struct step *step, bool named)
+{
+    char run[STORE_NONCE_MAX], host[STEP_NAME_MAX];
+    struct search s = {
+        .step = step, .run = run, .named = named, .host = &host};
+
+    if (join_run(step, run) == 0)
+        store_each_step(BERTH_STATEDIR, step->node, look, &s, NULL);
+    return s.found;
 }
 
 static int note_option(void *arg, const char *name, const char *value)

@@ -48,6 +48,11 @@ int join_lock(const struct step *step);
 // with ERR set to a sentence for the user. join_clear in either case.
 int join_find(const struct step *step, struct join *out, struct berth_err *err);
 
+// How many containers the job of STEP has on the node beside its own, those that
+// are being made included: those with names if NAMED, or all. It counts no
+// further than BERTH_KEPT_MAX.
+size_t join_count(const struct step *step, bool named);
+
 // Notes in STORE what the container of STEP is made for, so that others find
 // it from now on. 0, or -1 with ERR set.
 int join_note(struct join *join, const struct store_step *store,

@@ -52,6 +52,20 @@ load kept
     nothing_left
 }
 
+@test "a job can have so many containers with names on a node, and have no more wait (threat 141)" {
+    run --separate-stderr in_job '
+        named() { srun -Q -n1 --mem=100 --overlap --container-name="$@"; }
+        for i in {1..16}; do named x$i --container=debian true; done
+        named x17 --container=debian echo made
+        named x16 echo there
+        where; where'
+    contains "$stderr" "this job has 16 containers with names"
+    equal "$(sed -n 1p <<<"$output")" there
+    # Those of steps that follow have none to come to.
+    equal "$(grep pid: <<<"$output" | sort -u | wc -l)" 2
+    nothing_left
+}
+
 @test "steps that begin at once with a new name are in one container" {
     run --separate-stderr in_job '
         for i in 1 2 3 4; do
