@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "logic/limits.h"
 #include "node/keep.h"
 #include "protocol/passing.h"
 
@@ -265,7 +265,7 @@ int share_join(const struct step *step, const char *host, enum keep_verb verb,
 {
     struct search s = {step, NULL, watch, out, image};
     int dir = store_step_dir(BERTH_STATEDIR, step->node, host);
-    int rc = dir < 0 ? 0 : ask(&s, dir, host, verb, BERTH_READY_MS);
+    int rc = dir < 0 ? 0 : ask(&s, dir, host, verb, INT_MAX);
 
     if (dir >= 0)
         close(dir);

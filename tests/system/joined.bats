@@ -66,6 +66,28 @@ load kept
     nothing_left
 }
 
+@test "a step waits for a container with a name as long as that takes, or it lasts itself" {
+    start_job 'in_one --container-name=x true; echo ready $SLURM_JOB_ID; go a
+        join() { srun -Q -n1 --mem=100 --overlap --container-name=x "$@"; }
+        join echo joined & go b; join echo other; echo ended; wait'
+    # The long form for longer than a container may take to come up.
+    local keeper dir=$STATE/n1/$JOB lasts=${BERTH_LONG:+65}
+    keeper=$(keeper)
+    kill -STOP "$keeper"
+    go a
+    poll "$SOON" test -e "$dir.1"
+    go b
+    poll "$SOON" test -e "$dir.2"
+    scancel "$JOB.2"
+    poll "$SOON" test ! -e "$dir.2" || fail "it does not hear its end"
+    poll "$SOON" said 2
+    ! poll "${lasts:-2}" said 3 || fail "it has what nobody gives it"
+    kill -CONT "$keeper"
+    await_step
+    equal "$(tail -n 2 "$OUT")" $'ended\njoined'
+    nothing_left
+}
+
 @test "steps that begin at once with a new name are in one container" {
     run --separate-stderr in_job '
         for i in 1 2 3 4; do
