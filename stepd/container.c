@@ -808,7 +808,7 @@ int container_create(const struct step *step, int theirs,
     }
     if (request_node_choose(&m.node, &out->changes, err) < 0 ||
         save_prepare(step, &m.admission.decision, engine_path(&m.admission),
-                     &out->save, err) < 0)
+                     theirs, &out->save, err) < 0)
         goto out;
     if (m.admission.decision.reuse && !m.join.by_name && !m.join.host[0])
         identify(&m);

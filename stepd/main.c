@@ -780,7 +780,7 @@ static void start_save(struct stepd *d)
                 "nothing was saved: the container does not answer");
     if (!err.text[0] && read_record(d, &record, &err) == 0)
         save_begin(&d->step, &c->save, &record, &c->init, c->mountns.ns,
-                   &d->save, &err);
+                   d->theirs, &d->save, &err);
     if (!err.text[0])
         return;
     stop_save(d);

@@ -50,13 +50,15 @@ static char *name_node(const char *file, const char *node)
     return fclose(f) == 0 ? out : NULL;
 }
 
+// THEIRS: in which mount namespace a file is, or -1.
 static struct fetcher_order order_for(const struct save_wish *wish,
-                                      const struct child_user *user,
+                                      const struct child_user *user, int theirs,
                                       enum fetcher_save save)
 {
     return (struct fetcher_order){
         .name = wish->target,
         .owner = user,
+        .theirs = save == FETCHER_LOAD ? -1 : theirs,
         .save = save,
         .replace = wish->replace,
         .auth = -1,
@@ -97,12 +99,13 @@ static const char *hear_verdict(int link, int ms, struct fetch_frame *in)
 }
 
 static int check_file(const struct step *step, const struct save_wish *wish,
-                      struct berth_err *err)
+                      int theirs, struct berth_err *err)
 {
     static struct fetch_frame in;
     const struct child_user user = {step->uid, step->gid, step->gids,
                                     step->ngids};
-    const struct fetcher_order order = order_for(wish, &user, FETCHER_CHECK);
+    const struct fetcher_order order =
+        order_for(wish, &user, theirs, FETCHER_CHECK);
     struct fetcher fetcher = {0};
 
     if (fetcher_start(&order, 0, 0, &fetcher, err) < 0)
@@ -114,7 +117,7 @@ static int check_file(const struct step *step, const struct save_wish *wish,
 }
 
 int save_prepare(const struct step *step, const struct decision *decision,
-                 const char *engine, struct save_wish *out,
+                 const char *engine, int theirs, struct save_wish *out,
                  struct berth_err *err)
 {
     const struct rules *rules = decision->rules;
@@ -144,7 +147,7 @@ int save_prepare(const struct step *step, const struct decision *decision,
     if (!out->target)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     if (!out->image)
-        return check_file(step, out, err);
+        return check_file(step, out, theirs, err);
     const struct saved saved = {
         .state = BERTH_STATEDIR,
         .node = step->node,
@@ -169,7 +172,7 @@ struct work {
     const struct step *step;
     const struct save_wish *wish;
     const struct store_record *record;
-    int report;
+    int report, theirs;
     long long start_ms, next_ms, end_ms;
     struct child_user user;
     struct engine *engine;
@@ -387,7 +390,8 @@ static int send_layer(struct work *w, struct berth_err *err)
 static int feed(struct work *w, enum fetcher_save save, bool base,
                 struct berth_err *err)
 {
-    const struct fetcher_order order = order_for(w->wish, &w->user, save);
+    const struct fetcher_order order =
+        order_for(w->wish, &w->user, w->theirs, save);
 
     if (fetcher_start(&order, 0, 0, &w->fetcher, err) < 0)
         return -1;
@@ -485,7 +489,7 @@ static int work(struct work *w, const struct process *init, int ns)
 
 int save_begin(const struct step *step, const struct save_wish *wish,
                const struct store_record *record, const struct process *init,
-               int ns, struct save *out, struct berth_err *err)
+               int ns, int theirs, struct save *out, struct berth_err *err)
 {
     pid_t parent = getpid();
     int pair[2];
@@ -497,12 +501,13 @@ int save_begin(const struct step *step, const struct save_wish *wish,
     pid_t pid = fork();
     if (pid == 0) {
         static struct work w;
-        int keep[] = {pair[1], ns, init->pidfd, init->proc};
+        int keep[] = {pair[1], ns, init->pidfd, init->proc, theirs};
         w = (struct work){
             .step = step,
             .wish = wish,
             .record = record,
             .report = pair[1],
+            .theirs = theirs,
             .start_ms = now,
             .next_ms = now + FIRST_MS,
             .end_ms = now + wish->seconds * 1000LL,

@@ -31,10 +31,11 @@ struct save_wish {
 };
 
 // Takes STEP's wish, as it was decided, and looks whether it can come true:
-// better now than behind the step. ENGINE is the path of its socket. 0, or -1
-// with ERR set. save_wish_clear in either case.
+// better now than behind the step. ENGINE is the path of its socket; a file is
+// one in the mount namespace THEIRS, or (-1) in this process's. 0, or -1 with ERR
+// set. save_wish_clear in either case.
 int save_prepare(const struct step *step, const struct decision *decision,
-                 const char *engine, struct save_wish *out,
+                 const char *engine, int theirs, struct save_wish *out,
                  struct berth_err *err);
 void save_wish_clear(struct save_wish *wish);
 
@@ -52,10 +53,11 @@ struct save {
     }
 
 // Begins it, of the container that RECORD is about, whose first process is INIT
-// and whose mount namespace NS. Nothing runs in it. 0, or -1 with ERR set.
+// and whose mount namespace NS. Nothing runs in it. THEIRS as in save_prepare. 0,
+// or -1 with ERR set.
 int save_begin(const struct step *step, const struct save_wish *wish,
                const struct store_record *record, const struct process *init,
-               int ns, struct save *out, struct berth_err *err);
+               int ns, int theirs, struct save *out, struct berth_err *err);
 
 enum save_said {
     SAVE_FAILED = -1,

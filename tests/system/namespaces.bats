@@ -72,7 +72,7 @@ stepd_is_apart() {
 # What holds on each of these clusters.
 works() {
     local bare
-    conf <<<'mounts_allowed = {"/tmp/**:rw", "%h:rw"}'
+    conf <<<$'mounts_allowed = {"/tmp/**:rw", "%h:rw"}\nsave = yes\narchives = yes'
     install -d -m 777 /tmp/berth-bats
     echo "the node's" >/tmp/berth-bats/file
     # The job's own files, by /tmp, as the working directory, and by name.
@@ -82,10 +82,13 @@ works() {
         srun -Q -n1 cat /tmp/inside
         srun -Q -n1 --chdir=/tmp/berth-bats --container=debian cat file
         srun -Q -n1 --container=debian --container-mounts=/tmp/berth-bats:/mnt cat /mnt/file
-        srun -Q -n2 --container=debian sh -c "echo \$SLURM_PROCID" | sort'
+        srun -Q -n2 --container=debian sh -c "echo \$SLURM_PROCID" | sort
+        srun -Q -n1 --container=debian --container-save=/tmp/berth-bats/saved.tar true 2>/dev/null
+        srun -Q -n1 ls /tmp/berth-bats'
+    equal "$(ls -A /tmp/berth-bats)" file
     rm -r /tmp/berth-bats
     equal "$status" 0
-    equal "$output" $'bare\nin\nbare\nbare\n0\n1'
+    equal "$output" $'bare\nin\nbare\nbare\n0\n1\nfile\nsaved.tar'
     # What is the node's alone is none.
     touch /tmp/berth-bats-node
     run --separate-stderr as_user srun -w n1 --container=debian \
