@@ -590,7 +590,7 @@ static int bound_kept(struct making *m, struct container *out,
     if (!out->keeps)
         return 0;
     if (!j->by_name)
-        j->lock = join_lock(m->step);
+        j->lock = join_lock(m->step, m->watch);
     out->keeps = join_count(m->step, j->by_name) < BERTH_KEPT_MAX;
     return out->keeps || !j->by_name
                ? 0
@@ -789,7 +789,7 @@ int container_create(const struct step *step, int theirs,
     int taken = 0, rc = -1;
 
     *out = (struct container)CONTAINER_NONE;
-    if (join_find(step, &m.join, err) < 0)
+    if (join_find(step, watch, &m.join, err) < 0)
         goto out;
     if (m.join.host[0])
         m.step = &m.join.step;

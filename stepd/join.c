@@ -18,6 +18,9 @@
 #include "logic/limits.h"
 #include "node/keep.h"
 
+// How often to look whether another step of the job still holds its record.
+enum { LOCK_STEP_MS = 10 };
+
 static int read_file(const struct step *step, const char *dir, const char *file,
                      struct strv *out)
 {
@@ -40,17 +43,18 @@ int join_run(const struct step *step, char run[STORE_NONCE_MAX])
     return 0;
 }
 
-int join_lock(const struct step *step)
+int join_lock(const struct step *step, const struct watch *watch)
 {
     char path[4096];
 
     snprintf(path, sizeof(path), "%s/%s/%u.job", BERTH_STATEDIR, step->node,
              step->job);
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-        close(fd);
-        fd = -1;
-    }
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        if (errno != EWOULDBLOCK || watch_wait(watch, -1, LOCK_STEP_MS) < 0) {
+            close(fd);
+            fd = -1;
+        }
     return fd;
 }
 
@@ -63,8 +67,8 @@ struct search {
     size_t found;
 };
 
-// What a step before this one was killed with is no container. (Who has the lock
-// takes the kernel some 10 ms to say: its list of locks waits for RCU.)
+// What a step before this one was killed with is no container. (Who has the
+// lock takes the kernel some 10 ms to say: its list of locks waits for RCU.)
 static bool is_alive(const struct step *step, const char *name)
 {
     int conn = keep_ask(BERTH_STATEDIR, step->node, name, KEEP_LOOK);
@@ -86,8 +90,7 @@ static int look(void *arg, const char *name, uint32_t job, uint32_t step)
     const char *run = strv_behind(&asked, "run="),
                *is = strv_behind(&asked, "name=");
     if (run && strcmp(run, s->run) == 0 &&
-        (!s->name || (is && strcmp(is, s->name) == 0)) &&
-        (!s->named || is) &&
+        (!s->name || (is && strcmp(is, s->name) == 0)) && (!s->named || is) &&
         is_alive(s->step, name)) {
         snprintf(*s->host, sizeof(*s->host), "%s", name);
         s->found++;
@@ -230,13 +233,17 @@ static int inherit(const struct step *step, struct join *out,
     return rc;
 }
 
-static int find_name(const struct step *step, enum name_mode mode,
-                     struct search *s, struct join *out, struct berth_err *err)
+static int find_name(const struct step *step, const struct watch *watch,
+                     enum name_mode mode, struct search *s, struct join *out,
+                     struct berth_err *err)
 {
     out->exclusive = mode == NAME_NO_EXEC;
     // Of two steps that want a name, the second waits until the first has noted
-    // that it makes it.
-    out->lock = join_lock(step);
+    // that it makes it. What is done in place of a container makes none.
+    if (!step->options.errand)
+        out->lock = join_lock(step, watch);
+    if (!watch->go_on(watch->arg))
+        return err_set(err, BERTH_EENDED, "nobody waits for it");
     store_each_step(BERTH_STATEDIR, step->node, look, s, NULL);
     if (s->found > 0 && out->lock >= 0) {
         close(out->lock);
@@ -277,7 +284,8 @@ static int find_step(const struct step *step, bool has_step, uint32_t number,
                          step->options.join, step->node);
 }
 
-int join_find(const struct step *step, struct join *out, struct berth_err *err)
+int join_find(const struct step *step, const struct watch *watch,
+              struct join *out, struct berth_err *err)
 {
     char run[STORE_NONCE_MAX];
     struct search s = {.step = step, .run = run, .host = &out->host};
@@ -298,7 +306,7 @@ int join_find(const struct step *step, struct join *out, struct berth_err *err)
                        "to set berth-prolog up as slurm.conf's Prolog",
                        step->node, step->job);
     s.name = out->by_name ? out->name : NULL;
-    int rc = out->by_name ? find_name(step, mode, &s, out, err)
+    int rc = out->by_name ? find_name(step, watch, mode, &s, out, err)
                           : find_step(step, has_step, number, &s, err);
     // What is to end, and is not on this node, is on another, or has ended.
     if (rc < 0 && step->options.errand && err->code == BERTH_ENOTFOUND)
@@ -311,8 +319,7 @@ int join_find(const struct step *step, struct join *out, struct berth_err *err)
 size_t join_count(const struct step *step, bool named)
 {
     char run[STORE_NONCE_MAX], host[STEP_NAME_MAX];
-    struct search s = {
-        .step = step, .run = run, .named = named, .host = &host};
+    struct search s = {.step = step, .run = run, .named = named, .host = &host};
 
     if (join_run(step, run) == 0)
         store_each_step(BERTH_STATEDIR, step->node, look, &s, NULL);

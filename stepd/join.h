@@ -8,6 +8,7 @@
 #ifndef BERTH_JOIN_H
 #define BERTH_JOIN_H
 
+#include "engine/watch.h"
 #include "logic/err.h"
 #include "logic/options.h"
 #include "logic/step.h"
@@ -40,13 +41,15 @@ int join_run(const struct step *step, char run[STORE_NONCE_MAX]);
 
 // Holds the record of STEP's job, for what only one of its steps on the node is
 // to do at a time, and which does not take long. A descriptor to be closed, or
-// -1: there is none.
-int join_lock(const struct step *step);
+// -1: there is none, or WATCH says that nobody waits for it.
+int join_lock(const struct step *step, const struct watch *watch);
 
 // Looks for what STEP asks to be in; it need not ask for anything. Until
 // join_note or join_clear nobody else makes a container for the name. 0; or -1
-// with ERR set to a sentence for the user. join_clear in either case.
-int join_find(const struct step *step, struct join *out, struct berth_err *err);
+// with ERR set to a sentence for the user (BERTH_EENDED: WATCH says so).
+// join_clear in either case.
+int join_find(const struct step *step, const struct watch *watch,
+              struct join *out, struct berth_err *err);
 
 // How many containers the job of STEP has on the node beside its own, those that
 // are being made included: those with names if NAMED, or all. It counts no

@@ -412,7 +412,7 @@ static int show_cgroups(struct stepd *d, const struct process *task,
                         struct berth_err *err)
 {
     bool guest = d->container.keeper >= 0;
-    int lock = guest ? join_lock(&d->step) : -1, rc = 0;
+    int lock = guest ? join_lock(&d->step, &d->watch) : -1, rc = 0;
 
     if (!guest || !cgroup_view_holds(&d->cgroups, &d->container.mountns, task))
         rc = cgroup_view_lay(&d->cgroups, &d->container.mountns,

@@ -88,6 +88,24 @@ load kept
     nothing_left
 }
 
+@test "a step that waits for its job's record hears its own end, and an errand takes no part in that" {
+    start_job 'echo ready $SLURM_JOB_ID; go a; in_one --container-name=x true; echo ended; go b'
+    local holder
+    flock "$STATE/n1/$JOB.job" sleep 60 3>&- 4>&- &
+    holder=$!
+    run as_user timeout 20 srun -Q --jobid="$JOB" -n1 --mem=100 --overlap --container=debian --container-name=x \
+        --container-do=pull true
+    equal "$status" 0
+    go a
+    poll "$SOON" test -e "$STATE/n1/$JOB.1"
+    scancel "$JOB.1"
+    poll "$SOON" test ! -e "$STATE/n1/$JOB.1" || fail "it does not hear its end"
+    kill "$holder"
+    go b
+    await_step
+    nothing_left
+}
+
 @test "steps that begin at once with a new name are in one container" {
     run --separate-stderr in_job '
         for i in 1 2 3 4; do
