@@ -21,20 +21,9 @@ static bool is_device(const char *path)
            (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-static bool is_known(const struct request *r, const struct strv *list,
-                     const char *path)
-{
-    for (size_t i = 0; r->gpus_by == REQUEST_GPUS_FILES && i < r->ngpus; i++)
-        if (strcmp(r->gpus[i], path) == 0)
-            return true;
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->v[i], path) == 0)
-            return true;
-    return false;
-}
-
-int devices_find(const struct rule_list *patterns, struct request *request,
-                 struct strv *out, struct berth_err *err)
+int devices_find(const struct rule_list *patterns, const struct gpus *gpus,
+                 struct request *request, struct strv *out,
+                 struct berth_err *err)
 {
     for (size_t i = 0; i < patterns->n; i++) {
         glob_t found;
@@ -46,7 +35,8 @@ int devices_find(const struct rule_list *patterns, struct request *request,
                            patterns->v[i]->text);
         for (size_t k = 0; rc == 0 && k < found.gl_pathc; k++) {
             const char *path = found.gl_pathv[k];
-            if (!is_device(path) || is_known(request, out, path))
+            if (!is_device(path) || strv_has(out, path) ||
+                (gpus && gpus_have_file(gpus, path)))
                 continue;
             if (out->n == BERTH_DEVICES_MAX || strv_add(out, path) < 0)
                 rc = err_set(err, BERTH_EINVAL,

@@ -155,6 +155,17 @@ bool gpus_file_is_first(const struct gpus *gpus, const struct gpu *gpu,
     return true;
 }
 
+bool gpus_have_file(const struct gpus *gpus, const char *path)
+{
+    const struct gpu *gpu;
+
+    for (unsigned i = 0; (gpu = gpus_next(gpus, &i));)
+        for (size_t k = 0; k < gpu->nfiles; k++)
+            if (strcmp(gpu->files[k], path) == 0)
+                return true;
+    return gpus_have_vendor(gpus, GPU_AMD) && strcmp(path, GPUS_KFD) == 0;
+}
+
 static int name_by_file(struct gpus *gpus, struct berth_err *err)
 {
     const struct gpu *gpu;

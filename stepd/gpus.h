@@ -46,6 +46,10 @@ bool gpus_are_nvidias(const struct gpus *gpus);
 int gpus_request(struct gpus *gpus, const char *cdi, struct request *request,
                  struct berth_err *err);
 
+// Says whether PATH is one of the device files by which they are asked for, other
+// than NVIDIA's.
+bool gpus_have_file(const struct gpus *gpus, const char *path);
+
 // The next of them from index *I on, which moves behind it, or NULL.
 const struct gpu *gpus_next(const struct gpus *gpus, unsigned *i);
 

@@ -151,6 +151,13 @@ static int request_gpus(struct request_node *o, struct berth_err *err)
     return has ? 0 : gpus_request(&o->gpus, NULL, r, err);
 }
 
+// What request_gpus comes to, which is later: the engine has to be asked.
+static bool by_files(const struct request_node *o)
+{
+    return !policy_cdi(o->admission->policy) &&
+           !gpus_have_vendor(&o->gpus, GPU_NVIDIA);
+}
+
 // The GPUs that Slurm gave the step, if the policy lets it have them: a rule
 // that is being rolled out only warns.
 static int choose_gpus(struct request_node *o, struct berth_err *err)
@@ -281,7 +288,8 @@ int request_node_choose(struct request_node *o, struct strv *changes,
     r->nulimits = nulimits;
     o->tmpfs_bytes = request_decided_size(&rules->tmp_size, (uint64_t)memory);
     return choose_gpus(o, err) < 0 ||
-                   devices_find(&rules->devices, r, &o->devices, err) < 0 ||
+                   devices_find(&rules->devices, by_files(o) ? &o->gpus : NULL,
+                                r, &o->devices, err) < 0 ||
                    choose_seccomp(o, err) < 0
                ? -1
                : 0;

@@ -46,6 +46,14 @@ look() { as_user srun -Q --container=debian "$@" sh -c "$LOOK" | sort; }
     [[ $output =~ ^'0: there=gpu'[01]' opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
 }
 
+@test "a step has its GPUs where a set of devices has their files as well" {
+    conf <<<'device_set "all" { files = {"/dev/berth-quickstart/*"} }
+devices = {"all"}'
+    equal "$(look --gres=gpu:2)" "0: there=gpu0 gpu1 opens=01 cuda=0,1 nvidia=void"
+    run look --gres=gpu:1
+    [[ $output =~ ^'0: there=gpu0 gpu1 opens='[01]' cuda=0 nvidia=void'$ ]] || fail "$output"
+}
+
 @test "two jobs with a GPU each have different ones, each only its own" {
     local first second
     start_step -w n1 --gres=gpu:1 --container=debian sh -c "$LOOK; $(waiter)"

@@ -24,6 +24,7 @@
 #include "gpu/discover.h"
 #include "gpu/slurmd.h"
 #include "node/gpu_table.h"
+#include "stepd/devices.h"
 #include "stepd/gpus.h"
 #include "stepd/gpus_env.h"
 #include "stepd/verify_dev.h"
@@ -988,6 +989,32 @@ static void the_check_sees_devices_too_many_and_too_few(void **state)
     gpus_clear(&one);
 }
 
+static void a_device_that_is_a_gpu_s_file_is_asked_for_once(void **state)
+{
+    const struct rule rules[] = {
+        {.text = "/dev/zer*"}, {.text = "/dev/nul*"}, {.text = "/dev/null"}};
+    const struct rule *const v[] = {&rules[0], &rules[1], &rules[2]};
+    const struct rule_list patterns = {3, v};
+    struct gpus one = {.table = table, .set = {.n = 1, .has = {true}}};
+    struct request request = {0};
+    struct strv found = {0};
+
+    (void)state;
+    add_line("Gres Name=gpu Type=t Count=1 File=/dev/zero");
+    assert_string_equal(table->gpus[0].files[0], "/dev/zero");
+    assert_int_equal(devices_find(&patterns, NULL, &request, &found, NULL), 0);
+    assert_int_equal(request.ndevices, 2);
+    strv_clear(&found);
+    assert_int_equal(devices_find(&patterns, &one, &request, &found, NULL), 0);
+    assert_int_equal(request.ndevices, 1);
+    assert_string_equal(request.devices[0], "/dev/null");
+    strv_clear(&found);
+    // AMD's have one more, of them all.
+    assert_false(gpus_have_file(&one, GPUS_KFD));
+    table->gpus[0].vendor = GPU_AMD;
+    assert_true(gpus_have_file(&one, GPUS_KFD));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1012,6 +1039,7 @@ int main(void)
         TEST(the_capabilities_are_those_that_the_policy_allows),
         TEST(a_gpu_far_from_the_step_s_cpus_is_named),
         TEST(plain_devices_are_asked_for_by_their_files),
+        TEST(a_device_that_is_a_gpu_s_file_is_asked_for_once),
         TEST(refuses_what_an_engine_can_not_do),
         TEST(an_image_s_ld_variables_are_kept_from_hooks),
         TEST(what_a_cdi_specification_sets_reaches_the_tasks),
