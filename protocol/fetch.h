@@ -22,6 +22,18 @@
 //
 // INDEX, MANIFEST and CONFIG come in as many frames as it takes, and an empty
 // one ends each. Both are of one build.
+//
+// With the same frames root (stepd/save.c) tells berth-save, which is the user,
+// what archive to write:
+//
+//   root -> save:  CONFIG    of the image that is to be
+//                  DATA      the engine's archive of the image below, or none
+//                  DONE      behind that
+//                  LAYER     what was written in the container, then DATA
+//                  DONE      that was all
+//   save -> root:  DONE      the file is there, or (--check) could be; or
+//                  FAILED    why it is not, at any time. With --load it becomes
+//                            berth-archive, which says what berth-fetch does
 #ifndef BERTH_FETCH_H
 #define BERTH_FETCH_H
 
