@@ -189,11 +189,6 @@ static int name_by_uuid(struct gpus *gpus, struct berth_err *err)
     return 0;
 }
 
-bool gpus_are_nvidias(const struct gpus *gpus)
-{
-    return gpus_have_vendor(gpus, GPU_NVIDIA);
-}
-
 static bool are_of_one_vendor(const struct gpus *gpus)
 {
     const struct gpu *gpu;

@@ -35,9 +35,6 @@ int gpus_choose(const struct step *step, const struct store_job *allocation,
 // The kind of the CDI devices that NVIDIA's own tool specifies.
 #define GPUS_NVIDIA_CDI "nvidia.com/gpu"
 
-// Says whether one of them is NVIDIA's, which takes more than device files.
-bool gpus_are_nvidias(const struct gpus *gpus);
-
 // Asks for them in REQUEST, which borrows from GPUS, instead of what it asked
 // for before: by the names of CDI devices of the kind CDI, if that is not
 // NULL; else NVIDIA's by Docker's own driver, and others by their device

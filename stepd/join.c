@@ -143,7 +143,6 @@ static bool shapes(const char *name)
 struct merge {
     const struct options *makers;
     struct options *out;
-    bool by_name;
     char *differs; // the option in which they do: its name, of a fixed size
     bool same;
     const char *name, *value;
@@ -193,8 +192,7 @@ static int inherit(const struct step *step, struct join *out,
     struct options makers = {0}, merged = {0};
     struct strv asked = {0};
     char differs[64] = "";
-    struct merge m = {&makers, &merged, out->by_name, differs,
-                      false,   NULL,    NULL};
+    struct merge m = {.makers = &makers, .out = &merged, .differs = differs};
     int rc = read_file(step, out->host, JOIN_ASKED, &asked) < 0
                  ? err_set(err, BERTH_ENOTFOUND,
                            "the container that this step was to join has just "

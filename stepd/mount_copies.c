@@ -218,7 +218,6 @@ static int explain(const struct staging *s, const struct decision_mount *m,
     return err_set(err, err->code, "%s%s%s: tell your administrator", why,
                    m->rule ? ", which every container is to have by " : "",
                    m->rule ? deny_where(m->rule, at) : "");
-    return -1;
 }
 
 // PMIx's clients map files that its server, in slurmstepd, has made for them

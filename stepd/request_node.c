@@ -140,7 +140,7 @@ static int request_gpus(struct request_node *o, struct berth_err *err)
     struct request *r = &o->plan.request;
     bool has = false;
 
-    if (cdi || !gpus_are_nvidias(&o->gpus))
+    if (cdi || !gpus_have_vendor(&o->gpus, GPU_NVIDIA))
         return gpus_request(&o->gpus, cdi, r, err);
     if (gpus_request(&o->gpus, GPUS_NVIDIA_CDI, r, err) < 0)
         return -1;
@@ -151,7 +151,8 @@ static int request_gpus(struct request_node *o, struct berth_err *err)
     return has ? 0 : gpus_request(&o->gpus, NULL, r, err);
 }
 
-// What request_gpus comes to, which is later: the engine has to be asked.
+// Whether request_gpus is to ask for the GPUs by their device files. It comes
+// later, since others are worth a question to the engine.
 static bool by_files(const struct request_node *o)
 {
     return !policy_cdi(o->admission->policy) &&
