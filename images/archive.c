@@ -117,7 +117,7 @@ int images_get_archive(const struct images_order *order, const char *path,
 {
     const struct images_order *o = order;
     long long start = clock_ms();
-    struct record_lock lock = RECORD_NO_LOCK;
+    struct record_locks locks = RECORD_NO_LOCKS;
     const struct fetcher_order fetch = {
         .name = path,
         .owner = o->user,
@@ -151,11 +151,11 @@ int images_get_archive(const struct images_order *order, const char *path,
         explain(o, path, &load->why, err);
         goto out;
     }
-    if (record_lock(dir, "id", load->manifest.config.digest, o->watch, end,
-                    NULL, NULL, &lock, err) == 0)
+    if (record_lock_image(dir, load->manifest.config.digest, o->user->uid,
+                          o->watch, end, NULL, NULL, &locks, err) == 0)
         rc = bring(o, path, dir, load, engine, out, err);
 out:
-    record_unlock(dir, &lock);
+    record_unlock_both(dir, &locks);
     if (rc < 0 && load && load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(o->state, engine, o->engine,
                         load->manifest.config.digest);

@@ -475,18 +475,19 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
                       struct berth_err *err)
 {
     const struct images_order *o = g->order;
-    struct record_lock lock = RECORD_NO_LOCK;
+    struct record_locks locks = RECORD_NO_LOCKS;
     struct asking asking;
     int rc = -1;
 
     if (asking_begin(g, digest, true, &asking, err) < 0)
         goto out;
-    if (record_lock(g->dir, "id", asking.load->manifest.config.digest,
-                    &g->watch, g->end_ms, on_waiting, g, &lock, err) < 0) {
+    if (record_lock_image(g->dir, asking.load->manifest.config.digest,
+                          o->user->uid, &g->watch, g->end_ms, on_waiting, g,
+                          &locks, err) < 0) {
         fail_lock(g, err);
         goto out;
     }
-    g->id_lock = &lock;
+    g->id_lock = &locks.mine;
     rc = bring(g, engine, &asking, all, out, err);
     *again = rc < 0 && asking.load->why.code == FETCH_CODE_ENGINE;
     if (rc < 0)
@@ -514,7 +515,7 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
     out->bytes = asking.load->total;
 out:
     g->id_lock = NULL;
-    record_unlock(g->dir, &lock);
+    record_unlock_both(g->dir, &locks);
     // The engine has it, and says too much of it, or nothing.
     if (rc < 0 && asking.load && asking.load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(o->state, engine, o->engine,
@@ -528,34 +529,38 @@ static int fetch_in_turn(struct get *g, struct engine *engine,
                          const char *digest, struct images_got *out,
                          struct berth_err *err)
 {
-    struct record_lock slot = RECORD_NO_LOCK;
+    struct record_lock turn = RECORD_NO_LOCK;
     bool again = false;
 
     g->doing = "waiting for its turn:";
     g->came = g->total = 0;
-    if (record_lock_one(g->dir, g->order->rules->pull_parallel, &g->watch,
-                        g->end_ms, &slot, err) < 0)
+    if (record_lock_one(g->dir, "all", g->order->rules->pull_parallel,
+                        &g->watch, g->end_ms, &turn, err) < 0)
         return fail_lock(g, err);
     int rc = fetch_once(g, engine, digest, false, out, &again, err);
     // A layer that was there may have been removed meanwhile.
     if (rc < 0 && again)
         rc = fetch_once(g, engine, digest, true, out, &again, err);
-    record_unlock(g->dir, &slot);
+    record_unlock(g->dir, &turn);
     return rc;
 }
 
-// The process that fetches, which has the lock of the name.
-static void run_apart(struct get *g, int link, struct record_lock *lock,
+// What a fetch takes with it to the process that does it.
+struct fetching {
+    struct record_lock name, turn; // the name's; one of this user's own turns
+};
+
+static void run_apart(struct get *g, int link, struct fetching *locks,
                       const char *digest) __attribute__((noreturn));
 
-static void run_apart(struct get *g, int link, struct record_lock *lock,
+static void run_apart(struct get *g, int link, struct fetching *locks,
                       const char *digest)
 {
     struct apart_end end = {.rc = -1};
     struct images_got got = {.digest = ""};
 
     g->apart = true;
-    g->name_lock = lock;
+    g->name_lock = &locks->name;
     g->watch.fd = link;
     struct engine *engine = engine_open(g->order->engine, &g->watch, &end.err);
     if (engine)
@@ -565,28 +570,30 @@ static void run_apart(struct get *g, int link, struct record_lock *lock,
         memcpy(end.digest, got.digest, sizeof(end.digest));
         end.bytes = got.bytes;
     }
-    record_unlock(g->dir, lock);
+    record_unlock(g->dir, &locks->name);
+    record_unlock(g->dir, &locks->turn);
     apart_exit(g->watch.fd, &end);
 }
 
-// Has another process fetch it, which gets the lock of the name.
+// Has another process fetch it, which gets LOCKS.
 static int fetch_apart(struct get *g, struct engine *engine,
-                       struct record_lock *lock, const char *digest,
+                       struct fetching *locks, const char *digest,
                        struct images_got *out, struct berth_err *err)
 {
     const struct images_order *o = g->order;
-    int keep[] = {g->dir, lock->fd, -1}, link;
+    int keep[] = {g->dir, locks->name.fd, locks->turn.fd, -1}, link;
     struct apart_end end;
 
     if (find_account(g, err) < 0)
         return -1;
-    keep[2] = g->credentials.fd;
+    keep[3] = g->credentials.fd;
     pid_t pid = apart_begin(keep, sizeof(keep) / sizeof(*keep), &link, err);
     if (pid == 0)
-        run_apart(g, link, lock, digest);
+        run_apart(g, link, locks, digest);
     if (pid < 0)
         return -1;
-    record_lock_pass(lock);
+    record_lock_pass(&locks->name);
+    record_lock_pass(&locks->turn);
     if (apart_wait(pid, link, o->watch, o->say, o->arg, &end, err) < 0)
         return -1;
     if (end.rc < 0) {
@@ -602,19 +609,50 @@ static int fetch_apart(struct get *g, struct engine *engine,
     return 0;
 }
 
+// Has the lock of the name, unless somebody else has just fetched it: 1 and
+// OUT; 0: it is to be fetched; or -1.
+static int begin(struct get *g, struct engine *engine, const char *digest,
+                 struct record_lock *name, struct images_got *out,
+                 struct berth_err *err)
+{
+    if (record_lock(g->dir, "name", g->name, &g->watch, g->end_ms, on_waiting,
+                    g, name, err) < 0)
+        return fail_lock(g, err);
+    return find_fetched(g, engine, digest, out, err);
+}
+
+// One of the turns that this user may have, which are not all.
+static int take_turn(struct get *g, long long end_ms, struct record_lock *out,
+                     struct berth_err *err)
+{
+    unsigned n = g->order->rules->pull_parallel;
+    char whose[16];
+
+    snprintf(whose, sizeof(whose), "u%u", (unsigned)g->order->user->uid);
+    return record_lock_one(g->dir, whose, n > 1 ? n - 1 : 1, &g->watch, end_ms,
+                           out, err);
+}
+
 // Fetches it, unless somebody else does, or just has.
 static int fetch(struct get *g, struct engine *engine, const char *digest,
                  struct images_got *out, struct berth_err *err)
 {
-    struct record_lock lock = RECORD_NO_LOCK;
+    struct fetching locks = {RECORD_NO_LOCK, RECORD_NO_LOCK};
 
-    if (record_lock(g->dir, "name", g->name, &g->watch, g->end_ms, on_waiting,
-                    g, &lock, err) < 0)
-        return fail_lock(g, err);
-    int rc = find_fetched(g, engine, digest, out, err);
+    int rc = begin(g, engine, digest, &locks.name, out, err);
+    if (rc == 0 && take_turn(g, 0, &locks.turn, err) < 0) {
+        // Who waits for his own turn keeps nobody from this image meanwhile.
+        record_unlock(g->dir, &locks.name);
+        g->doing = "waiting for its turn:";
+        g->came = g->total = 0;
+        rc = take_turn(g, g->end_ms, &locks.turn, err) < 0
+                 ? fail_lock(g, err)
+                 : begin(g, engine, digest, &locks.name, out, err);
+    }
     if (rc == 0)
-        rc = fetch_apart(g, engine, &lock, digest, out, err);
-    record_unlock(g->dir, &lock);
+        rc = fetch_apart(g, engine, &locks, digest, out, err);
+    record_unlock(g->dir, &locks.name);
+    record_unlock(g->dir, &locks.turn);
     return rc < 0 ? -1 : 0;
 }
 

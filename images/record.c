@@ -335,9 +335,10 @@ static void show_waiting(int fd, int *shown)
     *shown = fd;
 }
 
-// Opens and locks the file NAME. 1; 0: another has it, and if SHOWN is not NULL
-// that sees that it is waited for as long as *SHOWN is open; or -1 and errno.
-static int try_lock(int dir, const char *name, struct record_lock *out,
+// Opens and locks the file NAME, as flock does with HOW. 1; 0: another has it,
+// and if SHOWN is not NULL that sees that it is waited for as long as *SHOWN is
+// open; or -1 and errno.
+static int try_lock(int dir, const char *name, int how, struct record_lock *out,
                     int *shown)
 {
     struct stat mine, there;
@@ -345,7 +346,7 @@ static int try_lock(int dir, const char *name, struct record_lock *out,
 
     if (fd < 0)
         return -1;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(fd, how | LOCK_NB) < 0) {
         int rc = errno == EWOULDBLOCK ? 0 : -1;
         if (rc == 0 && shown)
             show_waiting(fd, shown);
@@ -396,17 +397,17 @@ static void tell_progress(int dir, const char *name,
     waiting(arg, came, total);
 }
 
-int record_lock(int dir, const char *word, const char *text,
-                const struct watch *watch, long long end_ms,
-                void (*waiting)(void *arg, uint64_t came, uint64_t total),
-                void *arg, struct record_lock *out, struct berth_err *err)
+static int lock_as(int how, int dir, const char *word, const char *text,
+                   const struct watch *watch, long long end_ms,
+                   void (*waiting)(void *arg, uint64_t came, uint64_t total),
+                   void *arg, struct record_lock *out, struct berth_err *err)
 {
     char suffix[32], name[FILE_NAME];
     int rc, shown = -1;
 
     snprintf(suffix, sizeof(suffix), ".%.8s.lock", word);
     file_name(text, suffix, name);
-    while ((rc = try_lock(dir, name, out, &shown)) == 0) {
+    while ((rc = try_lock(dir, name, how, out, &shown)) == 0) {
         if (waiting)
             tell_progress(dir, name, waiting, arg);
         if (wait_a_moment(watch, end_ms, err) < 0)
@@ -418,6 +419,34 @@ out:
     if (shown >= 0)
         close(shown);
     return rc > 0 ? 0 : -1;
+}
+
+int record_lock(int dir, const char *word, const char *text,
+                const struct watch *watch, long long end_ms,
+                void (*waiting)(void *arg, uint64_t came, uint64_t total),
+                void *arg, struct record_lock *out, struct berth_err *err)
+{
+    return lock_as(LOCK_EX, dir, word, text, watch, end_ms, waiting, arg, out,
+                   err);
+}
+
+int record_lock_image(int dir, const char *id, uid_t uid,
+                      const struct watch *watch, long long end_ms,
+                      void (*waiting)(void *arg, uint64_t came, uint64_t total),
+                      void *arg, struct record_locks *out,
+                      struct berth_err *err)
+{
+    char mine[MANIFEST_DIGEST + 16];
+
+    snprintf(mine, sizeof(mine), "%s.u%u", id, (unsigned)uid);
+    if (record_lock(dir, "id", mine, watch, end_ms, waiting, arg, &out->mine,
+                    err) < 0)
+        return -1;
+    if (lock_as(LOCK_SH, dir, "id", id, watch, end_ms, NULL, NULL, &out->all,
+                err) == 0)
+        return 0;
+    record_unlock(dir, &out->mine);
+    return -1;
 }
 
 bool record_lock_is_awaited(const struct record_lock *lock)
@@ -435,16 +464,16 @@ void record_lock_pass(struct record_lock *lock)
     lock->fd = -1;
 }
 
-int record_lock_one(int dir, unsigned n, const struct watch *watch,
-                    long long end_ms, struct record_lock *out,
-                    struct berth_err *err)
+int record_lock_one(int dir, const char *whose, unsigned n,
+                    const struct watch *watch, long long end_ms,
+                    struct record_lock *out, struct berth_err *err)
 {
     char name[96];
 
     for (;;) {
         for (unsigned i = 0; i < n; i++) {
-            snprintf(name, sizeof(name), "%u.slot.lock", i);
-            int rc = try_lock(dir, name, out, NULL);
+            snprintf(name, sizeof(name), "%s.%u.slot.lock", whose, i);
+            int rc = try_lock(dir, name, LOCK_EX, out, NULL);
             if (rc > 0)
                 return 0;
             if (rc < 0)
@@ -474,8 +503,15 @@ void record_unlock(int dir, struct record_lock *lock)
 
     if (lock->fd < 0)
         return;
-    unlinkat(dir, lock->name, 0);
+    if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(dir, lock->name, 0);
     close(lock->fd);
     lock->fd = -1;
     errno = saved;
+}
+
+void record_unlock_both(int dir, struct record_locks *locks)
+{
+    record_unlock(dir, &locks->all);
+    record_unlock(dir, &locks->mine);
 }

@@ -92,10 +92,31 @@ int record_lock(int dir, const char *word, const char *text,
                 void (*waiting)(void *arg, uint64_t came, uint64_t total),
                 void *arg, struct record_lock *out, struct berth_err *err);
 
-// The same for one of N, whichever is free first.
-int record_lock_one(int dir, unsigned n, const struct watch *watch,
-                    long long end_ms, struct record_lock *out,
-                    struct berth_err *err);
+// What one user can hold up for himself only: his own lock, and a part of
+// everybody's.
+struct record_locks {
+    struct record_lock mine, all;
+};
+
+#define RECORD_NO_LOCKS                                                        \
+    {                                                                          \
+        RECORD_NO_LOCK, RECORD_NO_LOCK                                         \
+    }
+
+// The same, for who brings the image ID for UID: nobody else brings it for that
+// user, and nobody has the lock "id" of ID, without which no image is removed.
+int record_lock_image(int dir, const char *id, uid_t uid,
+                      const struct watch *watch, long long end_ms,
+                      void (*waiting)(void *arg, uint64_t came, uint64_t total),
+                      void *arg, struct record_locks *out,
+                      struct berth_err *err);
+
+// The same for one of N of WHOSE (a word), whichever is free first.
+int record_lock_one(int dir, const char *whose, unsigned n,
+                    const struct watch *watch, long long end_ms,
+                    struct record_lock *out, struct berth_err *err);
+
+void record_unlock_both(int dir, struct record_locks *locks);
 
 // Notes how far it is, for those who wait.
 void record_lock_note(const struct record_lock *lock, uint64_t came,
@@ -107,7 +128,7 @@ bool record_lock_is_awaited(const struct record_lock *lock);
 // Has it no longer, as a process that was forked has it now.
 void record_lock_pass(struct record_lock *lock);
 
-// Lets go, and takes its file away.
+// Lets go, and takes its file away if nobody else has it.
 void record_unlock(int dir, struct record_lock *lock);
 
 #endif

@@ -185,7 +185,8 @@ int saved_keep(const struct saved *saved, struct load *load,
                struct engine *engine, size_t nhave, const char *id,
                struct berth_err *err)
 {
-    struct record_lock mine = RECORD_NO_LOCK, lock = RECORD_NO_LOCK;
+    struct record_lock mine = RECORD_NO_LOCK;
+    struct record_locks locks = RECORD_NO_LOCKS;
     struct manifest_platform platform;
     struct record old = {.id = ""};
     char own[IMGREF_TEXT_MAX], user[32];
@@ -213,11 +214,11 @@ int saved_keep(const struct saved *saved, struct load *load,
         err_set(err, BERTH_EENGINE, "another image came back than was sent");
         goto out;
     }
-    if (record_lock(dir, "id", id, load->watch, load->end_ms, NULL, NULL, &lock,
-                    err) == 0)
+    if (record_lock_image(dir, id, saved->uid, load->watch, load->end_ms, NULL,
+                          NULL, &locks, err) == 0)
         rc = bring(dir, saved, load, engine, nhave, own, &old, err);
 out:
-    record_unlock(dir, &lock);
+    record_unlock_both(dir, &locks);
     if (rc < 0 && load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(saved->state, engine, saved->engine, id);
     if (rc == 0 && old.id[0])

@@ -57,7 +57,8 @@ static bool is_any_own(const char *name)
 }
 
 // Writes what the user calls the image of RECORD, which is his own: of an ID in
-// it, the digits that people read. What he has saved is "my/NAME" there as well.
+// it, the digits that people read. What he has saved is "my/NAME" there as
+// well.
 static void own_name(const struct images_view *view,
                      const struct record *record, char *out, size_t size)
 {

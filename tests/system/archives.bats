@@ -323,6 +323,26 @@ END
     nothing_left
 }
 
+@test "who stops the process that reads his archive holds up nobody else's of the same image (threat 154)" {
+    local reader
+    forget
+    api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
+    cp "$DIR/debian.tar.xz" "$HOME2/debian.tar.xz"
+    conf <<<$'archives = yes\npull_seconds = 60'
+    as_user srun --mem=50 --container="$DIR/debian.tar.xz" -w n1 true >/dev/null 2>&1 3>&- 4>&- &
+    SRUN=$!
+    poll "$SOON" eval 'compgen -G "$STATE/n1/images/*.id.lock" >/dev/null' || fail "nothing brings it"
+    reader=$(pgrep -x berth-archive)
+    as_user kill -STOP "$reader"
+    run --separate-stderr as_other srun -Q --mem=50 -w n1 --container="$HOME2/debian.tar.xz" echo ran
+    rm "$HOME2/debian.tar.xz"
+    equal "$status$output" 0ran
+    equal "$(ps -o state= -p "$reader")" T
+    scancel -n bats
+    poll "$SOON" gone "$SRUN"
+    nothing_left
+}
+
 @test "scancel while it is read leaves nothing" {
     forget
     api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"

@@ -433,6 +433,25 @@ half_loaded() { find "${STATE%/var/*}/$BERTH_ENGINE/tmp" -mindepth 1 2>/dev/null
     equal "$(<"$OUT")" hello
 }
 
+@test "a user's fetches that hang leave others a turn, and the image that they seem to bring (threat 154)" {
+    local other=${FRONT}0/plain/bats/probe:1
+    printf 'pull_parallel = 2\npull_seconds = 30\n' | conf
+    begin_fetch "${FRONT}0/layer-gate/bats/big:1"
+    poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
+    FIRST=$JOB
+    begin_fetch "$other"
+    poll "$SOON" grep -q 'waiting for' "$ERR" || fail "$(<"$ERR")"
+    # The same image by another name, and another image.
+    for image in "${FRONT}0/plain/bats/big:1" "$other"; do
+        run --separate-stderr as_other srun -Q -w n1 --mem=50 --container="$image" /probe hello
+        equal "$status$output" 0hello
+    done
+    scancel "$FIRST"
+    await_step 60
+    poll "$SOON" no_fetcher || fail "$(pgrep -a -u _berth)"
+    nothing_left
+}
+
 # page WORD: the block of doc/admin.md that has it, between its lines of ```.
 page() {
     awk -v word="$1" '/^```/ { if (inside && index(block, word)) printf "%s", block

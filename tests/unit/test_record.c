@@ -294,24 +294,61 @@ static void nobody_has_a_lock_beside_another(void **state)
     assert_int_equal(files(), 0);
 }
 
+static int take_one(const char *whose, struct record_lock *out)
+{
+    return record_lock_one(dir, whose, 2, &forever, clock_ms() + 100, out,
+                           NULL);
+}
+
 static void there_are_as_many_slots_as_are_said(void **state)
 {
-    struct record_lock a = RECORD_NO_LOCK, b = RECORD_NO_LOCK;
-    struct record_lock c = RECORD_NO_LOCK;
-    struct berth_err err;
+    struct record_lock a = RECORD_NO_LOCK, b = a, c = a, other = a;
 
     (void)state;
-    assert_int_equal(
-        record_lock_one(dir, 2, &forever, clock_ms() + 100, &a, &err), 0);
-    assert_int_equal(
-        record_lock_one(dir, 2, &forever, clock_ms() + 100, &b, &err), 0);
-    assert_int_equal(
-        record_lock_one(dir, 2, &forever, clock_ms() + 100, &c, &err), -1);
+    assert_int_equal(take_one("all", &a), 0);
+    assert_int_equal(take_one("all", &b), 0);
+    assert_int_equal(take_one("all", &c), -1);
+    assert_int_equal(take_one("u1", &other), 0);
     record_unlock(dir, &a);
-    assert_int_equal(
-        record_lock_one(dir, 2, &forever, clock_ms() + 100, &c, &err), 0);
+    assert_int_equal(take_one("all", &c), 0);
     record_unlock(dir, &b);
     record_unlock(dir, &c);
+    record_unlock(dir, &other);
+    assert_int_equal(files(), 0);
+}
+
+static int lock_image(uid_t uid, struct record_locks *out)
+{
+    return record_lock_image(dir, "x", uid, &forever, clock_ms() + 100, NULL,
+                             NULL, out, NULL);
+}
+
+static int lock_id(struct record_lock *out)
+{
+    return record_lock(dir, "id", "x", &forever, clock_ms() + 100, NULL, NULL,
+                       out, NULL);
+}
+
+// (threat 154)
+static void who_brings_an_image_keeps_himself_and_its_removal_waiting(void **s)
+{
+    struct record_locks a = RECORD_NO_LOCKS, b = a, c = a;
+    struct record_lock removal = RECORD_NO_LOCK;
+
+    (void)s;
+    assert_int_equal(lock_image(1, &a), 0);
+    assert_int_equal(lock_image(1, &b), -1);
+    assert_int_equal(lock_image(2, &b), 0);
+    assert_int_equal(lock_id(&removal), -1);
+    record_unlock_both(dir, &a);
+    assert_int_equal(lock_id(&removal), -1);
+    record_unlock_both(dir, &b);
+    assert_int_equal(lock_id(&removal), 0);
+    assert_int_equal(lock_image(1, &c), -1);
+    record_unlock(dir, &removal);
+    assert_int_equal(lock_image(1, &c), 0);
+    record_unlock_both(dir, &c);
+    assert_int_equal(files(), 0);
 }
 
 static void a_directory_that_others_can_write_is_refused(void **state)
@@ -340,6 +377,7 @@ int main(void)
         TEST(who_has_a_lock_sees_whether_anybody_waits),
         TEST(nobody_has_a_lock_beside_another),
         TEST(there_are_as_many_slots_as_are_said),
+        TEST(who_brings_an_image_keeps_himself_and_its_removal_waiting),
         TEST(a_directory_that_others_can_write_is_refused),
     };
 
