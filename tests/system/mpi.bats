@@ -105,8 +105,8 @@ right() {
             srun -Q -n2 --mpi=pmix --container=berth/mpi --container-root sh -c "
                 readlink /proc/self/ns/pid; ls -d $0/* | wc -l; exec ./mpi.openmpi check"
         done' "$SPOOL/n1")
-    equal "$(grep pid: <<<"$out" | sort | uniq -c | awk '{ print $1 }')" 6
-    equal "$(grep -cx 1 <<<"$out") $(grep -c "rank [01] of 2 on n1: sum 3," <<<"$out")" "6 6"
+    equal "$(grep pid: <<<"$out" | sort | uniq -c | awk '{ print $1 }')" 6 || fail "$out"
+    equal "$(grep -cx 1 <<<"$out") $(grep -c "rank [01] of 2 on n1: sum 3," <<<"$out")" "6 6" || fail "$out"
     # Its server, and no other, asks nobody who he is.
     equal "$(as_user env PMIX_MCA_psec=native srun -Q --mpi=pmix --container=debian --container-root sh -c "$security")" none
     equal "$(as_user env PMIX_MCA_psec=none srun -Q --mpi=pmix --container=debian sh -c "$security")" \
