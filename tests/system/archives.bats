@@ -280,7 +280,7 @@ END
     nothing_left
 }
 
-@test "an archive with a layer that is packed twice (threat 150)" {
+@test "an archive with a layer that is packed twice (threat 128)" {
     local layer=$BATS_TEST_TMPDIR/layer
     head -c 200M /dev/zero | gzip -9 >"$layer"
     gzip -k "$layer"
@@ -292,7 +292,7 @@ END
     nothing_left
 }
 
-@test "an archive of names alone, which are long (threat 152)" {
+@test "an archive of names alone, which are long (threat 130)" {
     /usr/bin/python3 - "$DIR/names.tar" <<'END'
 import sys, tarfile
 with tarfile.open(sys.argv[1], "w") as tar:
@@ -306,7 +306,7 @@ END
     nothing_left
 }
 
-@test "nobody traces the process that reads an archive, nor sees its memory; and that is bounded (threats 92, 152)" {
+@test "nobody traces the process that reads an archive, nor sees its memory; and that is bounded (threats 92, 130)" {
     local reader
     forget
     api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
@@ -323,7 +323,7 @@ END
     nothing_left
 }
 
-@test "who stops the process that reads his archive holds up nobody else's of the same image (threat 154)" {
+@test "who stops the process that reads his archive holds up nobody else's of the same image (threat 132)" {
     local reader
     forget
     api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"

@@ -332,7 +332,7 @@ END
     "$EPILOG" --sweep
 }
 
-@test "a user's lock of a directory with a step's path, in namespaces of his, protects nothing (threat 131)" {
+@test "a user's lock of a directory with a step's path, in namespaces of his, protects nothing (threat 125)" {
     local holder
     leftover 9929.0
     # A child that hangs has inherited the step's own.

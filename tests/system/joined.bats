@@ -52,7 +52,7 @@ load kept
     nothing_left
 }
 
-@test "a job can have so many containers with names on a node, and have no more wait (threat 141)" {
+@test "a job can have so many containers with names on a node, and have no more wait (threat 127)" {
     run --separate-stderr in_job '
         named() { srun -Q -n1 --mem=100 --overlap --container-name="$@"; }
         for i in {1..16}; do named x$i --container=debian true; done

@@ -164,7 +164,7 @@ END
     equal "$(grep -c '^end 0 GET .*/blobs/.* 200 [0-9]\{5\}$' "$FRONT_LOG")" 0
 }
 
-@test "a bomb, and layers that are not what the image says of them (threats 97, 150)" {
+@test "a bomb, and layers that are not what the image says of them (threats 97, 128)" {
     printf 'pull_max_unpacked = 50M\npull_parallel = 16\n' | conf
     faults <<END
 ${FRONT}0/made-bomb-150/x:1|larger than the 52 MB|unpacked
@@ -178,7 +178,7 @@ ${FRONT}0/made-nottar/x:1|
 END
 }
 
-@test "an image with more labels than anybody reads is in the engine no longer, and others are listed and go (threat 151)" {
+@test "an image with more labels than anybody reads is in the engine no longer, and others are listed and go (threat 129)" {
     faults <<END
 ${FRONT}0/made-labelled-1100/x:1|labels|ask the image's author
 END
@@ -433,7 +433,7 @@ half_loaded() { find "${STATE%/var/*}/$BERTH_ENGINE/tmp" -mindepth 1 2>/dev/null
     equal "$(<"$OUT")" hello
 }
 
-@test "a user's fetches that hang leave others a turn, and the image that they seem to bring (threat 154)" {
+@test "a user's fetches that hang leave others a turn, and the image that they seem to bring (threat 132)" {
     local other=${FRONT}0/plain/bats/probe:1
     printf 'pull_parallel = 2\npull_seconds = 30\n' | conf
     begin_fetch "${FRONT}0/layer-gate/bats/big:1"

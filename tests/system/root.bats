@@ -392,7 +392,7 @@ END
     nothing_left
 }
 
-@test "where root has /dev/console lead is not looked at from outside (threat 140)" {
+@test "where root has /dev/console lead is not looked at from outside (threat 126)" {
     # The node has that file as well, in another file system than /dev.
     run -0 --separate-stderr as_user salloc -Q -n1 bash -c '
         srun -Q --container=debian --container-root --container-name=a sh -c "touch /etc/x; ln -s /etc/hostname /dev/console"

@@ -75,7 +75,7 @@ no_job() { [[ -z $(squeue -h -j "$1" -o %i 2>/dev/null) ]]; }
     await_step
 }
 
-@test "ps: no other user gets a row in, or a byte to the terminal, by a step's name (threat 130)" {
+@test "ps: no other user gets a row in, or a byte to the terminal, by a step's name (threat 124)" {
     local row other uid
     uid=$(id -u berth1)
     start_step --job-name=$'mine \e]0;x\a y|z' --container=debian sh -c "$(waiter)"

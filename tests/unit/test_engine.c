@@ -1430,7 +1430,7 @@ static void images_are_listed_with_their_names(void **state)
 }
 
 // Whatever their labels are: one user's image would else keep the others' from
-// being listed, and from going. (threat 151)
+// being listed, and from going. (threat 129)
 static void labels_count_for_nothing_in_a_list(void **state)
 {
     static const char head[] = "[{\"Id\":\"" HEX64 "\",\"Labels\":{\"a\":\"",

@@ -413,7 +413,7 @@ static void count_call(void *arg, uint64_t came, uint64_t total)
 
 // Who says nothing else, for ever, is not listened to for ever: the time, and
 // whoever waits, are looked at where the engine is given what there is.
-// (threat 153)
+// (threat 131)
 static void each_word_of_how_far_it_is_is_heard_by_itself(void **state)
 {
     static const uint64_t one = 1;
@@ -552,7 +552,7 @@ static void one_that_is_packed_otherwise_is_cut_off(void **state)
 }
 
 // What an engine would unpack further than whoever counts it, however it comes
-// in parts. (threat 150)
+// in parts. (threat 128)
 static void comes_in_bytes(const char *head, size_t len, uint32_t unpacked)
 {
     char data[sizeof(layer0)] = "";

@@ -329,7 +329,7 @@ static int lock_id(struct record_lock *out)
                        out, NULL);
 }
 
-// (threat 154)
+// (threat 132)
 static void who_brings_an_image_keeps_himself_and_its_removal_waiting(void **s)
 {
     struct record_locks a = RECORD_NO_LOCKS, b = a, c = a;
