@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -79,6 +80,17 @@ static int keep(int link, int auth)
     return (int)syscall(SYS_close_range, auth >= 0 ? AUTH + 1 : AUTH, ~0U, 0);
 }
 
+// In the child: has a /proc of its own namespace, so that it sees no other
+// fetch, which is the same account's and may have a user's credentials. It is
+// not to be the node's as well.
+static int hide_others(void)
+{
+    return mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0
+               ? -1
+               : mount("proc", "/proc", "proc",
+                       MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
 static int confine(const struct child_user *who, rlim_t memory,
                    uint64_t unpacked_max)
 {
@@ -139,6 +151,8 @@ static void run(const struct fetcher_order *order, const struct child_user *who,
     if (order->owner && order->theirs > 0 &&
         setns(order->theirs, CLONE_NEWNS) < 0)
         _exit(127);
+    if (!order->owner && hide_others() < 0)
+        _exit(127);
     if (keep(link, order->auth) == 0 &&
         confine(who, order->owner ? MEMORY : RLIM_INFINITY,
                 order->unpacked_max) == 0)
@@ -152,7 +166,7 @@ int fetcher_start(const struct fetcher_order *order, uid_t uid, gid_t gid,
     const struct child_user account = {.uid = uid, .gid = gid};
     int pair[2], pidfd = -1, size = BUFFER;
     struct clone_args args = {
-        .flags = CLONE_NEWPID | CLONE_PIDFD,
+        .flags = CLONE_NEWPID | CLONE_PIDFD | (order->owner ? 0 : CLONE_NEWNS),
         .pidfd = (uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
     };

@@ -304,6 +304,27 @@ begin_fetch() {
     JOB=$(sed -n 's/.*jobid \([0-9]*\):.*/\1/p' "$ERR" | head -n 1)
 }
 
+# What one fetch sees of processes: run in its namespaces, as its account.
+seen_by() {
+    nsenter -t "$1" -m -p setpriv --reuid=_berth --regid="$(id -g _berth)" --clear-groups \
+        sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'
+}
+@test "a fetch sees no other's processes, which are the same account's (threat 155)" {
+    begin_fetch "${FRONT}0/layer-gate/bats/big:1"
+    FIRST=$JOB
+    poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
+    begin_fetch "${FRONT}0/manifest-silent/bats/probe:1"
+    poll "$SOON" asked_for manifest-silent || fail "$(<"$FRONT_LOG")"
+    output=$(seen_by "$(pgrep -f '^berth-fetch .*manifest-silent')")
+    contains "$output" "experimental-image-proxy" manifest-silent
+    lacks "$output" layer-gate
+    lacks "$output" slurmctld
+    scancel "$FIRST" "$JOB"
+    poll "$SOON" no_fetcher || fail "$(pgrep -a -u _berth)"
+    await_step
+    nothing_left
+}
+
 # stepd JOB: the pid of the berth-stepd of its step.
 stepd() {
     local pid
