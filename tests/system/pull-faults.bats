@@ -309,7 +309,7 @@ seen_by() {
     nsenter -t "$1" -m -p setpriv --reuid=_berth --regid="$(id -g _berth)" --clear-groups \
         sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'
 }
-@test "a fetch sees no other's processes, which are the same account's (threat 155)" {
+@test "a fetch sees no other's processes, which are the same account's (threat 133)" {
     begin_fetch "${FRONT}0/layer-gate/bats/big:1"
     FIRST=$JOB
     poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
