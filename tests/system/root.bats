@@ -787,12 +787,13 @@ CapEff:	0000000000000000"
 
 @test "room is made in the engine of who is root as well" {
     may_save
-    run -0 as_root -w n1 --container-save=image:rooted touch /srv/first
+    DOCKER_HOST=$ROOT_ENGINE forget
+    run -0 as_root -w n1 --container-save=image:roomy touch /srv/first
     poll "$SOON" no_collection
-    touch -d '3 hours ago' "$STATE"/n1/images/*rooted*.json
+    touch -d '3 hours ago' "$STATE"/n1/images/*roomy*.json
     root_conf 'save = yes' 'images_max = 1K'
     run -0 berth-images gc
-    contains "$output" "removed berth.local/u$UID1/my/rooted:latest"
+    contains "$output" "removed berth.local/u$UID1/my/roomy:latest"
     equal "$(DOCKER_HOST=$ROOT_ENGINE fetched)" ''
     nothing_left
 }
