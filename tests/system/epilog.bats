@@ -347,7 +347,7 @@ END
         sh "$STATE/n1/9929.0" 3>&- 4>&- &
     holder=$!
     his() { pgrep -u berth1 -fx "sleep 9929"; }
-    poll 5 his
+    poll "$SOON" his
     run "$EPILOG" --sweep
     equal "$status" 0
     equal "$output" "removed what was left of step 9929.0 on node n1"
@@ -390,7 +390,7 @@ END
             kill KILL => -$pid' "$EPILOG" || break
     done
     all() { [[ $(grep -cx "gc --quiet" "$BATS_TEST_TMPDIR/ran") == 50 ]]; }
-    poll 5 all || true
+    poll "$SOON" all || true
     mv "$images.was" "$images"
     rmdir "$STATE/n1/images" 2>/dev/null || true
     all || fail "it ran $(wc -l <"$BATS_TEST_TMPDIR/ran") times of $i"
