@@ -102,8 +102,8 @@ right() {
     # One step after the other, in one container.
     out=$(as_user salloc -Q -w n1 -n2 --mem=1000 bash -c '
         for i in 1 2 3; do
-            srun -Q -n2 --mpi=pmix --container=berth/mpi --container-root sh -c "
-                readlink /proc/self/ns/pid; ls -d $0/* | wc -l; exec ./mpi.openmpi check"
+            srun -Q -n2 --mpi=pmix --container=berth/mpi --container-root --container-name=one sh -c "
+                echo pid:\$(cut -d\  -f22 /proc/1/stat); ls -d $0/* | wc -l; exec ./mpi.openmpi check"
         done' "$SPOOL/n1")
     equal "$(grep pid: <<<"$out" | sort | uniq -c | awk '{ print $1 }')" 6 || fail "$out"
     equal "$(grep -cx 1 <<<"$out") $(grep -c "rank [01] of 2 on n1: sum 3," <<<"$out")" "6 6" || fail "$out"
