@@ -280,7 +280,7 @@ spmix_appdir_$(id -u berth1)_JOB.0"
 }
 
 # Where PMIx's directories are, what of them is mounted, and who sees that.
-LOOK='readlink /proc/self/ns/pid; cd "$0"; ls; cd "$1"; ls
+LOOK='echo $(readlink /proc/self/ns/pid) $(cut -d\  -f22 /proc/1/stat); cd "$0"; ls; cd "$1"; ls
     grep -Eo " [^ ]*/(pmix[.]|spmix_appdir_)[^ ]* r[wo],nosuid,nodev" /proc/self/mountinfo | sort; echo end'
 
 @test "steps with PMIx and without follow each other in one container, each with its own of its directories alone" {
@@ -315,7 +315,7 @@ end"
     # shellcheck disable=SC2034  # of the job
     out=$(as_user salloc -Q -N2 -n4 --ntasks-per-node=2 --mem=2000 bash -c '
         step() { srun -Q -n4 --mpi=pmix --mem=400 --overlap "$@" sh -c "
-            readlink /proc/self/ns/pid; exec ./mpi.openmpi check"; }
+            echo \$(readlink /proc/self/ns/pid) \$(cut -d\  -f22 /proc/1/stat); exec ./mpi.openmpi check"; }
         for i in 1 2 3; do step --container=berth/mpi; done
         srun -Q -n2 -N2 --mem=400 --overlap --container=berth/mpi --container-name=x true
         for i in 1 2 3; do step --container-name=x & done
