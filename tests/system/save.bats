@@ -323,10 +323,10 @@ no_saver() { [[ -z $(pids berth-save) ]]; }
 start_saving_slowly() {
     start_step -w n1 --container=berth/open "--container-save=$1" \
         sh -c "echo ready \$SLURM_JOB_ID; dd if=/dev/urandom of=/open/much bs=1024k count=60 2>/dev/null"
-    poll 60 stop_saver_at_work || fail "no berth-save: $(<"$ERR")"
-    # It may be as good as done by then.
+    poll 60 met || fail "no berth-save: $(<"$ERR")"
+    # It may be as good as done by then, or done.
     if ! is_in_the_middle; then
-        kill -CONT "$SAVER" || true
+        kill -CONT $SAVER 2>/dev/null || true
         await_step 60
         rm -f "$1"
         start_saving_slowly "$1"
@@ -339,6 +339,7 @@ start_saving_slowly() {
         [[ -z $(pgrep -P "$pid" berth-stepd) ]] || STEPD=$pid
     done
 }
+met() { stop_saver_at_work || grep -q '^berth: saved' "$ERR"; }
 is_in_the_middle() {
     local written
     written=$(sed -n 's/^wchar: //p' "/proc/$SAVER/io" 2>/dev/null) && ((${written:-99999999} < 40000000))
