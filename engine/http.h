@@ -45,7 +45,8 @@ struct http_upload {
 
 enum { HTTP_GIVEN_UP = -1, HTTP_LATER = -2 };
 
-// The body of an answer that is too large to be kept: a tar archive.
+// The body of an answer that is too large to be kept: a tar archive, or a list
+// of which little is. TAKE alone bounds it.
 struct http_download {
     // Takes what has come. 0; or HTTP_GIVEN_UP: the call fails (BERTH_EENDED).
     int (*take)(void *arg, const char *data, size_t len);

@@ -152,8 +152,10 @@ int images_get_archive(const struct images_order *order, const char *path,
         goto out;
     }
     if (record_lock_image(dir, load->manifest.config.digest, o->user->uid,
-                          o->watch, end, NULL, NULL, &locks, err) == 0)
+                          o->watch, end, &locks, err) == 0)
         rc = bring(o, path, dir, load, engine, out, err);
+    else if (err->code == BERTH_ETIMEOUT)
+        explain(o, path, &(struct fetch_failed){.code = FETCH_CODE_LATE}, err);
 out:
     record_unlock_both(dir, &locks);
     if (rc < 0 && load && load->why.code == FETCH_CODE_NONE)

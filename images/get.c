@@ -38,7 +38,7 @@ struct get {
     uint64_t came, total;
     // In the process that fetches:
     bool apart;
-    struct record_lock *name_lock, *id_lock; // that others may wait for
+    struct record_lock *name_lock; // that others may wait for
     struct machine {
         struct utsname uname;
         struct manifest_platform platform;
@@ -81,8 +81,7 @@ static bool go_on(void *arg)
     struct get *g = arg;
 
     if (g->apart && apart_is_alone(&g->watch.fd))
-        return record_lock_is_awaited(g->name_lock) ||
-               (g->id_lock && record_lock_is_awaited(g->id_lock));
+        return record_lock_is_awaited(g->name_lock);
     if (g->order->say && clock_ms() >= g->next_ms) {
         g->next_ms = clock_ms() + g->order->round_ms;
         say(g);
@@ -111,6 +110,19 @@ static void on_waiting(void *arg, uint64_t came, uint64_t total)
     g->doing = "waiting for another step, which fetches";
     g->came = came;
     g->total = total;
+}
+
+static enum rule_pull pull_of(const struct images_order *order)
+{
+    return order->unfetched ? RULE_PULL_NEVER : order->rules->pull;
+}
+
+// Why that is never.
+static const char *why_never(const struct images_order *order)
+{
+    return order->unfetched
+               ? "no rule of the policy lets it be run, only its mode"
+               : "the policy has it so (pull)";
 }
 
 // --- asking the registry -----------------------------------------------------
@@ -291,13 +303,13 @@ static int may_have(struct get *g, struct record *record, const char *digest,
         (record_asked(g->dir, o->job, o->user->uid, g->name, seen) &&
          strcmp(seen, record->digest) == 0))
         return 1;
-    if (o->rules->pull == RULE_PULL_NEVER)
+    if (pull_of(o) == RULE_PULL_NEVER)
         return err_set(err, BERTH_ENOTFOUND,
                        "the image %s is on node %s, but another user's "
-                       "credentials brought it, and the policy lets nobody ask "
-                       "its registry whether you may have it (pull): ask your "
+                       "credentials brought it, and its registry is not asked "
+                       "whether you may have it, since %s: ask your "
                        "administrator",
-                       g->name, o->node);
+                       g->name, o->node, why_never(o));
     if (ask(g, record->digest, seen, err) < 0)
         return -1;
     // Everybody can have it, as is known now.
@@ -475,19 +487,18 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
                       struct berth_err *err)
 {
     const struct images_order *o = g->order;
-    struct record_locks locks = RECORD_NO_LOCKS;
+    struct record_lock id = RECORD_NO_LOCK;
     struct asking asking;
     int rc = -1;
 
     if (asking_begin(g, digest, true, &asking, err) < 0)
         goto out;
-    if (record_lock_image(g->dir, asking.load->manifest.config.digest,
-                          o->user->uid, &g->watch, g->end_ms, on_waiting, g,
-                          &locks, err) < 0) {
+    // Others wait for the name meanwhile: nothing of this user's is waited for.
+    if (record_lock_shared(g->dir, "id", asking.load->manifest.config.digest,
+                           &g->watch, g->end_ms, &id, err) < 0) {
         fail_lock(g, err);
         goto out;
     }
-    g->id_lock = &locks.mine;
     rc = bring(g, engine, &asking, all, out, err);
     *again = rc < 0 && asking.load->why.code == FETCH_CODE_ENGINE;
     if (rc < 0)
@@ -514,8 +525,7 @@ static int fetch_once(struct get *g, struct engine *engine, const char *digest,
     memcpy(out->digest, record.digest, sizeof(out->digest));
     out->bytes = asking.load->total;
 out:
-    g->id_lock = NULL;
-    record_unlock_both(g->dir, &locks);
+    record_unlock(g->dir, &id);
     // The engine has it, and says too much of it, or nothing.
     if (rc < 0 && asking.load && asking.load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(o->state, engine, o->engine,
@@ -584,8 +594,6 @@ static int fetch_apart(struct get *g, struct engine *engine,
     int keep[] = {g->dir, locks->name.fd, locks->turn.fd, -1}, link;
     struct apart_end end;
 
-    if (find_account(g, err) < 0)
-        return -1;
     keep[3] = g->credentials.fd;
     pid_t pid = apart_begin(keep, sizeof(keep) / sizeof(*keep), &link, err);
     if (pid == 0)
@@ -639,6 +647,9 @@ static int fetch(struct get *g, struct engine *engine, const char *digest,
 {
     struct fetching locks = {RECORD_NO_LOCK, RECORD_NO_LOCK};
 
+    // The user's own files may keep him waiting, and nobody else.
+    if (find_account(g, err) < 0)
+        return -1;
     int rc = begin(g, engine, digest, &locks.name, out, err);
     if (rc == 0 && take_turn(g, 0, &locks.turn, err) < 0) {
         // Who waits for his own turn keeps nobody from this image meanwhile.
@@ -669,11 +680,10 @@ static bool has_digest(const struct engine_image *image, const char *digest)
 static int get(struct get *g, struct engine *engine, bool named,
                struct images_got *out, struct berth_err *err)
 {
-    const struct rules *rules = g->order->rules;
     char digest[MANIFEST_DIGEST] = "";
 
     // What a digest leads to is always the same.
-    if (rules->pull == RULE_PULL_ALWAYS && !g->order->ref->digest[0]) {
+    if (pull_of(g->order) == RULE_PULL_ALWAYS && !g->order->ref->digest[0]) {
         if (resolve(g, digest, err) < 0)
             return -1;
         memcpy(out->digest, digest, sizeof(digest));
@@ -684,12 +694,12 @@ static int get(struct get *g, struct engine *engine, bool named,
     int rc = find_fetched(g, engine, digest, out, err);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    if (rules->pull == RULE_PULL_NEVER)
+    if (pull_of(g->order) == RULE_PULL_NEVER)
         return err_set(err, BERTH_ENOTFOUND,
                        "the image %s may be run, but the container engine of "
-                       "node %s does not have it: ask your administrator to "
-                       "pull it there",
-                       g->name, g->order->node);
+                       "node %s does not have it, and it is not fetched, since "
+                       "%s: ask your administrator",
+                       g->name, g->order->node, why_never(g->order));
     return fetch(g, engine, digest, out, err);
 }
 
@@ -711,7 +721,7 @@ int images_get(const struct images_order *order, struct engine *engine,
     bool named = engine_image_inspect(engine, g.name, &out->image, err) == 0;
     if (!named && err->code != BERTH_ENOTFOUND)
         return -1;
-    if (named && (rules->pull != RULE_PULL_ALWAYS || order->ref->digest[0]))
+    if (named && (pull_of(order) != RULE_PULL_ALWAYS || order->ref->digest[0]))
         return 0;
     g.next_ms = g.start_ms + FIRST_MS;
     g.end_ms = g.start_ms + 1000LL * rules->pull_seconds;

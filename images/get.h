@@ -23,6 +23,7 @@ struct images_order {
     uint32_t job;
     const struct imgref *ref;
     const struct rules *rules;     // pull and its kin
+    bool unfetched;                // as with pull = never, as no rule has it
     const struct child_user *user; // whose job it is
     int theirs;                    // of an archive: the mount namespace that
                                    // its path is in, or -1: this process's

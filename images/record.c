@@ -430,20 +430,25 @@ int record_lock(int dir, const char *word, const char *text,
                    err);
 }
 
+int record_lock_shared(int dir, const char *word, const char *text,
+                       const struct watch *watch, long long end_ms,
+                       struct record_lock *out, struct berth_err *err)
+{
+    return lock_as(LOCK_SH, dir, word, text, watch, end_ms, NULL, NULL, out,
+                   err);
+}
+
 int record_lock_image(int dir, const char *id, uid_t uid,
                       const struct watch *watch, long long end_ms,
-                      void (*waiting)(void *arg, uint64_t came, uint64_t total),
-                      void *arg, struct record_locks *out,
-                      struct berth_err *err)
+                      struct record_locks *out, struct berth_err *err)
 {
     char mine[MANIFEST_DIGEST + 16];
 
     snprintf(mine, sizeof(mine), "%s.u%u", id, (unsigned)uid);
-    if (record_lock(dir, "id", mine, watch, end_ms, waiting, arg, &out->mine,
+    if (record_lock(dir, "id", mine, watch, end_ms, NULL, NULL, &out->mine,
                     err) < 0)
         return -1;
-    if (lock_as(LOCK_SH, dir, "id", id, watch, end_ms, NULL, NULL, &out->all,
-                err) == 0)
+    if (record_lock_shared(dir, "id", id, watch, end_ms, &out->all, err) == 0)
         return 0;
     record_unlock(dir, &out->mine);
     return -1;

@@ -103,13 +103,17 @@ struct record_locks {
         RECORD_NO_LOCK, RECORD_NO_LOCK                                         \
     }
 
-// The same, for who brings the image ID for UID: nobody else brings it for that
-// user, and nobody has the lock "id" of ID, without which no image is removed.
+// The same, of which others can have a part as well. Who brings an image has
+// that of "id", without the whole of which none is removed.
+int record_lock_shared(int dir, const char *word, const char *text,
+                       const struct watch *watch, long long end_ms,
+                       struct record_lock *out, struct berth_err *err);
+
+// The same, for who brings the image ID from UID's own files: nobody else brings
+// it for that user from there.
 int record_lock_image(int dir, const char *id, uid_t uid,
                       const struct watch *watch, long long end_ms,
-                      void (*waiting)(void *arg, uint64_t came, uint64_t total),
-                      void *arg, struct record_locks *out,
-                      struct berth_err *err);
+                      struct record_locks *out, struct berth_err *err);
 
 // The same for one of N of WHOSE (a word), whichever is free first.
 int record_lock_one(int dir, const char *whose, unsigned n,

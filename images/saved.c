@@ -186,7 +186,7 @@ int saved_keep(const struct saved *saved, struct load *load,
                struct berth_err *err)
 {
     struct record_lock mine = RECORD_NO_LOCK;
-    struct record_locks locks = RECORD_NO_LOCKS;
+    struct record_lock lock = RECORD_NO_LOCK;
     struct manifest_platform platform;
     struct record old = {.id = ""};
     char own[IMGREF_TEXT_MAX], user[32];
@@ -202,8 +202,15 @@ int saved_keep(const struct saved *saved, struct load *load,
         return -1;
     // Several steps of his may end at once.
     if (record_lock(dir, "save", user, load->watch, load->end_ms, NULL, NULL,
-                    &mine, err) < 0 ||
-        check(dir, saved, own, err) < 0)
+                    &mine, err) < 0) {
+        if (err->code == BERTH_ETIMEOUT)
+            err_set(err, BERTH_ETIMEOUT,
+                    "another step of yours saved an image on node %s all the "
+                    "time that this one may take (pull_seconds): try again",
+                    saved->node);
+        goto out;
+    }
+    if (check(dir, saved, own, err) < 0)
         goto out;
     if (load_read(load, true, "", &platform) < 0) {
         explain(load, err);
@@ -214,11 +221,11 @@ int saved_keep(const struct saved *saved, struct load *load,
         err_set(err, BERTH_EENGINE, "another image came back than was sent");
         goto out;
     }
-    if (record_lock_image(dir, id, saved->uid, load->watch, load->end_ms, NULL,
-                          NULL, &locks, err) == 0)
+    if (record_lock_shared(dir, "id", id, load->watch, load->end_ms, &lock,
+                           err) == 0)
         rc = bring(dir, saved, load, engine, nhave, own, &old, err);
 out:
-    record_unlock_both(dir, &locks);
+    record_unlock(dir, &lock);
     if (rc < 0 && load->why.code == FETCH_CODE_NONE)
         gc_remove_stray(saved->state, engine, saved->engine, id);
     if (rc == 0 && old.id[0])

@@ -197,7 +197,8 @@ char *help_make(const struct rules *rules, const struct subject *subject,
         print_options(f, rules);
         if (rules->mode == RULE_MODE_WARN)
             fprintf(f, "These rules are on trial: what they refuse gets a "
-                       "warning, and runs.\n");
+                       "warning, and runs, an image\n"
+                       "where the node has it.\n");
     }
     print_words(f, "Other rules may hold in the partitions", partitions, n);
     if (rules->help_text)

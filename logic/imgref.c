@@ -341,8 +341,9 @@ static int check_port(const struct source *src, const char *port)
         return 0;
     for (const char *p = port + 1; is_digit(*p) && n <= PORT_MAX; p++)
         n = n * 10 + (*p - '0');
-    if (*port != ':' || port[1 + strspn(port + 1, "0123456789")] || n < 1 ||
-        n > PORT_MAX)
+    // One with zeros in front would be another name of the same registry.
+    if (*port != ':' || port[1] == '0' ||
+        port[1 + strspn(port + 1, "0123456789")] || n < 1 || n > PORT_MAX)
         return refuse(src,
                       "has no valid port behind its registry's name: write "
                       "HOST:PORT/IMAGE with a port from 1 to %d",

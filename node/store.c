@@ -333,9 +333,13 @@ void store_jobs_expire(const char *state, const char *node)
 static void remove_lock(int dir, const char *name)
 {
     int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    struct stat mine, there;
 
-    // Who waits for it finds another file of that name then (images/record.c).
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    // Who waits for it finds another file of that name then (images/record.c):
+    // as this one may have done meanwhile.
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 &&
+        fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        mine.st_dev == there.st_dev && mine.st_ino == there.st_ino)
         unlinkat(dir, name, 0);
     if (fd >= 0)
         close(fd);

@@ -210,8 +210,6 @@ int admission_make(const struct step *step, struct audit_log *log,
         find_link(step, out);
     if (out->decision.verdict != VERDICT_ALLOW)
         return err_set(err, out->decision.code, "%s", out->decision.reason);
-    if (out->decision.unfetched)
-        out->rules.pull = RULE_PULL_NEVER;
     if (out->decision.root && claim(step, &out->decision, err) < 0)
         return -1;
     return out->decision.slurm

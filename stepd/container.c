@@ -119,7 +119,7 @@ static bool find_local(struct making *m, struct berth_err *err)
         return false;
     engine_image_clear(&local);
     err_set(err, BERTH_ENOTFOUND,
-            "the image %s is allowed, and the container engine of node %s has "
+            "the image %s may be run, and the container engine of node %s has "
             "it as %s: write that",
             name, m->step->node, other);
     return true;
@@ -193,6 +193,7 @@ static int find_image(struct making *m, struct berth_err *err)
         .job = step->job,
         .ref = &a->decision.image,
         .rules = &a->rules,
+        .unfetched = a->decision.unfetched,
         .user = &user,
         .theirs = m->theirs,
         .home = a->identity.home,

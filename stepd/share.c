@@ -265,7 +265,8 @@ int share_join(const struct step *step, const char *host, enum keep_verb verb,
 {
     struct search s = {step, NULL, watch, out, image};
     int dir = store_step_dir(BERTH_STATEDIR, step->node, host);
-    int rc = dir < 0 ? 0 : ask(&s, dir, host, verb, INT_MAX);
+    bool waits = verb == KEEP_NAME || verb == KEEP_JOIN;
+    int rc = dir < 0 ? 0 : ask(&s, dir, host, verb, waits ? INT_MAX : ANSWER_MS);
 
     if (dir >= 0)
         close(dir);

@@ -32,8 +32,8 @@ int share_take(const struct step *step, const struct strv *made_from,
                struct engine_image *image);
 
 // Has the container that the berth-stepd of the step HOST keeps for STEP, with
-// VERB (node/keep.h). As share_take. It waits for as long as that lives, and
-// STEP: an image may have to be fetched first.
+// VERB (node/keep.h). As share_take. Who wants to be in it with others waits for
+// as long as that lives, and STEP: an image may have to be fetched first.
 int share_join(const struct step *step, const char *host, enum keep_verb verb,
                const struct watch *watch, struct container *out,
                struct engine_image *image);

@@ -128,17 +128,23 @@ static bool is_gpus(const struct gpus *gpus, const char *path, dev_t rdev)
     return false;
 }
 
+static bool is_listed(const struct check *check, const char *path)
+{
+    for (size_t i = 0; i < check->ndevices; i++)
+        if (strcmp(path, check->devices[i]) == 0)
+            return true;
+    return false;
+}
+
 // Says whether PATH is one of the administrator's devices, and the node's.
 static bool is_administrators(const struct check *check, const char *path,
                               const struct stat *st)
 {
     struct stat want;
 
-    for (size_t i = 0; i < check->ndevices; i++)
-        if (strcmp(path, check->devices[i]) == 0)
-            return stat(path, &want) == 0 && want.st_rdev == st->st_rdev &&
-                   (want.st_mode & S_IFMT) == (st->st_mode & S_IFMT);
-    return false;
+    return is_listed(check, path) && stat(path, &want) == 0 &&
+           want.st_rdev == st->st_rdev &&
+           (want.st_mode & S_IFMT) == (st->st_mode & S_IFMT);
 }
 
 // Says whether PATH is the node's file itself, and not one like it.
@@ -230,7 +236,8 @@ int verify_dev(const struct gpus *gpus, const char *const *devices,
         return -1;
     for (unsigned i = 0; (gpu = gpus_next(gpus, &i));)
         for (size_t k = 0; k < gpu->nfiles; k++)
-            wanted += gpus_file_is_first(gpus, gpu, k);
+            wanted += gpus_file_is_first(gpus, gpu, k) &&
+                      !is_listed(&check, gpu->files[k]);
     return check.found == wanted
                ? 0
                : differs(err, "it lacks a device, of those such as",

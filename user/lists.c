@@ -114,6 +114,7 @@ enum {
     SHOWN_PER_STEP,
     SHOWN_PER_NODE,
     SHOWN_PER_TASK,
+    SHOWN_PER_SOCKET,
     SHOWN_IMAGE,
     SHOWN_NAME,
     SHOWN
@@ -121,7 +122,7 @@ enum {
 
 #define SHOWN_FORMAT                                                           \
     "StepID:|,Nodes:|,StartTime:|,NumTasks:|,tres-per-step:|,"                 \
-    "tres-per-node:|,tres-per-task:|,Container:|,StepName:0"
+    "tres-per-node:|,tres-per-task:|,tres-per-socket:|,Container:|,StepName:0"
 
 // How many GPUs are in TRES, what a step has asked for: "gres:gpu:a100:2",
 // "gres/gpu:1" in newer ones.
@@ -144,13 +145,15 @@ static unsigned count_asked(const char *tres)
     return sum;
 }
 
-// The GPUs of a step, by what it has asked for, or "".
+// The GPUs of a step, by what it has asked for, or "". How many sockets it has
+// on how many nodes squeue does not say: one, at least.
 static int gpus_of_step(char *const s[SHOWN], char text[16],
                         struct berth_err *err)
 {
     unsigned n = count_asked(s[SHOWN_PER_STEP]) +
                  count_asked(s[SHOWN_PER_TASK]) *
-                     (unsigned)strtoul(s[SHOWN_TASKS], NULL, 10),
+                     (unsigned)strtoul(s[SHOWN_TASKS], NULL, 10) +
+                 count_asked(s[SHOWN_PER_SOCKET]),
              each = count_asked(s[SHOWN_PER_NODE]);
     struct strv nodes = {0};
     int rc = each ? slurm_node_names(s[SHOWN_NODES], &nodes, err) : 0;

@@ -5,7 +5,9 @@
 // a command of Slurm's, so who may do what is decided where it always is.
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/docker.h"
 #include "user/slurm.h"
@@ -164,8 +166,26 @@ static int say_usage(const struct verb *verb)
     return 0;
 }
 
+// What its user has set for squeue is not for what berth asks that.
+static void forget_squeue(void)
+{
+    for (char **e = environ; e && *e;) {
+        size_t len = strcspn(*e, "=");
+        char name[64];
+
+        if (strncmp(*e, "SQUEUE_", 7) == 0 && len < sizeof(name)) {
+            snprintf(name, sizeof(name), "%.*s", (int)len, *e);
+            unsetenv(name);
+            e = environ;
+        } else {
+            e++;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    forget_squeue();
     take_group(&argc, &argv);
     const char *name = argc < 2 || !strcmp(argv[1], "--help") ? "help"
                        : !strcmp(argv[1], "--version")        ? "version"

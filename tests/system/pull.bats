@@ -135,7 +135,7 @@ login() { # USER'S HOME, REGISTRY, NAME:PASSWORD
         conf <<<"mode = $mode"
         policy allow=debian "$ENGINE"
         run --separate-stderr bypassing srun --container="${FRONT}0/plain/$NAME:1" true
-        refused "may be run, but the container engine of node" "does not have it"
+        refused "may be run, but the container engine of node" "only its mode"
     done
     equal "$(requests)" 0
     nothing_left

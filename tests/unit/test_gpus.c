@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -951,19 +952,45 @@ static void a_gpu_s_graphics_devices_are_its_own(void **state)
     assert_false(verify_dev_is_drm(&gpus, "sys", "/dev/dri/card1"));
 }
 
-static void check_devices(const struct gpus *gpus, const char *root,
-                          const char *says)
+// DEVICE is the administrator's, or NULL.
+static void check_both(const struct gpus *gpus, const char *device,
+                       const char *root, const char *says)
 {
     struct berth_err err = {0};
 
     int fd = open(root, O_PATH | O_DIRECTORY);
     assert_true(fd >= 0);
-    int rc = verify_dev(gpus, NULL, 0, false, fd, &err);
+    int rc = verify_dev(gpus, &device, device != NULL, false, fd, &err);
     close(fd);
     if (!says && rc < 0)
         fail_msg("%s", err.text);
     if (says && (rc == 0 || !strstr(err.text, says)))
         fail_msg("%s", err.text);
+}
+
+static void check_devices(const struct gpus *gpus, const char *root,
+                          const char *says)
+{
+    check_both(gpus, NULL, root, says);
+}
+
+// Counted once, however it came there.
+static void a_gpu_s_file_that_is_a_device_as_well_is_there_once(void **state)
+{
+    struct gpus one = {.table = table};
+
+    (void)state;
+    add_line("Gres Name=gpu Type=t Count=1 File=/dev/full");
+    assert_int_equal(gpu_list_parse("0", &one.set, NULL), 0);
+    assert_int_equal(strv_add(&one.names, "nvidia.com/gpu=0"), 0);
+    make_dirs("./both/dev");
+    if (mknod("both/dev/full", S_IFCHR | 0666, makedev(1, 7)) < 0)
+        skip(); // it takes root
+    check_devices(&one, "both", NULL);
+    check_both(&one, "/dev/full", "both", NULL);
+    check_both(&one, "/dev/zero", "both", "it lacks a device");
+    one.table = NULL;
+    gpus_clear(&one);
 }
 
 static void the_check_sees_devices_too_many_and_too_few(void **state)
@@ -1048,6 +1075,7 @@ int main(void)
         TEST(without_a_good_table_no_gpu),
         TEST(a_gpu_s_graphics_devices_are_its_own),
         TEST(the_check_sees_devices_too_many_and_too_few),
+        TEST(a_gpu_s_file_that_is_a_device_as_well_is_there_once),
     };
 
     return cmocka_run_group_tests_name("gpus", tests, NULL, NULL);

@@ -145,7 +145,8 @@ static void each_part_has_its_lines(void **state)
            "    --container-name, --container-join, --container-do, "
            "--container-save\n"
            "These rules are on trial: what they refuse gets a warning, and "
-           "runs.\n");
+           "runs, an image\n"
+           "where the node has it.\n");
 }
 
 static void partitions_with_other_rules_are_named(void **state)

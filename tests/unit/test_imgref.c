@@ -153,6 +153,7 @@ static const struct refusal refused[] = {
     {"reg:port/app", "no valid port"},
     {"reg:5000:5000/app", "no valid port"},
     {"reg:0/app", "no valid port"},
+    {"reg:0443/app", "no valid port"},
     {"reg:65536/app", "no valid port"},
     {"reg:99999999999999999999/app", "no valid port"},
     {"reg:-1/app", "no valid port"},

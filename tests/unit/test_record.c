@@ -319,8 +319,8 @@ static void there_are_as_many_slots_as_are_said(void **state)
 
 static int lock_image(uid_t uid, struct record_locks *out)
 {
-    return record_lock_image(dir, "x", uid, &forever, clock_ms() + 100, NULL,
-                             NULL, out, NULL);
+    return record_lock_image(dir, "x", uid, &forever, clock_ms() + 100, out,
+                             NULL);
 }
 
 static int lock_id(struct record_lock *out)
