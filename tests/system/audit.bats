@@ -315,6 +315,7 @@ phases() { sed -n 's/^debug: step [0-9]*\.0: \([^:]*\): [0-9]* ms, [0-9]* ms sin
     audit_log syslog 'user "berth1" { log_level = debug }'
     as_user env SECRET=hunter2 srun --container=debian true
     await_lines 3 >/dev/null
+    poll "$SOON" eval 'phases <<<"$(debugged)" | grep -qx removed' || true
     told=$(debugged)
     equal "$(phases <<<"$told")" "$(printf '%s\n' 'facts received' 'on record' decided \
         'image found' 'mounts opened' 'request built' created started "berth-init's hello" \

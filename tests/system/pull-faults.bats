@@ -215,8 +215,8 @@ END
 }
 
 @test "a layer that broke off is not slow while what came before is passed over" {
-    [[ -n ${BERTH_LONG-} ]] || skip "it takes more than a minute (--long)"
-    run --separate-stderr as_user srun -Q -w n1 --container="${FRONT}0/layer-resume-150000/bats/big:1" /probe hello
+    local pace=${BERTH_LONG:+150000} # over a minute for it
+    run --separate-stderr as_user srun -Q -w n1 --container="${FRONT}0/layer-resume-${pace:-9000000}/bats/big:1" /probe hello
     equal "$status$output" 0hello
     equal "$(asked 'layer-resume.* blobs')" 4
     nothing_left
@@ -456,7 +456,7 @@ half_loaded() { find "${STATE%/var/*}/$BERTH_ENGINE/tmp" -mindepth 1 2>/dev/null
 
 @test "a user's fetches that hang leave others a turn, and the image that they seem to bring (threat 132)" {
     local other=${FRONT}0/plain/bats/probe:1
-    printf 'pull_parallel = 2\npull_seconds = 30\n' | conf
+    printf 'pull_parallel = 2\npull_seconds = 300\n' | conf
     begin_fetch "${FRONT}0/layer-gate/bats/big:1"
     poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
     FIRST=$JOB
@@ -466,6 +466,7 @@ half_loaded() { find "${STATE%/var/*}/$BERTH_ENGINE/tmp" -mindepth 1 2>/dev/null
     for image in "${FRONT}0/plain/bats/big:1" "$other"; do
         run --separate-stderr as_other srun -Q -w n1 --mem=50 --container="$image" /probe hello
         equal "$status$output" 0hello
+        equal "$(squeue -hj "$FIRST" -o %t)" R
     done
     scancel "$FIRST"
     await_step 60
@@ -506,4 +507,35 @@ page() {
     # What the cache has not, and the registry neither.
     run --separate-stderr as_user srun -Q -w n1 --container=hub.example/plain/bats/big:2 /probe hello
     refused 'no such tag'
+}
+
+# Whether berth-archive is stopped with what it brings begun, and not done.
+stopped_bringing() {
+    pkill -STOP -x berth-archive || return 1
+    ! compgen -G "$STATE/n1/images/*.id.lock" >/dev/null || return 0
+    pkill -CONT -x berth-archive
+    return 1
+}
+@test "who stops the process that reads his archive of an image keeps nobody from fetching it (threat 132)" {
+    local image=${FRONT}0/plain/bats/big:1 reader user
+    printf 'archives = yes\npull_seconds = 60\n' | conf
+    run --separate-stderr as_user srun -Q -w n1 --container="$image" /probe hello
+    equal "$status$output" 0hello
+    nothing_left
+    api GET "/images/berth.local/image:$(fetched)/get" | xz -0 >"$HOME1/big.tar.xz"
+    forget
+    as_user srun -Q -w n1 --mem=50 --container="$HOME1/big.tar.xz" true </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    SRUN=$!
+    poll "$SOON" stopped_bringing || fail "nothing brings it"
+    reader=$(pgrep -x berth-archive)
+    # His own step has the name, for which the other's waits.
+    for user in as_user as_other; do
+        run --separate-stderr "$user" srun -Q -w n1 --mem=50 --container="$image" /probe hello
+        equal "$status$output" 0hello
+    done
+    equal "$(ps -o state= -p "$reader")" T
+    rm "$HOME1/big.tar.xz"
+    scancel -n bats
+    poll "$SOON" gone "$SRUN"
+    nothing_left
 }
