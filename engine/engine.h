@@ -52,6 +52,8 @@ int engine_has_cdi(struct engine *engine, const char *const *names, size_t n,
 struct engine_image {
     char id[72];      // "sha256:" and 64 hex digits
     char digest[512]; // first RepoDigests entry, or empty
+    size_t ndigests;  // all of them
+    char **digests;
     size_t nenv;      // Config.Env
     char **env;
     size_t nvolumes; // the keys of Config.Volumes

@@ -179,7 +179,6 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
     const char *id;
     json_t *digests = NULL, *config = NULL;
     json_error_t e;
-    size_t n;
     int rc = -1;
 
     json_t *root = load(body, length, err);
@@ -197,17 +196,12 @@ int parse_image(const char *body, size_t length, struct engine_image *out,
     }
     if (copy_image_id(image.id, id, "Id", err) < 0)
         goto out;
-    if (count(digests, "RepoDigests", &n, err) < 0)
+    if (copy_strings(digests, "RepoDigests", &image.digests, &image.ndigests,
+                     err) < 0)
         goto out;
-    if (n > 0) {
-        const char *s = json_string_value(json_array_get(digests, 0));
-        if (!s) {
-            fail_field(err, "RepoDigests", "is not a list of strings");
-            goto out;
-        }
-        if (copy(image.digest, sizeof(image.digest), s, "RepoDigests", err) < 0)
-            goto out;
-    }
+    if (image.ndigests > 0 && copy(image.digest, sizeof(image.digest),
+                                   image.digests[0], "RepoDigests", err) < 0)
+        goto out;
     if (config && !json_is_null(config) && !json_is_object(config)) {
         fail_field(err, "Config", "is not an object");
         goto out;
@@ -841,6 +835,7 @@ void engine_image_clear(struct engine_image *image)
 {
     if (!image)
         return;
+    free_strings(image->digests, image->ndigests);
     free_strings(image->env, image->nenv);
     free_strings(image->volumes, image->nvolumes);
     free_strings(image->entry, image->nentry);

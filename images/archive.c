@@ -146,7 +146,8 @@ int images_get_archive(const struct images_order *order, const char *path,
         err_set(err, BERTH_ENOMEM, "out of memory");
         goto out;
     }
-    load->plain_max = o->rules->pull_max_unpacked;
+    load->unpacked_max = o->rules->pull_max_unpacked;
+    load->all_unpacked = true;
     if (load_read(load, true, "", &platform) < 0) {
         explain(o, path, &load->why, err);
         goto out;

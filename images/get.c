@@ -251,6 +251,7 @@ static int asking_begin(struct get *g, const char *digest, bool all,
     asking->load = load_begin(asking->fetcher.link, &g->watch, g->end_ms);
     if (!asking->load)
         return err_set(err, BERTH_ENOMEM, "out of memory");
+    asking->load->unpacked_max = o->rules->pull_max_unpacked;
     asking->load->progress = on_progress;
     asking->load->arg = g;
     const char *want = *digest ? digest : o->ref->digest;
@@ -703,6 +704,21 @@ static int get(struct get *g, struct engine *engine, bool named,
     return fetch(g, engine, digest, out, err);
 }
 
+// Whether the engine has IMAGE by the name REF. Podman before 4.6 finds an
+// image by a digest whatever repository stands in front of that.
+static bool has_name(const struct engine_image *image, const struct imgref *ref)
+{
+    struct berth_err ignored;
+    struct imgref its;
+
+    for (size_t i = 0; *ref->digest && i < image->ndigests; i++)
+        if (imgref_parse(image->digests[i], &its, &ignored) == 0 &&
+            !strcmp(its.domain, ref->domain) && !strcmp(its.path, ref->path) &&
+            !strcmp(its.digest, ref->digest))
+            return true;
+    return !*ref->digest;
+}
+
 int images_get(const struct images_order *order, struct engine *engine,
                struct images_got *out, struct berth_err *err)
 {
@@ -721,6 +737,10 @@ int images_get(const struct images_order *order, struct engine *engine,
     bool named = engine_image_inspect(engine, g.name, &out->image, err) == 0;
     if (!named && err->code != BERTH_ENOTFOUND)
         return -1;
+    if (named && !has_name(&out->image, order->ref)) {
+        engine_image_clear(&out->image);
+        named = false;
+    }
     if (named && (pull_of(order) != RULE_PULL_ALWAYS || order->ref->digest[0]))
         return 0;
     g.next_ms = g.start_ms + FIRST_MS;

@@ -62,6 +62,7 @@ struct load *load_begin(int link, const struct watch *watch, long long end_ms)
     l->link = link;
     l->watch = watch;
     l->end_ms = end_ms;
+    l->unpacked_max = UINT64_MAX;
     return l;
 }
 
@@ -300,10 +301,10 @@ static int take_layer(struct load *l)
     // What is passed on as it is has the size that the manifest says.
     if (!l->now.unpacked && l->now.size != l->manifest.layers[l->layer].size)
         return fail_frame(l);
-    if (l->plain_max) {
-        if (!l->now.unpacked)
-            return fail_frame(l);
-        if (l->now.size > l->plain_max - l->plain)
+    if (!l->now.unpacked && l->all_unpacked)
+        return fail_frame(l);
+    if (l->now.unpacked) {
+        if (l->now.size > l->unpacked_max - l->plain)
             return fail(l, FETCH_CODE_LARGE, "");
         l->plain += l->now.size;
     }
@@ -326,9 +327,9 @@ static int take_data(struct load *l)
         return fail_frame(l);
     if (is_packed_otherwise(l, l->frame.u.data, n))
         return fail(l, FETCH_CODE_OWN, PACKING_WRONG);
-    if (l->plain_max) {
+    if (l->now.unpacked) {
         sparse_add(&l->sparse, l->frame.u.data, n);
-        if (l->sparse.bytes > l->plain_max - l->plain)
+        if (l->sparse.bytes > l->unpacked_max - l->plain)
             return fail(l, FETCH_CODE_LARGE, "");
     }
     digest_add(l->sum, l->frame.u.data, n);

@@ -30,11 +30,13 @@ struct load {
     int link; // of the program that brings it
     const struct watch *watch;
     long long end_ms; // by clock_ms: when it is given up
-    // The program may be in the hands of whoever made the image: layers come
-    // unpacked, with so many bytes in all at most, and are compared with the
-    // configuration here. An engine that has a layer never looks at the bytes
-    // that come for it. 0: the program compares that, and counts.
-    uint64_t plain_max;
+    // What comes unpacked has so many bytes in all at most, and is compared
+    // with the configuration here. An engine that has a layer never looks at
+    // the bytes that come for it.
+    uint64_t unpacked_max;
+    // All layers come so, as the program may be in the hands of whoever made
+    // the image; else it counts those that it passes on as they are.
+    bool all_unpacked;
     // Called with what has come of TOTAL bytes; TOTAL is 0 before that is
     // known.
     void (*progress)(void *arg, uint64_t came, uint64_t total);
@@ -59,7 +61,7 @@ struct load {
     struct fetch_layer now; // the layer that comes
     uint64_t left;          // of it
     struct packing_head packing;
-    uint64_t plain;       // bytes of layers so far, with plain_max
+    uint64_t plain;       // bytes of layers so far that came unpacked
     struct sparse sparse; // what their sparse files have beside these
     struct digest *sum;
     char *list; // manifest.json

@@ -68,6 +68,20 @@ static void file_name(const char *name, const char *suffix, char out[FILE_NAME])
             *p = '%';
 }
 
+// Of the record of NAME in the engine at the socket ENGINE: a node can have
+// two. Which it is, the record says; the number keeps them apart.
+static void record_name(const char *name, const char *engine,
+                        char out[FILE_NAME])
+{
+    uint32_t sum = 2166136261; // FNV-1a
+    char suffix[32];
+
+    for (const char *p = engine; *p; p++)
+        sum = (sum ^ (unsigned char)*p) * 16777619;
+    snprintf(suffix, sizeof(suffix), ".%08x.json", (unsigned)sum);
+    file_name(name, suffix, out);
+}
+
 static int write_file(int dir, const char *name, const char *text, size_t len,
                       struct berth_err *err)
 {
@@ -125,7 +139,7 @@ int record_write(int dir, const struct record *record, struct berth_err *err)
     char name[FILE_NAME];
     size_t len;
 
-    file_name(record->name, ".json", name);
+    record_name(record->name, record->engine, name);
     char *text = make_text(record, &len);
     if (!text)
         return err_set(err, BERTH_ENOMEM, "out of memory");
@@ -148,7 +162,7 @@ int record_pin(int dir, const struct record *record, bool pinned,
     // This was no use.
     const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
                                      {.tv_sec = now.used}};
-    file_name(now.name, ".json", name);
+    record_name(now.name, now.engine, name);
     utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
     return 0;
 }
@@ -226,8 +240,7 @@ bool record_read(int dir, const char *engine, const char *name,
     char file[FILE_NAME];
     struct record r;
 
-    file_name(name, ".json", file);
-    // Of another engine it counts for nothing, and is written over.
+    record_name(name, engine, file);
     if (!read_file(dir, file, &r) || strcmp(r.engine, engine) != 0 ||
         strcmp(r.name, name) != 0)
         return false;
@@ -239,7 +252,7 @@ void record_use(int dir, const struct record *record)
 {
     char name[FILE_NAME];
 
-    file_name(record->name, ".json", name);
+    record_name(record->name, record->engine, name);
     int fd = openat(dir, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && write(fd, "\n", 1) < 0) {
         // Its last use is then an earlier one.
@@ -252,7 +265,7 @@ void record_remove(int dir, const struct record *record)
 {
     char name[FILE_NAME];
 
-    file_name(record->name, ".json", name);
+    record_name(record->name, record->engine, name);
     unlinkat(dir, name, 0);
 }
 

@@ -204,7 +204,7 @@ static bool list_record(void *arg, const struct record *record)
         return true;
     if (is_own(view, record))
         own_name(view, record, name, sizeof(name));
-    else if (!may_run(view, record->name) || is_hidden(v, record->name))
+    else if (view->own || !may_run(view, record->name) || is_hidden(v, record->name))
         return true;
     else
         snprintf(name, sizeof(name), "%s", record->name);
@@ -219,7 +219,8 @@ int images_view_list(const struct images_view *view, bool layers, FILE *out,
 
     if (engine_image_names(view->engine, &v.there, &v.nthere, err) < 0)
         return -1;
-    list_named(&v);
+    if (!view->own)
+        list_named(&v);
     int dir = v.rc == 0 ? record_open(view->state, view->node, err) : -1;
     if (dir < 0)
         v.rc = -1;

@@ -21,6 +21,7 @@ struct images_view {
     struct engine *engine;
     const struct rules *rules;
     const struct subject *subject;
+    bool own; // the user's own images alone
 };
 
 // Writes a line of JSON for each image: node, name, id, digest, size and

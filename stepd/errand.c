@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -98,10 +99,24 @@ static int end(const struct errand_order *o, FILE *out, struct berth_err *err)
                : 0;
 }
 
-static int run(const struct errand_order *o, FILE *out, struct berth_err *err)
+static int view(const struct errand_order *o, const struct images_view *v,
+                FILE *out, struct berth_err *err)
+{
+    enum errand errand = o->admission->decision.errand;
+
+    return errand == ERRAND_REMOVE
+               ? images_view_remove(v, o->step->options.image, out, err)
+               : images_view_list(v, errand == ERRAND_LAYERS, out, err);
+}
+
+// In the engine for who is root, where that is another, a user can have saved
+// images as well.
+static int view_all(const struct errand_order *o, FILE *out,
+                    struct berth_err *err)
 {
     const struct admission *a = o->admission;
-    const struct images_view view = {
+    const char *root = policy_root_engine(a->policy);
+    struct images_view v = {
         .state = BERTH_STATEDIR,
         .node = o->step->node,
         .path = policy_engine(a->policy),
@@ -110,15 +125,29 @@ static int run(const struct errand_order *o, FILE *out, struct berth_err *err)
         .subject = &a->subject,
     };
 
-    switch (a->decision.errand) {
+    int rc = view(o, &v, out, err);
+    bool removes = a->decision.errand == ERRAND_REMOVE;
+    if (strcmp(root, v.path) == 0 ||
+        (removes ? rc == 0 || err->code != BERTH_ENOTFOUND : rc < 0))
+        return rc;
+    v.path = root;
+    v.own = true;
+    struct engine *engine = v.engine = engine_open(root, o->watch, err);
+    rc = engine ? view(o, &v, out, err) : -1;
+    engine_close(engine);
+    return rc;
+}
+
+static int run(const struct errand_order *o, FILE *out, struct berth_err *err)
+{
+    switch (o->admission->decision.errand) {
     case ERRAND_LIST:
     case ERRAND_LAYERS:
-        return images_view_list(&view, a->decision.errand == ERRAND_LAYERS, out,
-                                err);
+        return view_all(o, out, err);
     case ERRAND_PULL:
         return pulled(o, out, err);
     case ERRAND_REMOVE:
-        if (images_view_remove(&view, o->step->options.image, out, err) < 0)
+        if (view_all(o, out, err) < 0)
             return -1;
         audit_log_did(o->log, "removed");
         return 0;

@@ -452,7 +452,8 @@ static int save_image(struct work *w, const char *id, struct berth_err *err)
     struct load *load = load_begin(w->fetcher.link, &no_watch, w->end_ms);
     if (!load)
         return err_set(err, BERTH_ENOMEM, "memory is out");
-    load->plain_max = w->wish->unpacked_max + w->wish->max;
+    load->unpacked_max = w->wish->unpacked_max + w->wish->max;
+    load->all_unpacked = true;
     load->progress = on_progress;
     load->arg = w;
     int rc =

@@ -157,6 +157,20 @@ texts() { run --separate-stderr as_user srun "$@" /probe show /text; }
     nothing_left
 }
 
+@test "a digest is an image of the name in front of it, and no other's (threat 134)" {
+    local digest
+    move private
+    run --separate-stderr as_user srun -Q -w n1 --container="$IMAGE:1" /probe show /text
+    equal "$status$output" 0private
+    # By which Podman finds it, whatever is in front.
+    digest=$(api GET "/images/berth.local/image:$(fetched)/json" |
+        grep -o 'berth.local/image@sha256:[0-9a-f]*' | sed 's/.*@//' | head -n 1)
+    conf <<<'pull = never'
+    run --separate-stderr bypassing srun -Q -w n1 --container="debian@${digest:-$(digest)}" /probe show /text
+    refused "does not have it"
+    nothing_left
+}
+
 @test "a registry that cannot be asked costs a line, and no step" {
     conf <<<'resolve = "submit"'
     run --separate-stderr as_user srun -N2 -n2 --container=debian true

@@ -790,6 +790,16 @@ CapEff:	0000000000000000"
     DOCKER_HOST=$ROOT_ENGINE forget
     run -0 as_root -w n1 --container-save=image:roomy touch /srv/first
     poll "$SOON" no_collection
+    contains "$(as_user berth images -w n1)" my/roomy
+    # One of the other engine's by the same name is another.
+    run -0 as_user srun -Q -w n1 --no-container-remap-root --container=debian \
+        --container-save="image:roomy$(! is_one || echo :replace)" touch /srv/first
+    equal "$(grep -c my/roomy <<<"$(as_user berth images -w n1)")" "$(is_one && echo 1 || echo 2)"
+    run -0 as_user berth rmi -w n1 my/roomy
+    is_one || run -0 as_user berth rmi -w n1 my/roomy
+    lacks "$(as_user berth images -w n1)" my/roomy
+    run -0 as_root -w n1 --container-save=image:roomy touch /srv/first
+    poll "$SOON" no_collection
     touch -d '3 hours ago' "$STATE"/n1/images/*roomy*.json
     root_conf 'save = yes' 'images_max = 1K'
     run -0 berth-images gc

@@ -482,7 +482,8 @@ static void one_blob_for_two_layers_comes_twice(void **state)
 static void what_is_compared_by_nobody_else_comes_unpacked(void **state)
 {
     (void)state;
-    load->plain_max = 4096;
+    load->unpacked_max = 4096;
+    load->all_unpacked = true;
     read_image();
     layer(0, layer0, sizeof(layer0), 0);
     is_cut_off(FETCH_CODE_OWN);
@@ -491,7 +492,8 @@ static void what_is_compared_by_nobody_else_comes_unpacked(void **state)
 static void and_no_more_of_it_than_may_be(void **state)
 {
     (void)state;
-    load->plain_max = sizeof(layer0) + sizeof(layer1) - 1;
+    load->unpacked_max = sizeof(layer0) + sizeof(layer1) - 1;
+    load->all_unpacked = true;
     read_image();
     layer(0, layer0, sizeof(layer0), 1);
     layer(1, layer1, sizeof(layer1), 1);
@@ -505,7 +507,8 @@ static void nor_in_holes(void **state)
     static const char holes[] = "GNU.sparse.size=5000\n";
 
     (void)state;
-    load->plain_max = 4096;
+    load->unpacked_max = 4096;
+    load->all_unpacked = true;
     read_image();
     layer(0, layer0, sizeof(layer0), 1);
     layer(1, holes, sizeof(holes), 1);

@@ -98,8 +98,17 @@ static void a_record_is_read_as_it_was_written(void **state)
     assert_false(record_read(dir, "/run/other.sock", one.name, &r));
     assert_false(record_read(dir, one.engine, "h.io/a:2", &r));
     assert_int_equal(files(), 1);
+    // A node can have two engines, and an image in both.
+    struct record other = one;
+    strcpy(other.engine, "/run/other.sock");
+    assert_int_equal(record_write(dir, &other, NULL), 0);
+    assert_int_equal(record_pin(dir, &other, true, NULL), 0);
     record_remove(dir, &one);
     assert_false(record_read(dir, one.engine, one.name, &r));
+    assert_true(record_read(dir, other.engine, one.name, &r));
+    assert_true(r.pinned);
+    record_remove(dir, &other);
+    assert_int_equal(files(), 0);
 }
 
 static void uses_are_counted(void **state)
