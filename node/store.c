@@ -229,8 +229,11 @@ int store_job_write(const char *state, const char *node,
         rc = 0;
     if (fd >= 0)
         close(fd);
-    if (rc < 0)
+    // What an earlier run of the job has left says nothing of this one.
+    if (rc < 0) {
         unlink(tmp);
+        unlink(path);
+    }
     json_decref(json);
     return rc;
 }

@@ -70,6 +70,8 @@ enum {
     TASK_MS = 30000,
     // Descriptors beside those of the tasks: some dozens, and the mounts.
     FILES = 256,
+    // Connections of others that are looked at before something else is.
+    STRANGERS_MAX = 64,
     // What serve waits for besides the tasks that stand and the keeper's peers.
     FIXED = 5,
 };
@@ -217,12 +219,14 @@ static bool hold_first(struct stepd *d)
 {
     struct pollfd p = {.fd = d->listener, .events = POLLIN};
 
-    while (d->first.conn < 0 && poll(&p, 1, 0) > 0) {
+    // Any process of the user's can connect, as often as it likes.
+    for (int n = 0; d->first.conn < 0 && !d->over && n < STRANGERS_MAX &&
+                    poll(&p, 1, 0) > 0;
+         n++) {
         if (peer_accept(d->listener, &d->first) < 0) {
             d->first.conn = -1;
             return false;
         }
-        // Any process of the user's can connect.
         if (hear_plugin(d) && is_task(d, &d->first))
             break;
         close(d->first.conn);

@@ -66,8 +66,10 @@ static int choose_tmpfs(struct request_node *o, uint64_t bytes,
     if (!o->tmpfs)
         return err_set(err, BERTH_ENOMEM, "memory is out");
     r->ntmpfs = 0;
-    // Who is root changes the image's files, and these are among them.
-    size_t nvolumes = r->root.count ? 0 : o->image->nvolumes;
+    // Who is root changes the image's files, and these are among them; but
+    // Docker would make a volume of each, and copy what is there.
+    bool left = r->root.count && engine_is_podman(o->engine);
+    size_t nvolumes = left ? 0 : o->image->nvolumes;
     for (size_t i = 0; i < nvolumes; i++)
         image_volume_clean(o->image->volumes[i]);
     for (size_t i = 0; i < planned + nvolumes; i++) {

@@ -785,6 +785,17 @@ CapEff:	0000000000000000"
     nothing_left
 }
 
+@test "a VOLUME of an image makes no volume of the engine's for who is root either (threat 26)" {
+    local before
+    root_conf
+    is_one || api GET /images/docker.io/berth/volume:latest/get |
+        DOCKER_HOST=$ROOT_ENGINE api POST /images/load -H 'Content-Type: application/x-tar' -T - >/dev/null
+    before=$(DOCKER_HOST=$ROOT_ENGINE volumes)
+    run -0 --separate-stderr as_user srun -Q --container=berth/volume --container-root /probe touch /data/file
+    equal "$(DOCKER_HOST=$ROOT_ENGINE volumes)" "$before"
+    nothing_left
+}
+
 @test "room is made in the engine of who is root as well" {
     may_save
     DOCKER_HOST=$ROOT_ENGINE forget
