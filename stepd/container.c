@@ -100,7 +100,7 @@ static int check_annotations(const struct making *m, const char *name,
 }
 
 // Podman calls what was loaded or built without a registry localhost/NAME. Says
-// whether it has the image so; then ERR says that.
+// whether it has the image so; then ERR says that. By a digest it finds any.
 static bool find_local(struct making *m, struct berth_err *err)
 {
     static const char hub[] = "docker.io/", library[] = "library/";
@@ -109,7 +109,8 @@ static bool find_local(struct making *m, struct berth_err *err)
     char name[IMGREF_TEXT_MAX], other[IMGREF_TEXT_MAX + sizeof("localhost/")];
 
     imgref_format(&m->admission.decision.image, name);
-    if (!engine_is_podman(m->engine) || strncmp(name, hub, strlen(hub)) != 0)
+    if (!engine_is_podman(m->engine) || m->admission.decision.image.digest[0] ||
+        strncmp(name, hub, strlen(hub)) != 0)
         return false;
     const char *rest = name + strlen(hub);
     if (strncmp(rest, library, strlen(library)) == 0)

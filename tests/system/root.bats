@@ -791,7 +791,10 @@ CapEff:	0000000000000000"
     is_one || api GET /images/docker.io/berth/volume:latest/get |
         DOCKER_HOST=$ROOT_ENGINE api POST /images/load -H 'Content-Type: application/x-tar' -T - >/dev/null
     before=$(DOCKER_HOST=$ROOT_ENGINE volumes)
-    run -0 --separate-stderr as_user srun -Q --container=berth/volume --container-root /probe touch /data/file
+    # Docker's is in memory; Podman's is what the image has there, which is nothing.
+    run -0 --separate-stderr as_user srun -Q --container=berth/volume --container-root /probe hello
+    [[ $BERTH_ENGINE == podman ]] ||
+        run -0 --separate-stderr as_user srun -Q --container=berth/volume --container-root /probe touch /data/file
     equal "$(DOCKER_HOST=$ROOT_ENGINE volumes)" "$before"
     nothing_left
 }
