@@ -704,8 +704,8 @@ static int get(struct get *g, struct engine *engine, bool named,
     return fetch(g, engine, digest, out, err);
 }
 
-// Whether the engine has IMAGE by the name REF. Podman before 4.6 finds an
-// image by a digest whatever repository stands in front of that.
+// Whether the engine has IMAGE by the name REF. Podman 4.3, as others may,
+// finds an image by a digest whatever repository stands in front of that.
 static bool has_name(const struct engine_image *image, const struct imgref *ref)
 {
     struct berth_err ignored;
