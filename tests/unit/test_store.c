@@ -313,6 +313,11 @@ static void each_run_of_a_job_has_another_number(void **unused)
     assert_int_equal(store_job_read(state, "n1", 12, &second, &err), 0);
     assert_int_equal(strlen(first.run), 32);
     assert_string_not_equal(first.run, second.run);
+    // One whose record cannot be written has not that of the one before.
+    assert_int_equal(mkdir(path_of("n1/12.tmp"), 0700), 0);
+    assert_int_equal(store_job_write(state, "n1", &job, &err), -1);
+    assert_int_equal(store_job_read(state, "n1", 12, &second, &err), -1);
+    assert_int_equal(rmdir(path_of("n1/12.tmp")), 0);
     // A record of an older berth has none.
     put("n1/12.job", "{\"job\":12,\"boot\":\"b\",\"cluster\":\"c\","
                      "\"partition\":\"p\",\"gpus\":\"\"}");
