@@ -96,11 +96,12 @@ devices = {"all"}'
     local out
     out=$(as_user salloc -Q -N1 -n2 --gres=gpu:2 bash -c "
         for i in 1 2; do
-            srun -n1 --exact --gres=gpu:1 --container=debian sh -c '$LOOK; sleep 2' &
+            srun -n1 --exact --gres=gpu:1 --container=debian sh -c '$LOOK; $MEET' - \$i 2 &
         done
         wait")
     equal "$(grep -o 'there=.*opens=[^ ]*' <<<"$out" | sort)" \
         $'there=gpu0 opens=0\nthere=gpu1 opens=1'
+    rm "$HOME1"/met.{1,2}
 }
 
 @test "a batch script has the job's GPUs" {

@@ -119,6 +119,15 @@ lacks() {
 # Whether Slurm puts berth-task in front of each task (23.11 and newer).
 prepends() { nm -D "$PLUGIN" | grep -q spank_prepend_task_argv; }
 
+# For a step's shell, with its number and how many there are: it waits until all
+# are there. One that ends earlier leaves its GPU or its container to the next.
+MEET=': >met.$1
+    n=0
+    until [ $(ls | grep -c "^met[.]") = $2 ] || [ $n = 600 ]; do
+        n=$((n + 1))
+        sleep 0.05
+    done'
+
 skip_without() { skip "this machine lacks $1"; }
 
 # --- the engine --------------------------------------------------------------
@@ -323,7 +332,15 @@ no_traces() { [[ -z $(traces) ]]; }
 # But for those that there were before this file's tests.
 no_cgroups() { [[ -z $(left_cgroups) ]]; }
 left_cgroups() { cgroups | grep -vxFf "$BATS_FILE_TMPDIR/cgroups" || true; }
-
+# These, and who is in them.
+with_members() {
+    local dir
+    left_cgroups | while read -r dir; do
+        echo "$dir"
+        find "$dir" -name cgroup.procs -exec grep -H . {} +
+    done
+    ps -e -o pid,ppid,stat,wchan:20,args || true
+}
 
 # Slurm 24.11 leaves a job's empty cgroup in the freezer's hierarchy, once in
 # some thirty jobs with an extern step, bare ones as well. That is said, and
@@ -356,9 +373,8 @@ forgive_cgroups() {
 nothing_left() {
     poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn "$JOB_NAMES")"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
-    poll 3 no_cgroups || { forgive_slurm; poll "$SOON" no_cgroups; } ||
-        fail "cgroups left: $(left_cgroups | xargs -I{} find {} -name cgroup.procs -exec grep -H . {} +)" \
-            "$(left_cgroups)"
+    poll 3 no_cgroups || poll "$SOON" eval 'forgive_slurm; no_cgroups' ||
+        fail "cgroups left:" "$(with_members)"
     poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
     poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
 }

@@ -31,11 +31,14 @@ host_only() { echo "test -d '$PREFIX' && echo host || echo container"; }
 }
 
 @test "two steps at a time have containers of their own" {
-    run as_user salloc -Q -n2 bash -c '
-        srun -n1 --exact --container=debian readlink /proc/self/ns/pid & 
-        srun -n1 --exact --container=debian readlink /proc/self/ns/pid & wait'
+    run as_user salloc -Q -n2 bash -c "
+        for i in 1 2; do
+            srun -n1 --exact --container=debian sh -c 'readlink /proc/self/ns/pid; $MEET' - \$i 2 &
+        done
+        wait"
     equal "${#lines[@]}" 2
     [[ ${lines[0]} != "${lines[1]}" ]]
+    rm "$HOME1"/met.{1,2}
     nothing_left
 }
 
