@@ -30,6 +30,18 @@ counts() {
     echo "semaphores and shared memory: $(ls /dev/shm | wc -l)"
 }
 
+# A daemon may have a connection open just now.
+steady_counts() {
+    local last now same=0
+    last=$(counts)
+    while ((same < 3)); do
+        sleep 0.3
+        now=$(counts)
+        if [[ $now == "$last" ]]; then same=$((same + 1)); else same=0; fi
+        last=$now
+    done
+    echo "$last"
+}
 # The same counts as before, soon.
 same_counts() { [[ $(counts) == "$1" ]]; }
 
@@ -42,7 +54,7 @@ same_counts() { [[ $(counts) == "$1" ]]; }
     # What the first steps bring about once and for all is no leak.
     allocation 'for i in 1 2 3 4; do srun -N2 -n2 --container=debian true; done'
     nothing_left
-    before=$(counts)
+    before=$(steady_counts)
     # On two nodes; one in five fails, is refused, or is killed at its work.
     cat >"$HOME1/many.sh" <<'END'
 step() { srun -N1 -n1 -r $((i / 4 % 2)) --exact --mem=50 --container="$@" 2>&1; echo "$kind ends with $?"; }
@@ -77,7 +89,7 @@ $((steps / 20)) refused ends with 125"
     local before
     allocation 'for i in 1 2; do srun -N2 -n2 --container=debian true; done'
     nothing_left
-    before=$(counts)
+    before=$(steady_counts)
     # Each waits for all others.
     mkdir "$HOME1/probe"
     chown berth1: "$HOME1/probe"
