@@ -587,8 +587,12 @@ static int create(struct engine *engine, const struct http_request *request,
                        strlen(request->json), (int)BERTH_REQUEST_MAX);
     if (http_call(engine->http, request, &reply, err) < 0)
         return -1;
-    if (reply.status != 201)
-        return fail_status(engine, &reply, "create the container", err);
+    if (reply.status != 201) {
+        fail_status(engine, &reply, "create the container", &why);
+        bool refused = is_json(&reply) && reply.status >= 400;
+        return err_set(err, refused ? BERTH_EREFUSED : why.code, "%s",
+                       why.text);
+    }
     if (!is_json(&reply))
         return fail_type(engine, &reply, err);
     if (parse_created(reply.body, reply.length, id, &why) < 0)

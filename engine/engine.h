@@ -143,7 +143,8 @@ int engine_image_tag(struct engine *engine, const char *id,
 
 // Creates the container NAME (a letter or digit, then one or more of
 // [a-zA-Z0-9_.-]; checked) from REQUEST (borrowed). ID receives its 64 hex
-// digits. A name that is taken is an error (BERTH_EENGINE), never a reuse.
+// digits. A name that is taken is an error, never a reuse. BERTH_EREFUSED: the
+// engine has made none. After any other error, but for BERTH_EINVAL, it may yet.
 int engine_container_create(struct engine *engine, const char *name,
                             const json_t *request, char id[65],
                             struct berth_err *err);

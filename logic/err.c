@@ -55,6 +55,7 @@ void err_advise(struct berth_err *err)
     static const char tell[] = ": tell your administrator";
     static const char again[] = "; try again, or tell your administrator";
     const char *advice = err->code == BERTH_EENGINE    ? tell
+                         : err->code == BERTH_EREFUSED ? tell
                          : err->code == BERTH_ESYS     ? tell
                          : err->code == BERTH_ETOOBIG  ? tell
                          : err->code == BERTH_ENOMEM   ? again

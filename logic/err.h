@@ -22,6 +22,7 @@ enum berth_errc {
     BERTH_ETOOBIG = 8,   // an answer is longer than anybody reads
     BERTH_EENDED = 9,    // what it was for is over
     BERTH_EBUSY = 10,    // somebody has it in use
+    BERTH_EREFUSED = 11, // the engine has answered that it does not do it
 };
 
 struct berth_err {

@@ -26,7 +26,8 @@
 #include "node/strays.h"
 
 // How long a container of which nothing is known may take to appear after
-// its berth-stepd was killed in the middle of the create request.
+// its berth-stepd was killed in the middle of the create request, to be gone
+// with its step and not with a later sweep.
 enum { APPEAR_MS = 3000, APPEAR_STEP_MS = 100 };
 
 // How long the last process of a container that is gone may take to leave
@@ -91,35 +92,47 @@ static int find_container(struct engine *engine,
 
 // By its ID, if that is on record: whatever the engine would have to say of
 // the container is not asked for.
-static int remove_container(const struct store_step *step, long ms,
-                            struct berth_err *err)
+int removal_container(const struct store_record *record, int wait_ms, long ms,
+                      struct berth_err *err)
 {
     struct removing r = {.end = clock_ms() + ms};
     const struct watch watch = {.fd = -1, .go_on = go_on, .arg = &r};
-    struct store_record record;
     struct berth_err why = {0};
     int rc = -1;
 
-    if (store_record_read(step, &record, NULL) < 0)
-        return 0;
-    memcpy(r.id, record.id, sizeof(r.id));
+    memcpy(r.id, record->id, sizeof(r.id));
     if (r.id[0])
         kill_all(&r);
-    bool created = faccessat(step->dir, "created", F_OK, 0) == 0;
-    struct engine *engine = engine_open(record.engine, &watch, &why);
+    struct engine *engine = engine_open(record->engine, &watch, &why);
     if (engine && !r.id[0] &&
-        find_container(engine, &record, created ? 0 : APPEAR_MS, &r, &why) == 0)
+        find_container(engine, record, wait_ms, &r, &why) == 0)
         kill_all(&r);
-    if (engine && (r.id[0] ? engine_container_remove(engine, r.id, &why) == 0
-                           : why.code == BERTH_ENOTFOUND))
+    if (engine && r.id[0])
+        rc = engine_container_remove(engine, r.id, &why) == 0 ? 1 : -1;
+    else if (engine && why.code == BERTH_ENOTFOUND)
         rc = 0;
     engine_close(engine);
     if (rc < 0)
         err_set(err, why.code, "the container %s cannot be removed: %s",
-                record.container,
+                record->container,
                 why.code == BERTH_EENDED ? "its engine does not answer in time"
                                          : why.text);
     return rc;
+}
+
+// What the engine may yet make stays on record.
+static int remove_container(const struct store_step *step, long ms,
+                            struct berth_err *err)
+{
+    struct store_record record;
+
+    if (store_record_read(step, &record, NULL) < 0)
+        return 0;
+    int rc =
+        removal_container(&record, record.answered ? 0 : APPEAR_MS, ms, err);
+    if (rc == 0 && !record.answered)
+        return store_record_keep(step, &record, err);
+    return rc < 0 ? -1 : 0;
 }
 
 // Opens the list of the container's cgroups. berth-stepd writes it when the

@@ -14,8 +14,16 @@
 // record, and removes it: that with the recorded ID, or, where none was
 // recorded, that with the recorded name if it carries the record's nonce. Then
 // what its engine left of its cgroups, the staged mounts, then the directory,
-// and closes STEP. The engine has MS milliseconds for it. 0; or -1 with ERR
-// set, what is left still on record, and STEP open for another try. As root.
+// and closes STEP. The engine has MS milliseconds for it. The record of a
+// container that the engine may yet make is kept (store_record_keep). 0; or -1
+// with ERR set, what is left still on record, and STEP open for another try. As
+// root.
 int removal_run(struct store_step *step, long ms, struct berth_err *err);
+
+// Removes the container of RECORD alone, for which the engine has MS
+// milliseconds. 1: it is gone; 0: the engine has had none by that name, WAIT_MS
+// long; or -1 with ERR set. As root.
+int removal_container(const struct store_record *record, int wait_ms, long ms,
+                      struct berth_err *err);
 
 #endif

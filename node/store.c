@@ -27,6 +27,14 @@
 // How long a record may take to be written.
 enum { TMP_SECONDS = 600 };
 
+// How long an engine may take for an answer, whatever its disk does. It is asked
+// again by each sweep, which is no work, so this has time.
+enum { ANSWER_SECONDS = 24 * 60 * 60 };
+
+#define UNANSWERED "unanswered"
+
+static const char hex[] = "0123456789abcdef";
+
 // Says whether PID is a process of root's, as this one is. A user can have the
 // paths that root has, in a mount namespace of his own, but not root's number.
 // What root's process may do as the user does not show in its real one.
@@ -292,14 +300,13 @@ out:
     return rc;
 }
 
-// Says whether the file NAME is older than any prolog's life, and so none of
-// one that is writing.
-static bool is_old(int dir, const char *name)
+// Says whether the file NAME is older than so many SECONDS.
+static bool is_old(int dir, const char *name, time_t seconds)
 {
     struct stat st;
 
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_mtim.tv_sec < time(NULL) - TMP_SECONDS;
+           st.st_mtim.tv_sec < time(NULL) - seconds;
 }
 
 void store_jobs_expire(const char *state, const char *node)
@@ -322,7 +329,8 @@ void store_jobs_expire(const char *state, const char *node)
         snprintf(name, sizeof(name), "%.*s.0", (int)digits, e->d_name);
         if (!step_name_parse(name, &number, &step))
             continue;
-        if (!record && is_old(dirfd(d), e->d_name))
+        // That of a prolog which is writing is younger.
+        if (!record && is_old(dirfd(d), e->d_name, TMP_SECONDS))
             unlinkat(dirfd(d), e->d_name, 0);
         if (record && store_job_read(state, node, number, &job, NULL) == 0 &&
             strcmp(job.boot, boot) != 0)
@@ -369,7 +377,7 @@ static void tidy_images(const char *state, const char *node, uint32_t job)
         if (ends_in(name, ".lock"))
             remove_lock(dirfd(d), name);
         else if ((ends_in(name, ".asked") && !strncmp(name, number, len)) ||
-                 (ends_in(name, ".new") && is_old(dirfd(d), name)))
+                 (ends_in(name, ".new") && is_old(dirfd(d), name, TMP_SECONDS)))
             unlinkat(dirfd(d), name, 0);
     }
     if (d)
@@ -545,8 +553,8 @@ out:
     return rc;
 }
 
-int store_record_created(const struct store_step *step, const char *id,
-                         struct berth_err *err)
+int store_record_answered(const struct store_step *step, const char *id,
+                          struct berth_err *err)
 {
     size_t len = strlen(id);
     int fd = openat(step->dir, "created",
@@ -561,48 +569,102 @@ int store_record_created(const struct store_step *step, const char *id,
     return ok ? 0 : -1;
 }
 
-// Reads the ID that store_record_created has noted, or an empty one.
-static void read_id(const struct store_step *step, char id[65])
+// Reads what store_record_answered has noted.
+static void read_answer(const struct store_step *step, struct store_record *out)
 {
     int fd = openat(step->dir, "created", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, id, 64);
+    ssize_t n = fd < 0 ? -1 : read(fd, out->id, 64);
 
-    id[n == 64 ? n : 0] = 0;
-    if (strspn(id, "0123456789abcdef") != 64)
-        id[0] = 0;
+    out->answered = fd >= 0;
+    out->id[n == 64 ? n : 0] = 0;
+    if (strspn(out->id, hex) != 64)
+        out->id[0] = 0;
     if (fd >= 0)
         close(fd);
+}
+
+// Reads the record in the file NAME of the directory DIR, without an answer.
+static bool read_record(int dir, const char *name, struct store_record *out)
+{
+    const char *engine, *container, *nonce;
+    json_t *json = load(dir, name);
+
+    // clang-format off
+    // Half a record: the machine went down before the container was made.
+    bool ok = json_unpack(json,
+                          "{s:s, s:s, s:s !}",
+                          "engine", &engine,
+                          "container", &container,
+                          "nonce", &nonce) == 0 &&
+              strlen(engine) < sizeof(out->engine) &&
+              strlen(container) < sizeof(out->container) &&
+              strlen(nonce) == sizeof(out->nonce) - 1 &&
+              strspn(nonce, hex) == sizeof(out->nonce) - 1;
+    // clang-format on
+    if (ok) {
+        *out = (struct store_record){0};
+        snprintf(out->engine, sizeof(out->engine), "%s", engine);
+        snprintf(out->container, sizeof(out->container), "%s", container);
+        snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
+    }
+    json_decref(json);
+    return ok;
 }
 
 int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err)
 {
-    const char *engine, *container, *nonce;
-    json_t *json = load(step->dir, "record");
-    int rc = -1;
+    if (!read_record(step->dir, "record", out))
+        return err_set(err, BERTH_ENOTFOUND, "%s has no record", step->path);
+    read_answer(step, out);
+    return 0;
+}
 
-    // clang-format off
-    // Half a record: the machine went down before the container was made.
-    if (json_unpack(json,
-                    "{s:s, s:s, s:s !}",
-                    "engine", &engine,
-                    "container", &container,
-                    "nonce", &nonce) < 0 ||
-        strlen(engine) >= sizeof(out->engine) ||
-        strlen(container) >= sizeof(out->container) ||
-        strlen(nonce) != sizeof(out->nonce) - 1) {
-        // clang-format on
-        err_set(err, BERTH_ENOTFOUND, "%s has no record", step->path);
-        goto out;
-    }
-    snprintf(out->engine, sizeof(out->engine), "%s", engine);
-    snprintf(out->container, sizeof(out->container), "%s", container);
-    snprintf(out->nonce, sizeof(out->nonce), "%s", nonce);
-    read_id(step, out->id);
-    rc = 0;
-out:
-    json_decref(json);
+int store_record_keep(const struct store_step *step,
+                      const struct store_record *record, struct berth_err *err)
+{
+    char dir[4096 + 16], path[sizeof(dir) + STORE_NONCE_MAX];
+    int len = (int)(strrchr(step->path, '/') - step->path);
+
+    snprintf(dir, sizeof(dir), "%.*s/" UNANSWERED, len, step->path);
+    snprintf(path, sizeof(path), "%s/%s", dir, record->nonce);
+    if (state_dir_make(dir, err) < 0)
+        return -1;
+    // Where the lock is nobody's, another may have done it.
+    return renameat(step->dir, "record", AT_FDCWD, path) == 0 || errno == ENOENT
+               ? 0
+               : err_set(err, BERTH_ESYS, "%s cannot be written: %m", path);
+}
+
+int store_each_unanswered(const char *state, const char *node,
+                          int (*visit)(void *arg,
+                                       const struct store_record *record,
+                                       bool old),
+                          void *arg)
+{
+    struct store_record record;
+    char path[4096];
+    int rc = 0;
+
+    snprintf(path, sizeof(path), "%s/%s/" UNANSWERED, state, node);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && rc == 0 && (e = readdir(d));)
+        if (read_record(dirfd(d), e->d_name, &record))
+            rc = visit(arg, &record,
+                       is_old(dirfd(d), e->d_name, ANSWER_SECONDS));
+    if (d)
+        closedir(d);
     return rc;
+}
+
+void store_unanswered_remove(const char *state, const char *node,
+                             const struct store_record *record)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s/" UNANSWERED "/%s", state, node,
+             record->nonce);
+    unlink(path);
 }
 
 static int write_string(int fd, const char *s)

@@ -6,7 +6,8 @@
 // staged mounts, small files, and the record by which the container is
 // found and known as berth's own, written before the container is made.
 // STATE survives a reboot, so what a crash left behind can be found.
-// Beside them JOB.job, what the prolog knows of the job.
+// Beside them JOB.job, what the prolog knows of the job, and unanswered/, the
+// records of steps that are over whose containers the engine may yet make.
 //
 // The directory's lock (flock) is held as long as its berth-stepd lives.
 // All as root; every directory here is root's, and only the steps' own are
@@ -38,7 +39,8 @@ struct store_record {
     char engine[108];            // the path of the engine's socket
     char container[128];         // its name
     char nonce[STORE_NONCE_MAX]; // 128 random bits, in hex
-    char id[65]; // the container's, once the engine has said it, or empty
+    char id[65];   // the container's, once the engine has said it, or empty
+    bool answered; // the engine has: without an ID it has made none
 };
 
 // What the prolog knows of a job on this node, from the environment that
@@ -124,15 +126,35 @@ void store_step_close(struct store_step *step);
 int store_record_write(const struct store_step *step, const char *engine,
                        struct store_record *out, struct berth_err *err);
 
-// Notes that the engine has made the container, and calls it ID. Without that
-// note, one that cannot be found may still be on its way.
-int store_record_created(const struct store_step *step, const char *id,
-                         struct berth_err *err);
+// Notes that the engine has made the container, and calls it ID; or "", that it
+// has made none. Without that note, one that cannot be found may still be on its
+// way.
+int store_record_answered(const struct store_step *step, const char *id,
+                          struct berth_err *err);
 
 // Reads the record, with the ID if that was noted: 0; or -1: BERTH_ENOTFOUND
 // if none was written.
 int store_record_read(const struct store_step *step, struct store_record *out,
                       struct berth_err *err);
+
+// Keeps the record RECORD of STEP beyond the step's directory, for
+// store_each_unanswered: the engine has been asked for the container, and has
+// not answered. 0, or -1 with ERR set, and it is where it was.
+int store_record_keep(const struct store_step *step,
+                      const struct store_record *record, struct berth_err *err);
+
+// Calls VISIT for each record of NODE that was kept so. OLD: it is older than
+// any engine's answer can be. Stops where VISIT returns non-zero, and returns
+// that; else 0.
+int store_each_unanswered(const char *state, const char *node,
+                          int (*visit)(void *arg,
+                                       const struct store_record *record,
+                                       bool old),
+                          void *arg);
+
+// Removes that record.
+void store_unanswered_remove(const char *state, const char *node,
+                             const struct store_record *record);
 
 // The file in a step's directory that lists the directories of the
 // container's own cgroups, one a line.

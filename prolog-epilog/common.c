@@ -19,6 +19,7 @@
 
 #include "logic/limits.h"
 #include "logic/step.h"
+#include "node/store.h"
 
 static int status_when_late;
 
@@ -118,4 +119,29 @@ void start_apart(const char *program, char *const argv[], char *const env[],
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         complain("%s cannot be started", program);
+}
+
+void sweep_apart(const char *node)
+{
+    static const char program[] = BERTH_SBINDIR "/berth-epilog";
+    char option[80];
+    char *const argv[] = {(char *)"berth-epilog", (char *)"--sweep", option,
+                          NULL};
+    char *const none[] = {NULL};
+
+    snprintf(option, sizeof(option), "--node=%s", node);
+    start_apart(program, argv, none, 0);
+}
+
+static int is_any(void *arg, const struct store_record *record, bool old)
+{
+    (void)arg;
+    (void)record;
+    (void)old;
+    return true;
+}
+
+bool any_unanswered(const char *node)
+{
+    return store_each_unanswered(BERTH_STATEDIR, node, is_any, NULL) != 0;
 }

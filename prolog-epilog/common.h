@@ -39,4 +39,12 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void start_apart(const char *program, char *const argv[], char *const env[],
                  int niceness);
 
+// Starts "berth-epilog --sweep" for NODE so: what it looks for is other jobs',
+// and may take its time.
+void sweep_apart(const char *node);
+
+// Says whether there is a record of a container on NODE that its engine may yet
+// make (node/store.h): the next sweep looks for it.
+bool any_unanswered(const char *node);
+
 #endif

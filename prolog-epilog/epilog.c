@@ -75,6 +75,8 @@ static int after_job(bool dry_run)
     if (!dry_run) {
         store_job_remove(BERTH_STATEDIR, env.node, env.job);
         make_room(&env);
+        if (any_unanswered(env.node))
+            sweep_apart(env.node);
     }
     return 0;
 }

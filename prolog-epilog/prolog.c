@@ -108,25 +108,16 @@ static int is_left(void *arg, const char *name, uint32_t job, uint32_t step)
     return true;
 }
 
-// Has berth-epilog do it, if there is anything, and does not wait for that: it
-// is other jobs' and may take its time.
 static void sweep(const struct job_env *env)
 {
-    static const char program[] = BERTH_SBINDIR "/berth-epilog";
-    char node[80];
-    char *const argv[] = {(char *)"berth-epilog", (char *)"--sweep", node,
-                          NULL};
-    char *const none[] = {NULL};
     struct berth_err err;
 
     int rc = store_each_step(BERTH_STATEDIR, env->node, is_left,
                              (void *)env->node, &err);
     if (rc < 0)
         complain("%s", err.text);
-    if (rc <= 0)
-        return;
-    snprintf(node, sizeof(node), "--node=%s", env->node);
-    start_apart(program, argv, none, 0);
+    if (rc > 0 || any_unanswered(env->node))
+        sweep_apart(env->node);
 }
 
 // Has berth-gpus ask that slurmd: no other knows for certain what a GRES

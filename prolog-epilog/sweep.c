@@ -122,6 +122,40 @@ static int end_kept(void *arg, const char *name, uint32_t job, uint32_t step)
     return 0;
 }
 
+// What the engine has not made in all that time it makes no more.
+static int visit_unanswered(void *arg, const struct store_record *record,
+                            bool old)
+{
+    const struct visit *v = arg;
+    struct berth_err err = {0};
+
+    if (v->sweep->dry_run) {
+        printf("would remove the container %s on node %s, if its engine, which "
+               "has been asked for it and has not answered, has made it\n",
+               record->container, v->node);
+        return 0;
+    }
+    long left = (long)(v->sweep->end - clock_ms());
+    int rc = left > 0 ? removal_container(record, 0, left, &err)
+                      : err_set(&err, BERTH_ETIMEOUT, "out of time");
+    if (rc < 0) {
+        v->sweep->left++;
+        complain("what the engine may have made for node %s after its step was "
+                 "over cannot be looked for: %s",
+                 v->node, err.text);
+    }
+    if (rc > 0) {
+        printf("removed the container %s on node %s, whose step is over\n",
+               record->container, v->node);
+        syslog(LOG_NOTICE,
+               "removed the container %s on node %s, whose step is over",
+               record->container, v->node);
+    }
+    if (rc > 0 || (rc == 0 && old))
+        store_unanswered_remove(BERTH_STATEDIR, v->node, record);
+    return 0;
+}
+
 static void sweep_node(struct sweep *sweep, const char *node)
 {
     struct visit v = {sweep, node};
@@ -133,6 +167,8 @@ static void sweep_node(struct sweep *sweep, const char *node)
         sweep->left++;
         complain("%s", err.text);
     }
+    if (!sweep->job && !sweep->step)
+        store_each_unanswered(BERTH_STATEDIR, node, visit_unanswered, &v);
 }
 
 void sweep(struct sweep *sweep)

@@ -354,7 +354,7 @@ static void explain(const struct making *m, struct berth_err *err)
 
 // Podman takes the names of CDI devices, and IDs, in its own words only; and,
 // where version 2 is alone, that the cgroup namespace is the node's.
-static int create(struct making *m, const json_t *body, struct berth_err *err)
+static int ask_for(struct making *m, const json_t *body, struct berth_err *err)
 {
     if (!engine_is_podman(m->engine) ||
         (m->request->gpus_by != REQUEST_GPUS_CDI && !m->request->root.count &&
@@ -367,6 +367,18 @@ static int create(struct making *m, const json_t *body, struct berth_err *err)
         text ? engine_container_create_libpod(m->engine, text, m->id, err) : -1;
     free(text);
     return rc;
+}
+
+static int create(struct making *m, const json_t *body, struct berth_err *err)
+{
+    int rc = ask_for(m, body, err);
+
+    if (rc == 0)
+        return store_record_answered(m->store, m->id, err);
+    // Then nobody has to look for it any more.
+    if (err->code == BERTH_EREFUSED)
+        store_record_answered(m->store, "", NULL);
+    return -1;
 }
 
 // From here on what the engine calls the container's first process is that
@@ -395,7 +407,6 @@ static int start(struct making *m, struct berth_err *err)
     json_t *body = request_build(m->request, err);
     trace_phase("request built", body ? 0 : -1);
     if (body && trace_phase("created", create(m, body, err)) == 0 &&
-        store_record_created(m->store, m->id, err) == 0 &&
         (m->prime = cgroup_keep_warm(m->cgroups)) != 0 &&
         trace_phase("started", engine_container_start(m->engine, m->id, err)) ==
             0 &&

@@ -17,6 +17,7 @@ teardown() {
         api DELETE "/containers/$id?force=1&v=1" >/dev/null
     done
     [[ -z ${FAKE-} ]] || kill "$FAKE" 2>/dev/null || true
+    rm -rf "$STATE"/*/unanswered
     pkill -u berth1 -fx 'sleep 9929' || true
     awk -v s="$STATE/" 'index($5, s) == 1 { print $5 }' /proc/self/mountinfo | xargs -r umount
     find "$STATE" -mindepth 2 -maxdepth 2 -name '99*.*' -exec rm -rf --one-file-system {} +
@@ -61,6 +62,50 @@ as_slurmd() {
     shift
     env -i SLURM_JOB_ID="$job" SLURMD_NODENAME=n1 SLURM_CLUSTER_NAME=berth \
         SLURM_JOB_PARTITION=main SLURM_CONF="$SLURM_CONF" "$@"
+}
+
+# hold_creates: berth's calls go to the engine by way of somebody who keeps a
+# request that is to make a container, in HELD, until HELD.go is there; the
+# engine's answer is in HELD.answer. Who asked may have gone by then.
+hold_creates() {
+    local socket=$BATS_TEST_TMPDIR/holds
+    HELD=$BATS_TEST_TMPDIR/held
+    perl -MIO::Socket::UNIX -MIO::Select -e '
+        my ($at, $to, $held) = @ARGV;
+        sub keep {
+            my ($name, $data) = @_;
+            open my $f, ">", "$held.new" or die;
+            print $f $data;
+            close $f;
+            rename "$held.new", $name;
+        }
+        $SIG{CHLD} = $SIG{PIPE} = "IGNORE";
+        my $s = IO::Socket::UNIX->new(Local => $at, Listen => 64) or die;
+        while (my $c = $s->accept) {
+            next if fork;
+            close $s;
+            my $e = IO::Socket::UNIX->new(Peer => $to) or exit;
+            while (my @ready = IO::Select->new($c, $e)->can_read) {
+                for my $from (@ready) {
+                    sysread $from, my $data, 65536 or exit;
+                    my $create = $from == $c && $data =~ m{^POST \S*/containers/create};
+                    while ($create && !-e "$held.go") {
+                        keep $held, $data;
+                        select undef, undef, undef, 0.05;
+                        sysread $c, $data, 65536, length $data if IO::Select->new($c)->can_read(0);
+                    }
+                    syswrite $from == $c ? $e : $c, $data;
+                    next unless $create;
+                    sysread $e, $data, 65536;
+                    keep "$held.answer", $data;
+                    syswrite $c, $data;
+                }
+            }
+            exit;
+        }' "$socket" "${DOCKER_HOST#unix://}" "$HELD" </dev/null 3>&- 4>&- &
+    FAKE=$!
+    poll "$SOON" test -S "$socket"
+    policy allow=debian "engine=unix://$socket"
 }
 
 @test "--dry-run says what --sweep would remove, and removes nothing" {
@@ -167,6 +212,53 @@ if it does not, and remove what is left of it"
     container "berth-9905.0-$NONCE" "berth.nonce=$NONCE"
     wait "$sweep"
     gone_whole 9905.0 || fail "left: $(traces) $(cat "$BATS_TEST_TMPDIR/out")"
+}
+
+@test "what the engine makes after its step, its job and its epilog are over goes with a later sweep (threat 61)" {
+    local job source sources
+    hold_creates
+    in_container true >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null 3>&- 4>&- &
+    poll "$SOON" test -s "$HELD" || fail "$(<"$BATS_TEST_TMPDIR/out")"
+    job=$(squeue -hn bats -o %i)
+    scancel "$job"
+    # The epilog kills berth-stepd, which waits for the engine's answer.
+    nothing_left 60
+    # No sweep finds anything yet, none fails for it, and it is no secret.
+    run "$EPILOG" --sweep
+    equal "$status/$output" 0/
+    run "$EPILOG" --sweep --dry-run
+    contains "$output" "would remove the container berth-$job.0-"
+    contains "$output" " on node n1, if its engine"
+    # An engine that has begun has found each source. (One that begins only now
+    # finds none, and makes nothing.)
+    mapfile -t sources < <(grep -oiE '"source": ?"[^"]*"' "$HELD" | cut -d'"' -f4 | grep "^$STATE/")
+    ((${#sources[@]})) || fail "the request has no sources: $(<"$HELD")"
+    mkdir -p "${sources[@]}"
+    touch "$HELD.go"
+    poll "$SOON" test -s "$HELD.answer"
+    contains "$(head -n 1 "$HELD.answer")" " 201 "
+    rm -r "$STATE/n1/$job.0"
+    equal "$(berths | sed 's/-[0-9a-f]*$//')" "berth-$job.0"
+    usual_policy
+    as_user srun -w n1 true
+    none_late() { [[ -z $(berths) && -z $(late) ]]; }
+    poll "$SOON" none_late || fail "left: $(berths) $(late)"
+    nothing_left
+}
+# The records of containers that the engine may yet make.
+late() { find "$STATE" -path '*/unanswered/*'; }
+
+@test "what an engine has refused to make is not looked for (threat 61)" {
+    hold_creates
+    in_container true >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null 3>&- 4>&- &
+    poll "$SOON" test -s "$HELD" || fail "$(<"$BATS_TEST_TMPDIR/out")"
+    # It has to be the engine that says no: to a name that is taken.
+    container "$(grep -oE 'berth-[0-9]+\.0-[0-9a-f]{32}' "$HELD" | head -n 1)" berth.nonce=another
+    touch "$HELD.go"
+    poll "$SOON" grep -q 'cannot create the container' "$BATS_TEST_TMPDIR/out" || fail "$(<"$BATS_TEST_TMPDIR/out")"
+    poll "$SOON" no_jobs
+    poll "$SOON" no_records
+    equal "$(late)" ""
 }
 
 @test "a directory without a record, or with half of one, goes (threat 61)" {

@@ -253,10 +253,11 @@ asked() { grep -v ^end "$FRONT_LOG" | grep -c -- "$*" || true; }
 
 # --- what berth leaves, or rather does not -----------------------------------
 
-# Prints what is there of berth's on any node, but for the jobs' records.
+# Prints what is there of berth's on any node, but for the jobs' records, and
+# those of what an engine may yet make.
 traces() {
     find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' ! -name gpus.json \
-        ! -name images ! -name ids 2>/dev/null
+        ! -name images ! -name ids ! -name unanswered 2>/dev/null
     # Of what was fetched there is a record; the rest goes with the job.
     find "$STATE"/*/images -type f ! -name '*.json' 2>/dev/null
     awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo

@@ -744,7 +744,7 @@ static void what_is_not_there_is_told_from_what_failed(void **state)
     }
     assert_int_equal(engine_container_create(engine, "x1", request, id, &err),
                      -1);
-    assert_int_equal(err.code, BERTH_EENGINE);
+    assert_int_equal(err.code, BERTH_EREFUSED);
     assert_non_null(strstr(err.text, "name in use"));
     // 200 is no answer to a create.
     assert_int_equal(engine_container_create(engine, "x1", request, id, &err),

@@ -238,11 +238,13 @@ static void a_record_is_read_as_it_was_written(void **unused)
     assert_string_equal(read.container, first.container);
     assert_string_equal(read.nonce, first.nonce);
     assert_string_equal(read.id, "");
+    assert_false(read.answered);
     assert_int_equal(strlen(first.nonce), STORE_NONCE_MAX - 1);
     assert_non_null(strstr(first.container, first.nonce));
-    assert_int_equal(store_record_created(&step, ID, &err), 0);
+    assert_int_equal(store_record_answered(&step, ID, &err), 0);
     assert_int_equal(store_record_read(&step, &read, &err), 0);
     assert_string_equal(read.id, ID);
+    assert_true(read.answered);
     // There is one, and no two are alike.
     assert_int_equal(store_record_write(&step, "/e.sock", &second, &err), -1);
     unlink(path_of("n1/12.0/record"));
@@ -260,6 +262,8 @@ static void half_a_record_is_none(void **unused)
         "[]",
         "{\"engine\":\"/e.sock\"}",
         "{\"engine\":1,\"container\":\"c\",\"nonce\":\"n\"}",
+        "{\"engine\":\"/e.sock\",\"container\":\"c\","
+        "\"nonce\":\"../../../0123456789abcdef01234567\"}",
     };
     struct store_record read;
     struct store_step step;
@@ -404,7 +408,7 @@ static struct fake_engine *stage(struct store_step *step, const char *id,
     assert_int_equal(store_record_write(step, fake_path(fake), &record, &err),
                      0);
     if (id)
-        assert_int_equal(store_record_created(step, id, &err), 0);
+        assert_int_equal(store_record_answered(step, id, &err), 0);
     put("n1/12.0/passwd", "");
     assert_int_equal(mkdir(path_of("n1/12.0/mounts"), 0700), 0);
     return fake;
@@ -454,6 +458,107 @@ static void another_container_of_that_name_is_left(void **unused)
     assert_null(strstr(fake_log(fake), "DELETE"));
     if (rc < 0)
         fail_msg("%s", err.text);
+    assert_false(is_there("n1/12.0"));
+    fake_stop(fake);
+}
+
+struct kept {
+    size_t n;
+    struct store_record record;
+    bool old;
+};
+
+static int take_kept(void *arg, const struct store_record *record, bool old)
+{
+    struct kept *kept = arg;
+
+    kept->n++;
+    kept->record = *record;
+    kept->old = old;
+    return 0;
+}
+
+static struct kept kept_records(void)
+{
+    struct kept kept = {0};
+
+    assert_int_equal(store_each_unanswered(state, "n1", take_kept, &kept), 0);
+    return kept;
+}
+
+// (threat 61)
+static void what_the_engine_may_yet_make_stays_on_record(void **unused)
+{
+    static const struct timespec yesterday[] = {{.tv_nsec = UTIME_OMIT},
+                                                {.tv_sec = 1}};
+    static struct fake_answer answers[64] = {PING};
+    struct store_record record;
+    struct store_step step;
+    char path[64];
+
+    (void)unused;
+    for (size_t i = 1; i < 64; i++)
+        answers[i] = (struct fake_answer)GONE;
+    struct fake_engine *fake = stage(&step, NULL, answers, 64);
+    assert_int_equal(store_record_read(&step, &record, &err), 0);
+    assert_int_equal(kept_records().n, 0);
+    if (removal_run(&step, 5000, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_false(is_there("n1/12.0"));
+    // Nobody has to wait for it: a requeued job's step has its place.
+    create(&step);
+    store_step_close(&step);
+    struct kept kept = kept_records();
+    assert_int_equal(kept.n, 1);
+    assert_string_equal(kept.record.engine, fake_path(fake));
+    assert_string_equal(kept.record.container, record.container);
+    assert_string_equal(kept.record.nonce, record.nonce);
+    assert_string_equal(kept.record.id, "");
+    assert_false(kept.old);
+    snprintf(path, sizeof(path), "n1/unanswered/%s", record.nonce);
+    assert_int_equal(utimensat(AT_FDCWD, path_of(path), yesterday, 0), 0);
+    assert_true(kept_records().old);
+    store_unanswered_remove(state, "n1", &kept.record);
+    assert_int_equal(kept_records().n, 0);
+    fake_stop(fake);
+}
+
+// (threat 61)
+static void what_the_engine_makes_late_goes_by_its_record(void **unused)
+{
+    static const struct fake_answer answers[] = {
+        PING,
+        GONE,
+        {.how = FAKE_LAST, .status = 200, .body = "{}"},
+        PING,
+        {.status = 200, .body = CONTAINER("0123456789abcdef0123456789abcdef")},
+        {.status = 204},
+    };
+    struct fake_engine *fake = fake_start(answers, 6);
+    struct store_record record = {.container = "berth-12.0-x",
+                                  .nonce = "0123456789abcdef0123456789abcdef"};
+
+    (void)unused;
+    snprintf(record.engine, sizeof(record.engine), "%s", fake_path(fake));
+    assert_int_equal(removal_container(&record, 0, 5000, &err), 0);
+    assert_int_equal(removal_container(&record, 0, 5000, &err), -1);
+    assert_int_equal(removal_container(&record, 0, 5000, &err), 1);
+    assert_non_null(
+        strstr(fake_log(fake), "DELETE /v1.41/containers/" ID "?"));
+    fake_stop(fake);
+}
+
+static void one_that_was_refused_is_not_waited_for(void **unused)
+{
+    static const struct fake_answer answers[] = {PING, GONE};
+    struct store_step step;
+
+    (void)unused;
+    struct fake_engine *fake = stage(&step, "", answers, 2);
+    // Asked once more the engine would fail.
+    if (removal_run(&step, 5000, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(kept_records().n, 0);
     assert_false(is_there("n1/12.0"));
     fake_stop(fake);
 }
@@ -540,6 +645,9 @@ int main(void)
         TEST(a_container_goes_by_its_id),
         TEST(one_that_is_gone_already_is_a_success),
         TEST(another_container_of_that_name_is_left),
+        TEST(what_the_engine_may_yet_make_stays_on_record),
+        TEST(what_the_engine_makes_late_goes_by_its_record),
+        TEST(one_that_was_refused_is_not_waited_for),
         TEST(an_engine_that_fails_leaves_all_on_record),
         TEST(an_engine_that_hangs_costs_its_time_and_no_more),
         TEST(what_is_not_empty_is_not_gone_into),
