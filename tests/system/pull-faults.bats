@@ -304,11 +304,12 @@ begin_fetch() {
     JOB=$(sed -n 's/.*jobid \([0-9]*\):.*/\1/p' "$ERR" | head -n 1)
 }
 
-# What one fetch sees of processes: run in its namespaces, as its account.
-seen_by() {
-    nsenter -t "$1" -m -p setpriv --reuid=_berth --regid="$(id -g _berth)" --clear-groups \
-        sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'
+# within PID COMMAND: in the namespaces of a fetch, as its account.
+within() {
+    nsenter -t "$1" -m -p setpriv --reuid=_berth --regid="$(id -g _berth)" --clear-groups "${@:2}"
 }
+# What one fetch sees of processes.
+seen_by() { within "$1" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'; }
 @test "a fetch sees no other's processes, which are the same account's (threat 133)" {
     begin_fetch "${FRONT}0/layer-gate/bats/big:1"
     FIRST=$JOB
@@ -320,6 +321,24 @@ seen_by() {
     lacks "$output" layer-gate
     lacks "$output" slurmctld
     scancel "$FIRST" "$JOB"
+    poll "$SOON" no_fetcher || fail "$(pgrep -a -u _berth)"
+    await_step
+    nothing_left
+}
+
+@test "skopeo cannot trace berth-fetch, and so not speak to root in its place (threat 133)" {
+    begin_fetch "${FRONT}0/layer-gate/bats/big:1"
+    poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
+    # Whom the kernel lets a process trace it shows its program as well.
+    # shellcheck disable=SC2016  # within
+    run within "$(pgrep -f '^berth-fetch .*layer-gate')" sh -c '
+        for p in /proc/[0-9]*; do
+            echo "$(cat "$p/comm"): $(readlink "$p/exe")"
+        done'
+    contains "$output" "skopeo: /"
+    contains "$output" "berth-fetch: "
+    lacks "$output" "berth-fetch: /"
+    scancel "$JOB"
     poll "$SOON" no_fetcher || fail "$(pgrep -a -u _berth)"
     await_step
     nothing_left
