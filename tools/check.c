@@ -62,6 +62,7 @@ static int print_json(const struct check *c)
 {
     char node[256] = "";
     const char *name = getenv("SLURMD_NODENAME");
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
     json_t *lines = json_array();
 
     gethostname(node, sizeof(node) - 1);
@@ -71,7 +72,8 @@ static int print_json(const struct check *c)
                                                states[c->lines[i].state],
                                                "text", c->lines[i].text));
     json_t *all =
-        json_pack("{s:s, s:o}", "node", name ? name : node, "lines", lines);
+        json_pack("{s:s, s:i, s:o}", "node", name ? name : node, "asked",
+                  tasks ? atoi(tasks) : 1, "lines", lines);
     char *text =
         all ? json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
     json_decref(all);
@@ -211,6 +213,21 @@ static void read_reports(FILE *f, json_t *reports)
     free(line);
 }
 
+// Whether there is a report of each node that was asked, by what those say that
+// there are. Where one has said nothing, its task's exit status can be that of a
+// node on which something is bad.
+static bool have_all(const json_t *reports)
+{
+    json_int_t n = (json_int_t)json_array_size(reports);
+    const json_t *report;
+    size_t i;
+
+    json_array_foreach (reports, i, report)
+        if (json_integer_value(json_object_get(report, "asked")) > n)
+            return false;
+    return true;
+}
+
 static int compare_nodes(const struct words *words)
 {
     json_t *reports = json_array();
@@ -245,10 +262,11 @@ static int compare_nodes(const struct words *words)
         printf("%zu nodes have answered\n", n);
     else
         putchar('\n');
-    json_decref(reports);
     // What is bad on a node is its task's exit status, and so srun's.
-    return WIFEXITED(status) && WEXITSTATUS(status) == rc
-               ? rc
+    bool all = have_all(reports) && WIFEXITED(status) &&
+               WEXITSTATUS(status) == rc;
+    json_decref(reports);
+    return all ? rc
                : trouble("not all nodes have answered: what srun says is "
                          "above");
 }

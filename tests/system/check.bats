@@ -174,6 +174,15 @@ END
     equal "$status" 2
     contains "$output" "1 nodes have answered"
     contains "$output" "not all nodes have answered: what srun says is above"
+    # What is bad on n1 ends as n2's task does that says nothing.
+    printf '#!/bin/sh\n[ "$SLURMD_NODENAME" = n1 ]\n' >"$dir/before"
+    chmod 0755 "$INIT"
+    check --nodes=n1,n2
+    equal "$status" 2
+    finds bad init "make it root's"
+    contains "$output" "1 nodes have answered"
+    contains "$output" "not all nodes have answered: what srun says is above"
+    chmod 0711 "$INIT"
     check --nodes=n1
     equal "$status" 0
 }
