@@ -197,8 +197,8 @@ static void tell_begin(struct telling *t, const char *text)
 
 // ---- the container ----------------------------------------------------
 
-// The step was to run nothing, but to be told something. Ends well if all of
-// that could be written.
+// The step was to run nothing, but to be told something. Ends as berth-stepd
+// says, if all of that could be written.
 static void write_answer(const struct wire_in *in) __attribute__((noreturn));
 
 static void write_answer(const struct wire_in *in)
@@ -212,7 +212,8 @@ static void write_answer(const struct wire_in *in)
         for (ssize_t done = 0, some; done < n; done += some, at += some)
             if ((some = write(1, block + done, (size_t)(n - done))) < 0)
                 _exit(WIRE_EXIT_BERTH);
-    _exit(n < 0 ? WIRE_EXIT_BERTH : 0);
+    _exit(n < 0 || in->msg.value < 0 || in->msg.value > 255 ? WIRE_EXIT_BERTH
+                                                            : in->msg.value);
 }
 
 // Waits until the container is up. Signals do to berth-task meanwhile what

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "images/gc.h"
 #include "images/record.h"
 #include "images/stock.h"
@@ -24,6 +25,7 @@ enum {
 
 struct viewing {
     const struct images_view *view;
+    struct engine *engine;
     bool layers;
     FILE *out;
     struct engine_named *there;
@@ -98,8 +100,8 @@ static json_t *layers_of(const struct viewing *v, const char *id)
     size_t n = 0;
     json_t *list = json_array();
 
-    if (engine_image_inspect(v->view->engine, id, &image, &ignored) == 0)
-        engine_image_sizes(v->view->engine, id, &sizes, &n, &ignored);
+    if (engine_image_inspect(v->engine, id, &image, &ignored) == 0)
+        engine_image_sizes(v->engine, id, &sizes, &n, &ignored);
     for (size_t i = 0; i < image.nlayers; i++)
         json_array_append_new(
             list, json_pack("{s:s, s:o}", "id", image.layers[i], "size",
@@ -216,19 +218,25 @@ int images_view_list(const struct images_view *view, bool layers, FILE *out,
                      struct berth_err *err)
 {
     struct viewing v = {.view = view, .layers = layers, .out = out, .err = err};
+    int dir = -1;
 
-    if (engine_image_names(view->engine, &v.there, &v.nthere, err) < 0)
-        return -1;
+    v.engine = engine_open(view->path, view->watch, err);
+    if (!v.engine ||
+        engine_image_names(v.engine, &v.there, &v.nthere, err) < 0) {
+        v.rc = -1;
+        goto out;
+    }
     if (!view->own)
         list_named(&v);
-    int dir = v.rc == 0 ? record_open(view->state, view->node, err) : -1;
-    if (dir < 0)
+    if (v.rc == 0 && (dir = record_open(view->state, view->node, err)) < 0)
         v.rc = -1;
-    else
+    if (v.rc == 0)
         record_each(dir, list_record, &v);
+out:
     if (dir >= 0)
         close(dir);
     engine_named_free(v.there, v.nthere);
+    engine_close(v.engine);
     return v.rc;
 }
 
@@ -265,7 +273,11 @@ static int remove_entry(struct viewing *v, const struct stock_image *image,
 
     own_name(view, &entry->record, name, sizeof(name));
     if (image->n == 1) {
-        if (gc_remove(view->state, view->engine, image, &why) < 0)
+        v->engine = engine_open(view->path, view->watch, &why);
+        int rc =
+            v->engine ? gc_remove(view->state, v->engine, image, &why) : -1;
+        engine_close(v->engine);
+        if (rc < 0)
             return err_set(v->err, why.code, "%s stays on node %s: %s", name,
                            view->node, why.text);
     } else {

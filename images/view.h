@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "engine/engine.h"
+#include "engine/watch.h"
 #include "logic/decision.h"
 #include "logic/err.h"
 #include "logic/rules.h"
@@ -18,7 +18,7 @@
 struct images_view {
     const char *state, *node; // STATE/NODE is the node's directory
     const char *path;         // of the engine's socket
-    struct engine *engine;
+    const struct watch *watch; // as long as somebody waits
     const struct rules *rules;
     const struct subject *subject;
     bool own; // the user's own images alone

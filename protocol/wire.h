@@ -94,7 +94,8 @@ enum wire_type {
                        // srun's host, a space, and what to send there, if that
                        // can be (protocol/compare.h)
     WIRE_ANSWER = 13,  // stepd -> task, in place of ACCEPT: the step runs no
-                       // program; fds = what the first task is to write
+                       // program; fds = what the first task is to write;
+                       // value is the exit status
     WIRE_LEAVE = 14,   // stepd -> task: it may end as its program did
 };
 

@@ -744,12 +744,6 @@ static int make(struct making *m, struct container *out, struct berth_err *err)
     return share_note(m->store, &m->made_from, out, &m->got.image, err);
 }
 
-static int open_engine(struct making *m, struct berth_err *err)
-{
-    m->engine = engine_open(policy_engine(m->admission.policy), m->watch, err);
-    return m->engine ? 0 : -1;
-}
-
 // What the step wants in place of a container. What changes nothing is not in
 // the audit log.
 static int do_errand(struct making *m, struct container *out,
@@ -766,18 +760,26 @@ static int do_errand(struct making *m, struct container *out,
         .watch = m->watch,
         .log = m->log,
     };
+    struct berth_err missing = {0};
 
     audit_log_note(m->log, "warning", m->admission.decision.warning);
     if (!looks)
         audit_log_allow(m->log);
     if (errand == ERRAND_PULL && find_image(m, err) < 0)
         return -1;
-    if ((images || errand == ERRAND_REMOVE) && open_engine(m, err) < 0)
-        return -1;
-    order.engine = m->engine;
     tell_fetched(m, out->fetched, sizeof(out->fetched));
-    out->answer = errand_run(&order, err);
-    return out->answer < 0 ? -1 : warn(m, &out->warnings);
+    out->answer = errand_run(&order, &missing, err);
+    if (out->answer < 0)
+        return -1;
+    int rc = warn(m, &out->warnings);
+    out->lacks = missing.text[0];
+    err_advise(&missing);
+    if (rc == 0 && out->lacks)
+        rc = strv_addf(&out->warnings,
+                       "not all images of node %s are here, since one of its "
+                       "two engines does not say what it has: %s",
+                       m->step->node, missing.text);
+    return rc < 0 ? err_set(err, BERTH_ENOMEM, "memory is out") : 0;
 }
 
 int container_create(const struct step *step, int theirs,

@@ -35,6 +35,7 @@ struct container {
                  // -1: this one has
     int answer;  // there is none, but what the step is told in its
                  // place (stepd/errand.h), or -1
+    bool lacks;  // that is not all, as one of the warnings says
     char host[STEP_NAME_MAX]; // the step whose berth-stepd that is
     bool keeps;               // it may outlive its step, for another
     unsigned idle_s;          // for so long

@@ -99,58 +99,75 @@ static int end(const struct errand_order *o, FILE *out, struct berth_err *err)
                : 0;
 }
 
-static int view(const struct errand_order *o, const struct images_view *v,
-                FILE *out, struct berth_err *err)
-{
-    enum errand errand = o->admission->decision.errand;
-
-    return errand == ERRAND_REMOVE
-               ? images_view_remove(v, o->step->options.image, out, err)
-               : images_view_list(v, errand == ERRAND_LAYERS, out, err);
-}
-
-// In the engine for who is root, where that is another, a user can have saved
-// images as well.
-static int view_all(const struct errand_order *o, FILE *out,
-                    struct berth_err *err)
+static struct images_view view_of(const struct errand_order *o)
 {
     const struct admission *a = o->admission;
-    const char *root = policy_root_engine(a->policy);
-    struct images_view v = {
+
+    return (struct images_view){
         .state = BERTH_STATEDIR,
         .node = o->step->node,
         .path = policy_engine(a->policy),
-        .engine = o->engine,
+        .watch = o->watch,
         .rules = &a->rules,
         .subject = &a->subject,
     };
+}
 
-    int rc = view(o, &v, out, err);
-    bool removes = a->decision.errand == ERRAND_REMOVE;
-    if (strcmp(root, v.path) == 0 ||
-        (removes ? rc == 0 || err->code != BERTH_ENOTFOUND : rc < 0))
+// In the engine for who is root, where that is another, a user can have saved
+// images as well. False: it is none.
+static bool turn_to_root(const struct errand_order *o, struct images_view *v)
+{
+    const char *root = policy_root_engine(o->admission->policy);
+
+    if (strcmp(root, v->path) == 0)
+        return false;
+    v->path = root;
+    v->own = true;
+    return true;
+}
+
+// What one of the engines has is told also where the other is not there.
+static int list(const struct errand_order *o, bool layers, FILE *out,
+                struct berth_err *missing, struct berth_err *err)
+{
+    struct images_view v = view_of(o);
+
+    int rc = images_view_list(&v, layers, out, err);
+    if (!turn_to_root(o, &v))
         return rc;
-    v.path = root;
-    v.own = true;
-    struct engine *engine = v.engine = engine_open(root, o->watch, err);
-    rc = engine ? view(o, &v, out, err) : -1;
-    engine_close(engine);
+    int other = images_view_list(&v, layers, out, missing);
+    if (rc < 0 && other == 0)
+        *missing = *err;
+    return rc < 0 && other < 0 ? -1 : 0;
+}
+
+static int remove_image(const struct errand_order *o, FILE *out,
+                        struct berth_err *err)
+{
+    struct images_view v = view_of(o);
+    const char *name = o->step->options.image;
+
+    int rc = images_view_remove(&v, name, out, err);
+    if (rc < 0 && err->code == BERTH_ENOTFOUND && turn_to_root(o, &v))
+        rc = images_view_remove(&v, name, out, err);
+    if (rc == 0)
+        audit_log_did(o->log, "removed");
     return rc;
 }
 
-static int run(const struct errand_order *o, FILE *out, struct berth_err *err)
+static int run(const struct errand_order *o, FILE *out,
+               struct berth_err *missing, struct berth_err *err)
 {
-    switch (o->admission->decision.errand) {
+    enum errand errand = o->admission->decision.errand;
+
+    switch (errand) {
     case ERRAND_LIST:
     case ERRAND_LAYERS:
-        return view_all(o, out, err);
+        return list(o, errand == ERRAND_LAYERS, out, missing, err);
     case ERRAND_PULL:
         return pulled(o, out, err);
     case ERRAND_REMOVE:
-        if (view_all(o, out, err) < 0)
-            return -1;
-        audit_log_did(o->log, "removed");
-        return 0;
+        return remove_image(o, out, err);
     case ERRAND_END:
         return end(o, out, err);
     case ERRAND_CONTAINERS:
@@ -177,7 +194,8 @@ static int seal(const char *text, size_t len, struct berth_err *err)
     return fd;
 }
 
-int errand_run(const struct errand_order *order, struct berth_err *err)
+int errand_run(const struct errand_order *order, struct berth_err *missing,
+               struct berth_err *err)
 {
     char *text = NULL;
     size_t len = 0;
@@ -188,7 +206,7 @@ int errand_run(const struct errand_order *order, struct berth_err *err)
         err_set(err, BERTH_ENOMEM, "out of memory");
         return -1;
     }
-    int rc = run(order, out, err);
+    int rc = run(order, out, missing, err);
     if (fclose(out) != 0 && rc == 0)
         rc = err_set(err, BERTH_ENOMEM, "out of memory");
     if (rc == 0 && len > ANSWER_MAX)

@@ -7,7 +7,6 @@
 #ifndef BERTH_ERRAND_H
 #define BERTH_ERRAND_H
 
-#include "engine/engine.h"
 #include "engine/watch.h"
 #include "images/get.h"
 #include "logic/err.h"
@@ -20,14 +19,15 @@ struct errand_order {
     const struct step *step;
     const struct admission *admission;
     const struct join *join;      // what is to end
-    struct engine *engine;        // NULL, where that is what is asked
     const struct images_got *got; // what was brought, if that was asked
     const struct watch *watch;
     struct audit_log *log;
 };
 
 // Does it. Returns a descriptor for the first task, of what that is to write:
-// lines of JSON; or -1 with ERR set to a sentence for the user.
-int errand_run(const struct errand_order *order, struct berth_err *err);
+// lines of JSON; or -1 with ERR set to a sentence for the user. MISSING says why
+// that is not all, or is empty.
+int errand_run(const struct errand_order *order, struct berth_err *missing,
+               struct berth_err *err);
 
 #endif

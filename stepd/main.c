@@ -567,8 +567,8 @@ static void say_all(struct stepd *d, int conn)
 static void answer(struct stepd *d, int conn)
 {
     say_all(d, conn);
-    wire_send(conn, WIRE_ANSWER, 0, NULL, 0, &d->container.answer,
-              d->answered ? 0 : 1, MSG_DONTWAIT);
+    wire_send(conn, WIRE_ANSWER, d->container.lacks ? WIRE_EXIT_BERTH : 0, NULL,
+              0, &d->container.answer, d->answered ? 0 : 1, MSG_DONTWAIT);
     d->answered = true;
 }
 

@@ -179,6 +179,45 @@ audit_log = \"$BATS_TEST_TMPDIR/audit\""
     nothing_left
 }
 
+@test "images, tree, rmi: of two engines one is not there: what the other has, and a sentence" {
+    local none=unix:///run/berth-none/none.sock id
+    audited
+    archive "$HOME1"
+    as_user sh -c 'cd && berth load -w n1 archive.tar' >/dev/null
+    id=$(fetched)
+    conf <<<"root_engine = \"$none\""
+    run --separate-stderr berth images -w n1 --format=NAME
+    equal "$status" 1
+    contains "$output" debian:latest
+    contains "$output" my/archive:
+    contains "$stderr" "not all images of node n1 are here"
+    contains "$stderr" "/run/berth-none/none.sock"
+    run --separate-stderr berth tree -w n1 --json
+    equal "$status" 1
+    contains "$output" debian:latest
+    run --separate-stderr past_client list -w n1 true
+    equal "$status" 125
+    one_sentence "$stderr"
+    # The other one has his own alone, and these go without a word.
+    policy allow=debian "engine=$none"
+    conf <<<"root_engine = \"${ENGINE#engine=}\""
+    run --separate-stderr berth images -w n1 --format=NAME
+    equal "$status" 1
+    [[ $output == my/archive:* ]] || fail "no name"
+    contains "$stderr" "/run/berth-none/none.sock"
+    run --separate-stderr berth rmi -w n1 "${id:0:12}"
+    equal "$status" 0
+    equal "$(fetched)" ""
+    # None of them.
+    conf <<<"root_engine = \"unix:///run/berth-none/other.sock\""
+    run --separate-stderr past_client list -w n1 true
+    refused "/run/berth-none/none.sock"
+    run --separate-stderr berth rmi -w n1 "${id:0:12}"
+    equal "$status" 1
+    contains "$stderr" "you have no image"
+    nothing_left
+}
+
 @test "rmi: what a container has stays, and is said to" {
     audited
     archive "$HOME1"
