@@ -157,6 +157,10 @@ int images_get_archive(const struct images_order *order, const char *path,
         rc = bring(o, path, dir, load, engine, out, err);
     else if (err->code == BERTH_ETIMEOUT)
         explain(o, path, &(struct fetch_failed){.code = FETCH_CODE_LATE}, err);
+    if (rc == 0 && images_hold(o, dir, out->image.id, err) < 0) {
+        engine_image_clear(&out->image);
+        rc = -1;
+    }
 out:
     record_unlock_both(dir, &locks);
     if (rc < 0 && load && load->why.code == FETCH_CODE_NONE)

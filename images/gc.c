@@ -84,7 +84,7 @@ static bool always(void *arg)
     return true;
 }
 
-// The locks of an image with those who bring it, one a node.
+// The locks of an image with those who bring it or start from it, one a node.
 struct locks {
     size_t n;
     struct node_lock {
@@ -138,7 +138,9 @@ static int add_lock(const char *state, const char *node, const char *id,
     unlock(locks);
     return err_set(
         err, why.code == BERTH_ETIMEOUT ? BERTH_EBUSY : why.code, "%s",
-        why.code == BERTH_ETIMEOUT ? "a step brings it just now" : why.text);
+        why.code == BERTH_ETIMEOUT
+            ? "a step brings it, or starts from it, just now"
+            : why.text);
 }
 
 // Those of IMAGE on the nodes that have a record of it.

@@ -30,14 +30,15 @@ int gc_measure(struct engine *engine, const char *path, struct stock *stock,
 
 // Removes IMAGE and its records. An image that is not there any more is no
 // error. 0; or -1 with ERR set, and all of it is there: BERTH_EBUSY, a
-// container has it, or it was used or brought anew since the stock was read.
+// container has it, a step starts from it, or it was used or brought anew since
+// the stock was read.
 int gc_remove(const char *state, struct engine *engine,
               const struct stock_image *image, struct berth_err *err);
 
 // Removes the image ID from ENGINE, whose socket is at PATH, if no node has a
-// record of it, nor anybody who brings it: it is what is left of a fetch that
-// failed, or of a record that went. What does not go by this is found by
-// gc_run.
+// record of it, nor anybody who brings it or starts from it: it is what is left
+// of a fetch that failed, or of a record that went. What does not go by this is
+// found by gc_run.
 void gc_remove_stray(const char *state, struct engine *engine, const char *path,
                      const char *id);
 

@@ -8,6 +8,7 @@
 
 #include "images/get.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +291,39 @@ static int resolve(struct get *g, char out[MANIFEST_DIGEST],
 
 // --- what is there -----------------------------------------------------------
 
+int images_hold(const struct images_order *order, int dir, const char *id,
+                struct berth_err *err)
+{
+    struct images_held *held = order->held;
+
+    images_let_go(held);
+    if (!held)
+        return 0;
+    if (record_lock_shared(dir, "id", id, order->watch,
+                           clock_ms() + 1000LL * order->rules->pull_seconds,
+                           &held->lock, err) < 0)
+        return err->code == BERTH_ETIMEOUT
+                   ? err_set(err, BERTH_ETIMEOUT,
+                             "it is being removed from node %s, and that takes "
+                             "long: try again, or tell your administrator",
+                             order->node)
+                   : -1;
+    held->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (held->dir >= 0)
+        return 0;
+    record_unlock(dir, &held->lock);
+    return err_set(err, BERTH_ESYS, "opening the records of images: %m");
+}
+
+void images_let_go(struct images_held *held)
+{
+    if (!held || held->dir < 0)
+        return;
+    record_unlock(held->dir, &held->lock);
+    close(held->dir);
+    held->dir = -1;
+}
+
 // Whether the user may have what RECORD is about. 1; 0: it is to be fetched
 // anew; or -1 with ERR set.
 static int may_have(struct get *g, struct record *record, const char *digest,
@@ -342,6 +376,22 @@ static bool read_record(const struct get *g, struct record *out)
     return record_read(g->dir, g->order->engine, name, out);
 }
 
+// The same, and holds its image: 1, 0 or -1 with ERR set. Until that is held
+// another step may have the name lead elsewhere, and what it led to go.
+static int hold_record(const struct get *g, struct record *out,
+                       struct berth_err *err)
+{
+    struct record now;
+
+    while (read_record(g, out)) {
+        if (images_hold(g->order, g->dir, out->id, err) < 0)
+            return -1;
+        if (read_record(g, &now) && strcmp(now.id, out->id) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 // Looks for what berth has fetched; where DIGEST is not empty, for that. 1 and
 // OUT; 0: it is not there; or -1 with ERR set.
 static int find_fetched(struct get *g, struct engine *engine,
@@ -350,13 +400,15 @@ static int find_fetched(struct get *g, struct engine *engine,
 {
     struct record record;
 
-    if (!read_record(g, &record))
-        return 0;
-    if (engine_image_inspect(engine, record.id, &out->image, err) < 0)
-        return err->code == BERTH_ENOTFOUND ? 0 : -1;
-    int rc = may_have(g, &record, digest, err);
+    int rc = hold_record(g, &record, err);
+    if (rc > 0 &&
+        engine_image_inspect(engine, record.id, &out->image, err) < 0)
+        rc = err->code == BERTH_ENOTFOUND ? 0 : -1;
+    else if (rc > 0)
+        rc = may_have(g, &record, digest, err);
     if (rc <= 0) {
         engine_image_clear(&out->image);
+        images_let_go(g->order->held);
         return rc;
     }
     memcpy(out->digest, record.digest, sizeof(out->digest));
@@ -609,7 +661,8 @@ static int fetch_apart(struct get *g, struct engine *engine,
         *err = end.err;
         return -1;
     }
-    if (engine_image_inspect(engine, end.id, &out->image, err) < 0)
+    if (images_hold(o, g->dir, end.id, err) < 0 ||
+        engine_image_inspect(engine, end.id, &out->image, err) < 0)
         return -1;
     record_ask(g->dir, o->job, o->user->uid, g->name, end.digest);
     memcpy(out->digest, end.digest, sizeof(out->digest));

@@ -12,11 +12,24 @@
 
 #include "engine/engine.h"
 #include "engine/watch.h"
+#include "images/record.h"
 #include "logic/err.h"
 #include "logic/imgref.h"
 #include "logic/manifest.h"
 #include "logic/rules.h"
 #include "node/child.h"
+
+// An image that nobody removes until images_let_go: the engine does not know
+// yet of the container that it is for.
+struct images_held {
+    int dir; // of the records, or -1: none is held
+    struct record_lock lock;
+};
+
+#define IMAGES_NOT_HELD                                                        \
+    {                                                                          \
+        .dir = -1, .lock = RECORD_NO_LOCK                                      \
+    }
 
 struct images_order {
     const char *state, *node; // STATE/NODE is the node's directory
@@ -30,6 +43,8 @@ struct images_order {
     const char *home;              // his, or NULL
     const char *engine;            // the path of its socket
     const struct watch *watch;     // as long as somebody waits
+    struct images_held *held;      // what berth has brought, from when it is
+                                   // found; NULL: nobody runs it
     // Called with lines for the user, such as how far a fetch is; ROUND_MS is
     // the time from one to the next. SAY may be NULL.
     void (*say)(void *arg, const char *line);
@@ -47,6 +62,12 @@ struct images_got {
     uint64_t bytes;
     unsigned seconds;
 };
+
+// Holds the image ID, of which a record in DIR is, for ORDER, in the place of
+// what that held before. 0, or -1 with ERR set.
+int images_hold(const struct images_order *order, int dir, const char *id,
+                struct berth_err *err);
+void images_let_go(struct images_held *held); // NULL is fine
 
 // 0 and OUT; or -1 with ERR set to a sentence for the user: BERTH_ENOTFOUND if
 // the image cannot be had, BERTH_EENDED if nobody waits any more.

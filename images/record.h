@@ -103,8 +103,8 @@ struct record_locks {
         RECORD_NO_LOCK, RECORD_NO_LOCK                                         \
     }
 
-// The same, of which others can have a part as well. Who brings an image has
-// that of "id", without the whole of which none is removed.
+// The same, of which others can have a part as well. Who brings an image, or
+// starts from it, has that of "id", without the whole of which none is removed.
 int record_lock_shared(int dir, const char *word, const char *text,
                        const struct watch *watch, long long end_ms,
                        struct record_lock *out, struct berth_err *err);

@@ -18,6 +18,24 @@ static void own_name(uid_t uid, const char *name, char out[IMGREF_TEXT_MAX])
              name);
 }
 
+// Holds what OWN leads to. Another step may have it lead elsewhere, and what it
+// led to go, before that is held.
+static int hold(const struct images_order *o, int dir, const char *own,
+                struct record *out, struct berth_err *err)
+{
+    struct record now;
+
+    for (;;) {
+        if (!record_read(dir, o->engine, own, out))
+            return err_set(err, BERTH_ENOTFOUND, "there is no record of it");
+        if (images_hold(o, dir, out->id, err) < 0)
+            return -1;
+        if (record_read(dir, o->engine, own, &now) &&
+            strcmp(now.id, out->id) == 0)
+            return 0;
+    }
+}
+
 int images_get_saved(const struct images_order *order, const char *name,
                      struct engine *engine, struct images_got *out,
                      struct berth_err *err)
@@ -25,17 +43,15 @@ int images_get_saved(const struct images_order *order, const char *name,
     const struct images_order *o = order;
     char own[IMGREF_TEXT_MAX];
     struct record record;
-    int rc = -1;
 
     *out = (struct images_got){.digest = ""};
     own_name(o->user->uid, name, own);
     int dir = record_open(o->state, o->node, err);
     if (dir < 0)
         return -1;
-    if (record_read(dir, o->engine, own, &record))
+    int rc = hold(o, dir, own, &record, err);
+    if (rc == 0)
         rc = engine_image_inspect(engine, record.id, &out->image, err);
-    else
-        err_set(err, BERTH_ENOTFOUND, "there is no record of it");
     if (rc == 0)
         record_use(dir, &record);
     else if (err->code == BERTH_ENOTFOUND)

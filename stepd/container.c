@@ -65,6 +65,7 @@ struct making {
     struct admission admission;
     struct engine *engine;
     struct images_got got;
+    struct images_held held; // the image, until the engine knows for what
     struct step_mounts mounts;
     struct request_node node;
     const struct request *request; // the node's
@@ -200,6 +201,7 @@ static int find_image(struct making *m, struct berth_err *err)
         .home = a->identity.home,
         .engine = engine_path(a),
         .watch = m->watch,
+        .held = &m->held,
         .say = step->nodeid == 0 ? m->listener->say : say_nothing,
         .confine = m->listener->confine,
         .arg = m->listener->arg,
@@ -796,6 +798,7 @@ int container_create(const struct step *step, int theirs,
                        .cgroups = cgroups,
                        .watch = watch,
                        .listener = listener,
+                       .held = IMAGES_NOT_HELD,
                        .mounts = STEP_MOUNTS_NONE,
                        .init = PROCESS_NONE,
                        .join = JOIN_NONE,
@@ -876,6 +879,7 @@ out:
     strv_clear(&m.made_from);
     step_mounts_clear(&m.mounts);
     join_clear(&m.join);
+    images_let_go(&m.held);
     engine_image_clear(&m.got.image);
     engine_close(m.engine);
     admission_clear(&m.admission);

@@ -37,6 +37,10 @@ open_root() {
     chmod 600 "$root/open/secret"
     echo "$root"
 }
+teardown() {
+    tidy
+    [[ -z ${GATE-} ]] || kill "$GATE"
+}
 teardown_file() {
     rm -rf "$HOME1"/saved
     forget
@@ -185,6 +189,92 @@ wanted() {
     exec {lock}<&-
     equal "$(fetched | wc -l)" 1
     lacks "$(fetched)" "$id"
+    nothing_left
+}
+
+# gate SOCKET: the engine, where what is asked with the words in SOCKET.shut waits as
+# long as that is there, and says so in SOCKET.waits. Sets GATE.
+gate() {
+    /usr/bin/python3 - "$1" "${DOCKER_HOST#unix://}" <<'END' 3>&- 4>&- &
+import os, socket, sys, threading, time
+path, engine = sys.argv[1:]
+
+def is_shut(data):
+    try:
+        return open(path + ".shut", "rb").read() in data
+    except FileNotFoundError:
+        return False
+
+def pass_on(source, target, asks):
+    while data := source.recv(1 << 16):
+        while asks and is_shut(data):
+            open(path + ".waits", "w").close()
+            time.sleep(0.02)
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+os.chmod(path, 0o600)
+server.listen(64)
+while True:
+    here, there = server.accept()[0], socket.socket(socket.AF_UNIX)
+    there.connect(engine)
+    for words in (here, there, True), (there, here, False):
+        threading.Thread(target=pass_on, args=words, daemon=True).start()
+END
+    GATE=$!
+    poll "$SOON" test -S "$1"
+}
+replace() {
+    run -0 as_user srun -Q -w n1 --container=berth/open --container-save=image:own:replace \
+        sh -c "echo $1 >/open/changed"
+}
+begin_step() {
+    as_user srun -Q -w n1 --container=my/own cat /open/changed >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
+    STEP=$!
+}
+# shows_then TEXT: the step that was begun ends well, and has seen it.
+shows_then() {
+    wait "$STEP" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+    equal "$(cat "$BATS_TEST_TMPDIR/out")" "$1"
+}
+
+goes() { berth-images gc && [[ $(fetched) != *"$1"* ]]; }
+
+@test "what is replaced stays for a step that is about to start from it, and goes then" {
+    local socket=/run/berth-bats-gate lock old file
+    forget
+    rm -f "$socket"*
+    gate "$socket"
+    policy 'allow=berth/**' "engine=unix://$socket"
+    # No epilog makes room meanwhile.
+    exec {lock}<"$STATE"
+    flock "$lock"
+    saves image:own
+    old=$(fetched)
+    # The request for the container has it so.
+    printf '%s"' "$old" >"$socket.shut"
+    begin_step
+    poll "$SOON" test -e "$socket.waits"
+    replace other
+    contains "$(fetched)" "$old"
+    rm "$socket.shut"
+    shows_then changed
+    flock -u "$lock"
+    poll "$SOON" goes "$old"
+    equal "$(fetched | wc -l)" 1
+    # What went before the step could hold it is not what it starts from.
+    old=$(fetched)
+    file=$STATE/n1/images/sha256:$old.id.lock
+    exec {lock}>"$file"
+    flock "$lock"
+    begin_step
+    poll "$SOON" grep -q "OFDLCK.*:$(stat -c %i "$file") " /proc/locks
+    replace third
+    api DELETE "/images/berth.local/image:$old" >/dev/null
+    flock -u "$lock"
+    shows_then third
     nothing_left
 }
 
