@@ -124,6 +124,55 @@ int containers_list(int argc, char **argv, const struct table_style *style,
     return rc < 0 ? rc : failed ? VERB_FAILED : 0;
 }
 
+// --- images -----------------------------------------------------------------
+
+struct search {
+    const struct strv *steps;
+    struct strv *images;
+};
+
+// Whether the step that LINE is about, or one that has joined it, is STEP.
+static bool has_step(const json_t *line, const char *step)
+{
+    const json_t *joined = json_object_get(line, "steps"), *one;
+    size_t i;
+
+    if (strcmp(text_of(line, "step"), step) == 0)
+        return true;
+    json_array_foreach (joined, i, one)
+        if (json_is_string(one) && strcmp(json_string_value(one), step) == 0)
+            return true;
+    return false;
+}
+
+static int take_image(void *arg, const json_t *line, struct berth_err *err)
+{
+    struct search *s = arg;
+
+    for (size_t i = 0; i < s->steps->n; i++) {
+        if (!has_step(line, s->steps->v[i]))
+            continue;
+        char *image = strdup(ask_short_name(text_of(line, "image")));
+        if (!image)
+            return no_memory(err);
+        free(s->images->v[i]);
+        s->images->v[i] = image;
+    }
+    return 0;
+}
+
+int containers_images(uint32_t job, const struct strv *steps,
+                      struct strv *images, bool *failed, struct berth_err *err)
+{
+    struct ask ask = {.errand = "containers", .job = job, .quick = true};
+    struct search search = {steps, images};
+
+    for (size_t i = 0; i < steps->n; i++)
+        if (strv_add(images, "") < 0)
+            return no_memory(err);
+    return ask_nodes(&ask, take_image, &search, failed, err);
+}
+
 // --- what is ended ----------------------------------------------------------
 
 bool containers_is_step(const char *text)

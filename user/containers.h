@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "logic/err.h"
+#include "logic/strv.h"
 #include "user/ask.h"
 #include "user/table.h"
 
@@ -17,6 +18,11 @@
 // the exit status, or -1 with ERR set.
 int containers_list(int argc, char **argv, const struct table_style *style,
                     struct berth_err *err);
+
+// Has the nodes of JOB say in which images its steps STEPS ("7.1") are: as many
+// IMAGES, "" for none. FAILED as ask_nodes has it. 0, or -1 with ERR set.
+int containers_images(uint32_t job, const struct strv *steps,
+                      struct strv *images, bool *failed, struct berth_err *err);
 
 // Says whether TEXT is JOB.STEP, with a number for each.
 bool containers_is_step(const char *text);

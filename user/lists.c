@@ -22,6 +22,8 @@ enum { OPT_JSON = 256, OPT_FORMAT, OPT_FREE, OPT_USED, OPT_GPU_FREE };
 struct listing {
     struct table table;
     struct table_style style;
+    struct strv unknown; // the rows of those steps of this job of which Slurm
+                         // knows no image
     bool all, with_free, with_used, usage, quiet, nodes, containers;
 };
 
@@ -81,16 +83,23 @@ static int finish(struct listing *l, int rc, struct berth_err *err)
     if (rc == 0)
         rc = table_print(&l->table, &l->style, err);
     table_clear(&l->table);
+    strv_clear(&l->unknown);
     return rc;
+}
+
+static int add_cells(const struct listing *l, struct strv *out,
+                     const char *const *cells, struct berth_err *err)
+{
+    for (size_t i = 0; l->table.columns[i]; i++)
+        if (strv_add(out, cells[i] ? cells[i] : "") < 0)
+            return no_memory(err);
+    return 0;
 }
 
 static int add_row(struct listing *l, const char *const *cells,
                    struct berth_err *err)
 {
-    for (size_t i = 0; l->table.columns[i]; i++)
-        if (strv_add(&l->table.cells, cells[i] ? cells[i] : "") < 0)
-            return no_memory(err);
-    return 0;
+    return add_cells(l, &l->table.cells, cells, err);
 }
 
 // The number behind gres/gpu= in what Slurm calls TRES, in TEXT, or "".
@@ -166,6 +175,26 @@ static int gpus_of_step(char *const s[SHOWN], char text[16],
     return rc;
 }
 
+// Of STEP, as squeue names it, the number that it has in the job that this is in;
+// or NULL: it is none of that job's, or has no number, as a batch script.
+static const char *number_here(const char *step)
+{
+    const char *job = getenv("SLURM_JOB_ID"),
+               *array = getenv("SLURM_ARRAY_JOB_ID"),
+               *task = getenv("SLURM_ARRAY_TASK_ID");
+    char name[64];
+
+    if (!job)
+        return NULL;
+    if (array && task)
+        snprintf(name, sizeof(name), "%s_%s.", array, task);
+    else
+        snprintf(name, sizeof(name), "%s.", job);
+    return containers_is_step(step) && strncmp(step, name, strlen(name)) == 0
+               ? step + strlen(name)
+               : NULL;
+}
+
 // One line of squeue's. The rest of a name that has lines is none.
 static int take_step(void *arg, char *text, struct berth_err *err)
 {
@@ -175,17 +204,54 @@ static int take_step(void *arg, char *text, struct berth_err *err)
     for (size_t i = 0; i < SHOWN; i++)
         if (!(s[i] = i == SHOWN_NAME ? text : strsep(&text, "|")))
             return 0;
-    if (strcmp(s[SHOWN_IMAGE], "(null)") == 0)
+    bool known = strcmp(s[SHOWN_IMAGE], "(null)") != 0;
+    if (!known && !number_here(s[SHOWN_STEP]))
         return 0;
     if (gpus_of_step(s, gpus, err) < 0)
         return -1;
     if (l->with_used && !*gpus)
         return 0;
-    return add_row(l,
-                   (const char *const[]){s[SHOWN_STEP], s[SHOWN_IMAGE],
-                                         s[SHOWN_NODES], s[SHOWN_NAME], gpus,
-                                         s[SHOWN_SINCE], NULL, NULL},
-                   err);
+    return add_cells(l, known ? &l->table.cells : &l->unknown,
+                     (const char *const[]){s[SHOWN_STEP], s[SHOWN_IMAGE],
+                                           s[SHOWN_NODES], s[SHOWN_NAME], gpus,
+                                           s[SHOWN_SINCE], NULL, NULL},
+                     err);
+}
+
+enum { STEP = 0, IMAGE = 1, TASKS = 6, MEMORY = 7, LONG = 8 };
+
+// A step that has joined a container need not name its image, and Slurm then
+// knows none. The nodes do: they are asked in the job that this is in, and in no
+// other, where that would be a step more for each.
+static int find_images(struct listing *l, bool *failed, struct berth_err *err)
+{
+    const char *job = getenv("SLURM_JOB_ID");
+    struct strv steps = {0}, images = {0};
+    size_t columns = 0;
+    int rc = 0;
+
+    while (l->table.columns[columns])
+        columns++;
+    for (size_t i = 0; rc == 0 && i < l->unknown.n; i += columns)
+        rc = strv_addf(&steps, "%s.%s", job,
+                       number_here(l->unknown.v[i + STEP]));
+    if (rc < 0)
+        no_memory(err);
+    else if (steps.n > 0)
+        rc = containers_images((uint32_t)strtoul(job, NULL, 10), &steps,
+                               &images, failed, err);
+    for (size_t i = 0; rc == 0 && i < images.n; i++) {
+        char **row = l->unknown.v + i * columns;
+        if (!images.v[i][0])
+            continue;
+        free(row[IMAGE]);
+        row[IMAGE] = images.v[i];
+        images.v[i] = NULL;
+        rc = add_row(l, (const char *const *)row, err);
+    }
+    strv_clear(&steps);
+    strv_clear(&images);
+    return rc;
 }
 
 // One line of "sacct -P": the steps that have ended, or run.
@@ -320,8 +386,6 @@ static double bytes_of(const char *text)
     return n;
 }
 
-enum { STEP = 0, TASKS = 6, MEMORY = 7, LONG = 8 };
-
 // One line of "sstat": of a step that is in the list.
 static int take_usage(void *arg, char *text, struct berth_err *err)
 {
@@ -394,6 +458,7 @@ int verb_ps(int argc, char **argv, struct berth_err *err)
         "ps [-a|-l] [-q] [--gpu-used|--gpu-free] [--json|--format=...], "
         "or berth ps -c [-q] [--json|--format=...] [JOB...]";
     struct listing l = {0};
+    bool failed = false;
 
     if (take_options(argc, argv, "aclqug", &l, words, err) < 0)
         return -1;
@@ -411,10 +476,13 @@ int verb_ps(int argc, char **argv, struct berth_err *err)
     l.table.columns = l.all ? all : l.usage ? usage : running;
     int rc = slurm_lines(l.all ? sacct : squeue, l.all ? take_ended : take_step,
                          &l, err);
+    if (rc == 0)
+        rc = find_images(&l, &failed, err);
     if (rc == 0 && l.usage)
         rc = add_usage(&l, err);
     l.style.format = format_of(&l);
-    return finish(&l, rc, err);
+    rc = finish(&l, rc, err);
+    return rc < 0 ? rc : failed ? VERB_FAILED : 0;
 }
 
 int verb_gpus(int argc, char **argv, struct berth_err *err)

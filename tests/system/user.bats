@@ -232,6 +232,25 @@ $y debian:latest n1 y running"
     nothing_left
 }
 
+@test "ps: a step that joined a container has its image in its job, and a bare one has none" {
+    run --separate-stderr as_user salloc -Q -N2 bash -c '
+        srun -Q -w n1 -N1 --container=debian --container-name=x true
+        srun -Q -w n1 -N1 --overlap --container-name=x sleep 1000 &
+        srun -Q -w n2 -N1 --overlap sleep 1000 &
+        until [[ $(berth ps -c --format=JOINED) == *.* &&
+            $(squeue -hs -j "$SLURM_JOB_ID" -o %j | grep -c sleep) == 2 ]]; do
+            sleep 0.05
+        done
+        berth ps --format=IMAGE,NODES,NAME
+        [[ $(berth ps -q) == $(berth ps -c --format=JOINED) ]] || echo "another step"
+        berth ps -l --format=IMAGE,TASKS
+        env -u SLURM_JOB_ID berth ps -q
+        kill %1 %2
+        wait %1 %2 || :'
+    equal "$output" $'debian:latest\tn1\tsleep\ndebian:latest\t1'
+    nothing_left
+}
+
 @test "words that make no sense are one sentence, and exit status 2" {
     local words
     for words in nonsense "run" "run -p 80:80 debian true" "exec 1" "attach 1" \
