@@ -3,7 +3,6 @@
 //
 // The verbs that list: what Slurm's commands write, as tables.
 
-#include <ctype.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "user/containers.h"
 #include "user/slurm.h"
 #include "user/table.h"
+#include "user/tres.h"
 #include "user/verbs.h"
 
 enum { OPT_JSON = 256, OPT_FORMAT, OPT_FREE, OPT_USED, OPT_GPU_FREE };
@@ -133,37 +133,16 @@ enum {
     "StepID:|,Nodes:|,StartTime:|,NumTasks:|,tres-per-step:|,"                 \
     "tres-per-node:|,tres-per-task:|,tres-per-socket:|,Container:|,StepName:0"
 
-// How many GPUs are in TRES, what a step has asked for: "gres:gpu:a100:2",
-// "gres/gpu:1" in newer ones.
-static unsigned count_asked(const char *tres)
-{
-    unsigned sum = 0;
-
-    for (const char *p = tres ? tres : ""; *p; p += strcspn(p, ",")) {
-        p += *p == ',';
-        size_t len = strcspn(p, ",");
-        const char *name = strncmp(p, "gres", 4) == 0 && p[4] ? p + 5 : p;
-        const char *count = memrchr(p, ':', len);
-        if (strncmp(name, "gpu", 3) != 0 || !strchr(":=,", name[3]))
-            continue;
-        // Behind the last colon may be a type.
-        bool counted =
-            count && count > name && isdigit((unsigned char)count[1]);
-        sum += counted ? (unsigned)strtoul(count + 1, NULL, 10) : 1;
-    }
-    return sum;
-}
-
 // The GPUs of a step, by what it has asked for, or "". How many sockets it has
 // on how many nodes squeue does not say: one, at least.
 static int gpus_of_step(char *const s[SHOWN], char text[16],
                         struct berth_err *err)
 {
-    unsigned n = count_asked(s[SHOWN_PER_STEP]) +
-                 count_asked(s[SHOWN_PER_TASK]) *
+    unsigned n = tres_count_gpus(s[SHOWN_PER_STEP]) +
+                 tres_count_gpus(s[SHOWN_PER_TASK]) *
                      (unsigned)strtoul(s[SHOWN_TASKS], NULL, 10) +
-                 count_asked(s[SHOWN_PER_SOCKET]),
-             each = count_asked(s[SHOWN_PER_NODE]);
+                 tres_count_gpus(s[SHOWN_PER_SOCKET]),
+             each = tres_count_gpus(s[SHOWN_PER_NODE]);
     struct strv nodes = {0};
     int rc = each ? slurm_node_names(s[SHOWN_NODES], &nodes, err) : 0;
 

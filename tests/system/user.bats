@@ -396,6 +396,19 @@ start_other() {
     contains "$output" $'\t1'
     berth stop "$JOB"
     await_step
+    # For each task; and the job's, where the step says nothing.
+    start_step -N2 -n2 --gpus-per-task=2 --container=debian bash -c "$(waiter)"
+    poll "$SOON" ready 2
+    equal "$(berth ps --format=GPUS)" 4
+    berth stop "$JOB"
+    await_step
+    run --separate-stderr as_user salloc -Q -N2 --gres=gpu:2 bash -c '
+        srun -Q --container=debian sleep 1000 &
+        until [[ $(berth ps -q) ]]; do sleep 0.05; done
+        berth ps --format=GPUS
+        kill %1
+        wait %1 || :'
+    equal "$output" 4
     start_step --container=debian bash -c "$(waiter)"
     run berth ps --gpu-used -q
     equal "$output" ""
