@@ -140,9 +140,11 @@ static int visit_unanswered(void *arg, const struct store_record *record,
                       : err_set(&err, BERTH_ETIMEOUT, "out of time");
     if (rc < 0) {
         v->sweep->left++;
-        complain("what the engine may have made for node %s after its step was "
-                 "over cannot be looked for: %s",
-                 v->node, err.text);
+        complain("what the engine %s may have made for node %s after its step "
+                 "was over cannot be looked for: %s; if that engine is gone for "
+                 "good, remove %s/%s/unanswered/%s",
+                 record->engine, v->node, err.text, BERTH_STATEDIR, v->node,
+                 record->nonce);
     }
     if (rc > 0) {
         printf("removed the container %s on node %s, whose step is over\n",
