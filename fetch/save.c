@@ -28,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -575,8 +574,7 @@ static void become_archive(void)
     char *const argv[] = {(char *)"berth-archive", words, path, NULL};
     char *const env[] = {NULL};
 
-    if (fcntl(target.fd, F_SETFD, 0) == 0 &&
-        prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+    if (fcntl(target.fd, F_SETFD, 0) == 0)
         execve(BERTH_LIBEXECDIR "/berth-archive", argv, env);
     fail_errno("berth-archive cannot be started");
 }
@@ -606,8 +604,6 @@ int main(int argc, char **argv)
     }
     if (optind != argc - !load || !max)
         return 2;
-    // The end of the link is heard, and a name in the making goes with it.
-    prctl(PR_SET_PDEATHSIG, 0);
     signal(SIGXFSZ, SIG_IGN);
     if (load) {
         target.dir = open("/var/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);

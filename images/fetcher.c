@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 enum {
+    LINK = 0, // in all of them
     AUTH = 3, // in berth-fetch (fetch/skopeo.h)
     // skopeo has some tens of threads, and there may be several of it.
     PROCESSES = 4096,
@@ -74,7 +75,7 @@ static int keep(int link, int auth)
     link = fcntl(link, F_DUPFD, 16);
     if (auth >= 0)
         auth = fcntl(auth, F_DUPFD, 16);
-    if (null < 0 || link < 0 || dup2(link, 0) < 0 || dup2(null, 1) < 0 ||
+    if (null < 0 || link < 0 || dup2(link, LINK) < 0 || dup2(null, 1) < 0 ||
         dup2(null, 2) < 0 || (auth >= 0 && dup2(auth, AUTH) < 0))
         return -1;
     return (int)syscall(SYS_close_range, auth >= 0 ? AUTH + 1 : AUTH, ~0U, 0);
@@ -111,6 +112,27 @@ static int confine(const struct child_user *who, rlim_t memory,
         return -1;
     // After the change of the user, which takes it back.
     return prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+// In the child, as root: forks, and returns in that child. berth-save hears the
+// link's end, and takes away what it has begun; but its user can stop it, and
+// then it hears nothing. So the first of the namespace, which he cannot, hears it
+// as well, and with that all others there end.
+static void stand_by(void)
+{
+    pid_t pid = fork();
+    struct pollfd p[] = {{.fd = LINK}, {.events = POLLIN}};
+
+    if (pid == 0)
+        return;
+    p[1].fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (p[1].fd < 0)
+        _exit(127);
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (!p[1].revents)
+        poll(&p[1], 1, GONE_MS);
+    _exit(0);
 }
 
 static void run(const struct fetcher_order *order, const struct child_user *who,
@@ -153,8 +175,11 @@ static void run(const struct fetcher_order *order, const struct child_user *who,
         _exit(127);
     if (!order->owner && hide_others() < 0)
         _exit(127);
-    if (keep(link, order->auth) == 0 &&
-        confine(who, order->owner ? MEMORY : RLIM_INFINITY,
+    if (keep(link, order->auth) < 0)
+        _exit(127);
+    if (order->save)
+        stand_by();
+    if (confine(who, order->owner ? MEMORY : RLIM_INFINITY,
                 order->unpacked_max) == 0)
         execve(program, (char *const *)argv, env);
     _exit(127);

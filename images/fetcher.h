@@ -4,8 +4,9 @@
 // berth-fetch as a process: under the account that fetches (or berth-archive
 // and berth-save, under the job's user), with nothing of root's or of the
 // user's but what it is given, in a pid namespace of its own, so that all of
-// its processes end with it. It ends with whoever started it. In /proc
-// berth-fetch sees what is in that namespace, and nothing else.
+// its processes end with it. It ends with whoever started it; berth-save, which
+// has something to take away, has two seconds for that. In /proc berth-fetch sees
+// what is in that namespace, and nothing else.
 #ifndef BERTH_FETCHER_H
 #define BERTH_FETCHER_H
 

@@ -390,18 +390,17 @@ print(json.load(open(sys.argv[1]))["layers"][-1]["digest"][7:])' "$dir/manifest.
 
 no_saver() { [[ -z $(pids berth-save) ]]; }
 
-@test "cancelled, its time over, or killed in the middle: nothing is saved, nothing is left" {
+@test "cancelled, or killed in the middle, with berth-save stopped by its user: nothing is saved, nothing is left (threat 62)" {
     local how
-    for how in cancel stepd saver child; do
+    for how in cancel stepd saver child first; do
         start_saving_slowly "$SAVED/$how.tar"
         case $how in
         cancel) scancel "$JOB" ;;
         stepd) kill -KILL "$STEPD" ;;
         saver) kill -KILL $SAVER ;;
-        child) kill -KILL "$(pgrep -P "$STEPD" berth-stepd)" ;;
+        child) kill -KILL "$(parent "$(parent "$SAVER")")" ;;
+        first) kill -KILL "$(parent "$SAVER")" ;;
         esac
-        # It stays stopped where somebody is left to end it.
-        [[ $how != stepd ]] || kill -CONT $SAVER 2>/dev/null || true
         await_step 30
         ((STATUS != 0)) || fail "$how: srun ended well: $(<"$ERR")"
         poll "$SOON" no_saver || fail "$how: berth-save is left"
@@ -422,13 +421,11 @@ start_saving_slowly() {
         start_saving_slowly "$1"
         return
     fi
-    STEPD=$(pids berth-stepd | head -n 1)
-    # The one that has a child.
-    local pid
-    for pid in $(pids berth-stepd); do
-        [[ -z $(pgrep -P "$pid" berth-stepd) ]] || STEPD=$pid
-    done
+    STEPD=$(parent "$(parent "$(parent "$SAVER")")")
 }
+# Of berth-save that is the first of its namespace, whose parent is berth-stepd's
+# child.
+parent() { ps -o ppid= -p "$1" | tr -d ' '; }
 met() { stop_saver_at_work || grep -q '^berth: saved' "$ERR"; }
 is_in_the_middle() {
     local written
@@ -438,7 +435,7 @@ stop_saver_at_work() {
     SAVER=$(pids berth-save)
     # Not the one that looks beforehand.
     [[ -n $SAVER ]] && ! tr '\0' ' ' <"/proc/$SAVER/cmdline" | grep -q -e --check &&
-        kill -STOP "$SAVER"
+        as_user kill -STOP "$SAVER"
 }
 
 @test "what a process outside has open, and changes meanwhile, is not saved (threat 101)" {
