@@ -17,11 +17,14 @@
 
 #include "engine/clock.h"
 #include "images/record.h"
+#include "node/store.h"
 
 #define A                                                                      \
     "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B                                                                      \
     "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+enum { RACE_MS = 2000 };
 
 static char state_dir[] = "/tmp/test-record-XXXXXX";
 static int dir;
@@ -269,6 +272,79 @@ static void who_has_a_lock_sees_whether_anybody_waits(void **state)
     assert_int_equal(files(), 0);
 }
 
+// Who has LOCK finds it in its place.
+static bool is_in_place(const struct record_lock *lock)
+{
+    struct stat mine, there;
+
+    return fstat(lock->fd, &mine) == 0 &&
+           fstatat(dir, lock->name, &there, 0) == 0 &&
+           mine.st_ino == there.st_ino;
+}
+
+static void the_end_of_a_job_takes_away_the_locks_that_nobody_has(void **state)
+{
+    struct record_lock lock = RECORD_NO_LOCK;
+    struct berth_err err;
+
+    (void)state;
+    assert_int_equal(record_lock(dir, "a", "b", &forever, clock_ms() + 1000,
+                                 NULL, NULL, &lock, &err),
+                     0);
+    // Of one who was killed.
+    int fd = openat(dir, "c.a.lock", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(files(), 2);
+    store_job_remove(state_dir, "n1", 12);
+    assert_int_equal(files(), 1);
+    assert_true(is_in_place(&lock));
+    record_unlock(dir, &lock);
+    assert_int_equal(files(), 0);
+}
+
+// Until END, some of several: 0, or 1: one was taken away.
+static int take_locks(long long end)
+{
+    bool in_place = true;
+
+    while (in_place && clock_ms() < end) {
+        struct record_lock lock = RECORD_NO_LOCK;
+        if (record_lock_one(dir, "x", 8, &forever, end, &lock, NULL) < 0)
+            continue;
+        in_place = is_in_place(&lock);
+        record_unlock(dir, &lock);
+    }
+    return !in_place;
+}
+
+// What has a lock's name may be another's lock by the time that the first one is
+// had: so jobs end while locks are taken and let go of.
+static void the_end_of_a_job_takes_no_lock_away_that_somebody_has(void **state)
+{
+    long long end = clock_ms() + RACE_MS;
+    int status, bad = 0;
+    pid_t jobs[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        if ((jobs[i] = fork()) == 0)
+            for (;;)
+                store_job_remove(state_dir, "n1", 12);
+    for (int i = 0; i < 4; i++)
+        if (fork() == 0)
+            _exit(take_locks(end));
+    for (int i = 0; i < 4; i++) {
+        wait(&status);
+        bad |= status;
+    }
+    for (int i = 0; i < 4; i++) {
+        kill(jobs[i], SIGKILL);
+        waitpid(jobs[i], NULL, 0);
+    }
+    assert_int_equal(bad, 0);
+}
+
 // Many take one lock in turn, and each takes its file away: two must never have
 // it at once.
 static void nobody_has_a_lock_beside_another(void **state)
@@ -384,6 +460,8 @@ int main(void)
         TEST(a_job_and_user_are_asked_for_once),
         TEST(who_waits_for_a_lock_sees_how_far_it_is),
         TEST(who_has_a_lock_sees_whether_anybody_waits),
+        TEST(the_end_of_a_job_takes_away_the_locks_that_nobody_has),
+        TEST(the_end_of_a_job_takes_no_lock_away_that_somebody_has),
         TEST(nobody_has_a_lock_beside_another),
         TEST(there_are_as_many_slots_as_are_said),
         TEST(who_brings_an_image_keeps_himself_and_its_removal_waiting),
