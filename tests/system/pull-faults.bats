@@ -45,6 +45,7 @@ setup() {
 }
 teardown() {
     [[ -z ${CACHE_PID-} ]] || kill "$CACHE_PID" || true
+    [[ -z ${SILENT-} ]] || kill "$SILENT" || true
     [[ -z ${SMALL-} ]] || umount -l "$SMALL" || true
     rm -rf "$HOME1/.docker" "$HOME2/.docker" "${CACHE_CONF-}" "${CACHE_CERTS-}"
     tidy
@@ -303,6 +304,75 @@ begin_fetch() {
     poll "$SOON" grep -q 'jobid [0-9]*:' "$ERR" || fail "$(<"$ERR")"
     JOB=$(sed -n 's/.*jobid \([0-9]*\):.*/\1/p' "$ERR" | head -n 1)
 }
+
+@test "an engine that falls silent between a step's questions and its fetch's is no fetch that took too long" {
+    local socket=$BATS_TEST_TMPDIR/silent
+    # It answers who connects first, and nobody else.
+    perl -MIO::Socket::UNIX -MIO::Select -e '
+        my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die;
+        my $c = $s->accept;
+        my $e = IO::Socket::UNIX->new(Peer => $ARGV[1]) or die;
+        my $select = IO::Select->new($s, $c, $e);
+        my @kept;
+        while (my @ready = $select->can_read) {
+            for my $from (@ready) {
+                if ($from == $s) {
+                    push @kept, scalar $s->accept;
+                } elsif (sysread $from, my $data, 65536) {
+                    syswrite $from == $c ? $e : $c, $data;
+                } else {
+                    $select->remove($from);
+                }
+            }
+        }' "$socket" "${DOCKER_HOST#unix://}" </dev/null 3>&- 4>&- &
+    SILENT=$!
+    poll "$SOON" test -S "$socket"
+    policy "allow=${FRONT}0/**" "engine=unix://$socket"
+    run --separate-stderr as_user srun -Q -w n1 --container="${FRONT}0/plain/bats/probe:1" /probe hello
+    refused "the container engine at $socket did not answer in time"
+    lacks "$stderr" pull_seconds
+    nothing_left
+}
+
+@test "processes of the user's that connect to a step's socket on and on hold up no container that is made" {
+    local go=$HOME1/turns/go cpu rc=0 flooders=()
+    install -d -o berth1 "${go%/*}"
+    printf '#!/bin/sh\nuntil test -e %s; do sleep 0.1; done\n' "$go" >"${go%/*}/prolog"
+    chmod 755 "${go%/*}/prolog"
+    # None of them is a task of the step: that has not begun.
+    SLURM_TASK_PROLOG=${go%/*}/prolog begin_fetch "${FRONT}0/layer-gate/bats/big:1"
+    poll "$SOON" test -S "$STATE/n1/$JOB.0/task" || fail "$(<"$ERR")"
+    # They are faster than berth-stepd, which has little of a CPU that they have.
+    cpu=$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')
+    taskset -cp "$cpu" "$(stepd "$JOB")" >/dev/null
+    renice -n 10 "$(stepd "$JOB")" >/dev/null
+    for _ in 1 2 3 4; do
+        as_user taskset -c "$cpu" perl -MSocket -e '
+            until (-e $ARGV[1]) {
+                for (1..100) {
+                    socket my $s, AF_UNIX, SOCK_SEQPACKET, 0;
+                    connect $s, pack_sockaddr_un($ARGV[0]);
+                }
+            }' "$STATE/n1/$JOB.0/task" "$go" </dev/null 3>&- 4>&- &
+        flooders+=($!)
+    done
+    poll "$SOON" asked_for layer-gate || fail "$(<"$FRONT_LOG")"
+    # Until berth-stepd has something to say to the first task.
+    fetched_for() { (($(ps -o etimes= -p "$(pgrep -f '^berth-fetch .*layer-gate')") > $1)); }
+    poll "$SOON" fetched_for 4
+    open_gate
+    made() { [[ -n $(step_container) ]]; }
+    poll "$SOON" made || rc=1
+    # In any case they are to see it.
+    touch "$go"
+    poll "$SOON" none_of "${flooders[@]}"
+    ((rc == 0)) || fail "no container was made: $(<"$ERR")"
+    await_step
+    equal "$STATUS" 0
+    nothing_left
+}
+
+none_of() { ! ps -p "$(IFS=,; echo "$*")" >/dev/null; }
 
 # within PID COMMAND: in the namespaces of a fetch, as its account.
 within() {
