@@ -618,7 +618,10 @@ static int decide_errand(struct decision *out, const struct options *options,
                               options->errand);
     switch (out->errand) {
     case ERRAND_PULL:
-        return allow_image(out, subject, options->image);
+        // Who is root may have another engine.
+        return allow_image(out, subject, options->image) < 0
+                   ? -1
+                   : decide_root(out, options, subject);
     case ERRAND_REMOVE:
         return decide_own(out, options->image);
     case ERRAND_END:

@@ -40,13 +40,13 @@ struct words {
     const char *command;
     const char *node, *nodes, *conf, *plugstack;
     enum images_form form;
-    bool dry_run, quiet;
+    bool dry_run, quiet, root;
     size_t n; // names
     char **names;
 };
 
 static const char usage[] = "usage: berth-images list [--json]\n"
-                            "       berth-images pull NAME ...\n"
+                            "       berth-images pull [--root] NAME ...\n"
                             "       berth-images pin NAME ...\n"
                             "       berth-images unpin NAME ...\n"
                             "       berth-images remove NAME ...\n"
@@ -308,8 +308,8 @@ static int pull(const struct words *words)
     if (read_policy(words->plugstack, words->conf, &policy, &unread, &err) < 0)
         return trouble("%s", err.text);
     for (size_t i = 0; i < words->n; i++)
-        if (images_pull(policy, words->node, words->names[i], words->form,
-                        &err) < 0)
+        if (images_pull(policy, words->root, words->node, words->names[i],
+                        words->form, &err) < 0)
             rc = trouble("%s", err.text);
     policy_free(policy);
     return rc;
@@ -350,7 +350,14 @@ static const struct {
     {"unpin", true, pin},
 };
 
-enum { OPT_CONF = 256, OPT_PLUGSTACK, OPT_NODE, OPT_NODES, OPT_LINES };
+enum {
+    OPT_CONF = 256,
+    OPT_PLUGSTACK,
+    OPT_NODE,
+    OPT_NODES,
+    OPT_LINES,
+    OPT_ROOT
+};
 
 static const struct option options[] = {
     {"conf", required_argument, NULL, OPT_CONF},
@@ -361,6 +368,7 @@ static const struct option options[] = {
     {"nodes", required_argument, NULL, OPT_NODES},
     {"plugstack", required_argument, NULL, OPT_PLUGSTACK},
     {"quiet", no_argument, NULL, 'q'},
+    {"root", no_argument, NULL, OPT_ROOT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {0},
@@ -384,6 +392,9 @@ static bool read_words(int argc, char **argv, struct words *words)
             break;
         case OPT_LINES:
             words->form = IMAGES_LINES;
+            break;
+        case OPT_ROOT:
+            words->root = true;
             break;
         case 'j':
             words->form = IMAGES_JSON;

@@ -100,8 +100,8 @@ static int get(const struct images_order *order, enum images_form form,
     return rc;
 }
 
-int images_pull(const struct policy *policy, const char *node, const char *name,
-                enum images_form form, struct berth_err *err)
+int images_pull(const struct policy *policy, bool root_engine, const char *node,
+                const char *name, enum images_form form, struct berth_err *err)
 {
     static const struct watch watch = {.fd = -1, .go_on = always};
     const struct child_user root = {.uid = 0, .gid = 0};
@@ -125,7 +125,8 @@ int images_pull(const struct policy *policy, const char *node, const char *name,
         .rules = &rules,
         .user = &root,
         .home = "/root",
-        .engine = policy_engine(policy),
+        .engine =
+            root_engine ? policy_root_engine(policy) : policy_engine(policy),
         .watch = &watch,
         .say = form == IMAGES_JSON ? NULL : say,
         .round_ms = ROUND_MS,

@@ -19,7 +19,7 @@
 #include "user/table.h"
 #include "user/verbs.h"
 
-enum { OPT_FORMAT = 256, OPT_JOB, OPT_JSON, OPT_SLURM };
+enum { OPT_FORMAT = 256, OPT_JOB, OPT_JSON, OPT_ROOT, OPT_SLURM };
 
 // What is asked, and what has been answered so far.
 struct asking {
@@ -46,7 +46,8 @@ static const char *text_of(const json_t *line, const char *key)
 
 // --- words ------------------------------------------------------------------
 
-// LETTERS are those that the verb takes, of f (format and JSON), i, j, o, q.
+// LETTERS are those that the verb takes, of f (format and JSON), i, j, o, q, r
+// (root).
 static int take_options(int argc, char **argv, const char *letters,
                         struct asking *a, const char *usage,
                         struct berth_err *err)
@@ -59,6 +60,7 @@ static int take_options(int argc, char **argv, const char *letters,
         {"nodes", required_argument, NULL, 'w'},
         {"output", required_argument, NULL, 'o'},
         {"quiet", no_argument, NULL, 'q'},
+        {"root", no_argument, NULL, OPT_ROOT},
         {"slurm", required_argument, NULL, OPT_SLURM},
         {0}};
     struct slurm_step job;
@@ -67,10 +69,11 @@ static int take_options(int argc, char **argv, const char *letters,
     while ((c = getopt_long(argc, argv, "+:i:o:qw:", known, NULL)) != -1) {
         if (c == 'w')
             a->ask.nodes = optarg;
-        else if (c == OPT_SLURM && strv_add(&a->ask.words, optarg) < 0)
-            return no_memory(err);
-        else if (c == OPT_SLURM)
-            continue;
+        else if (c == OPT_SLURM || (c == OPT_ROOT && strchr(letters, 'r'))) {
+            if (strv_add(&a->ask.words,
+                         c == OPT_SLURM ? optarg : "--container-root") < 0)
+                return no_memory(err);
+        }
         else if (c == OPT_JSON && strchr(letters, 'f'))
             a->style.json = true;
         else if (c == OPT_FORMAT && strchr(letters, 'f'))
@@ -326,10 +329,10 @@ static int bring(int argc, char **argv, struct asking *a, struct berth_err *err)
 int verb_pull(int argc, char **argv, struct berth_err *err)
 {
     static const char usage[] =
-        "pull [-w NODES] [--json|--format=...] NAME..., "
+        "pull [-w NODES] [--root] [--json|--format=...] NAME..., "
         "or berth pull -o FILE NAME";
     struct asking a = {0};
-    int rc = take_options(argc, argv, "of", &a, usage, err);
+    int rc = take_options(argc, argv, "ofr", &a, usage, err);
     int names = argc - optind;
 
     if (rc == 0 && (names < 1 || (a.file && (names > 1 || a.ask.nodes))))
@@ -343,10 +346,11 @@ int verb_pull(int argc, char **argv, struct berth_err *err)
 
 int verb_load(int argc, char **argv, struct berth_err *err)
 {
-    static const char usage[] = "load [-w NODES] [--json|--format=...] FILE";
+    static const char usage[] =
+        "load [-w NODES] [--root] [--json|--format=...] FILE";
     struct asking a = {0};
     char *path = NULL;
-    int rc = take_options(argc, argv, "fi", &a, usage, err);
+    int rc = take_options(argc, argv, "fir", &a, usage, err);
     const char *file = a.file ? a.file : argc > optind ? argv[optind] : "";
 
     if (rc == 0 && argc - optind != !a.file)

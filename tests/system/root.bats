@@ -344,6 +344,60 @@ END
     nothing_left
 }
 
+@test "pull --root, load --root: the image is where it will be needed, as it is where root is the default" {
+    local dir=$BATS_TEST_TMPDIR/root image=$REGISTRY/bats-rooted:1 other
+    # Nothing of it is where nobody is root.
+    others() { is_one || fetched; }
+    there() { DOCKER_HOST=$ROOT_ENGINE fetched; }
+    anew() { forget; DOCKER_HOST=$ROOT_ENGINE forget; }
+    anew
+    mkdir "$dir"
+    cp "$BATS_FILE_TMPDIR/rooted" "$dir"
+    push bats-rooted:1 "$dir" >/dev/null
+    policy allow=debian "allow=${REGISTRY%:*}:*/**" "$ENGINE"
+    run -0 as_user berth pull --root -w n1 "$image"
+    equal "$(others)" ""
+    [[ $(there) ]] || fail "it is not there"
+    root_conf 'pull = never'
+    run -127 --separate-stderr as_user srun -Q -w n1 --container="$image" --container-root /nosuch
+    contains "$stderr" /nosuch
+    lacks "$stderr" "does not have it"
+    # Of another engine it is none.
+    is_one || {
+        run --separate-stderr as_user srun -Q -w n1 --container="$image" --no-container-remap-root /nosuch
+        refused "does not have it"
+    }
+    anew
+    ROOT=default root_conf
+    run -0 as_user berth pull -w n1 "$image"
+    equal "$(others)" ""
+    [[ $(there) ]] || fail "it is not there"
+    anew
+    run -0 as_user berth pull -w n1 --slurm=--no-container-remap-root "$image"
+    [[ $(fetched) ]] || fail "it is not there"
+    anew
+    run -0 "$PREFIX/sbin/berth-images" pull --root --node=n1 "$image"
+    equal "$(others)" ""
+    [[ $(there) ]] || fail "it is not there"
+    # A file of one's own.
+    anew
+    root_conf 'archives = yes'
+    install -d -o berth1 "$HOME1/saved"
+    image berth/rooted "$dir"
+    api GET /images/docker.io/berth/rooted:latest/get >"$HOME1/saved/rooted.tar"
+    api DELETE /images/docker.io/berth/rooted:latest >/dev/null
+    run -0 as_user berth load --root -w n1 "$HOME1/saved/rooted.tar"
+    equal "$(others)" ""
+    [[ $(there) ]] || fail "it is not there"
+    # Who may not be root has no use for it.
+    ROOT=never root_conf
+    run --separate-stderr as_user berth pull --root -w n1 "$image"
+    equal "$status" 1
+    contains "$stderr" "--container-root cannot be had"
+    anew
+    nothing_left
+}
+
 @test "the node's /dev/shm has files of the user's, and of nobody else (threat 108)" {
     root_conf 'shm = node'
     as_root bash -c 'touch /dev/shm/berth-bats; chown 7 /dev/shm/berth-bats 2>/dev/null; :'

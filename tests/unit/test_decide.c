@@ -1466,6 +1466,23 @@ static void what_is_done_in_place_of_a_container_needs_no_more(void **state)
         assert_null(now.decision.workdir);
         done();
     }
+    // Who would be root in a container has it where that is made.
+    judge("allow=debian\nroot=allowed\nroot_ids=\"2000000:65536\"", &alice,
+          (const char *[MAX_OPTIONS]){"container-do=pull", "container=debian",
+                                      "container-root"});
+    told();
+    assert_true(now.decision.root);
+    done();
+    judge("allow=debian\nroot=default\nroot_ids=\"2000000:65536\"", &alice,
+          (const char *[MAX_OPTIONS]){"container-do=pull", "container=debian"});
+    told();
+    assert_true(now.decision.root);
+    done();
+    judge("allow=debian", &alice,
+          (const char *[MAX_OPTIONS]){"container-do=pull", "container=debian",
+                                      "container-root"});
+    assert_int_equal(now.decision.verdict, VERDICT_DENY);
+    done();
     // Who may have no container, may do nothing of this either.
     judge("allow=debian\ndeny_users={alice}", &alice,
           (const char *[MAX_OPTIONS]){"container-do=list"});
