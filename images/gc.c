@@ -136,11 +136,11 @@ static int add_lock(const char *state, const char *node, const char *id,
     if (lock.dir >= 0)
         close(lock.dir);
     unlock(locks);
-    return err_set(
-        err, why.code == BERTH_ETIMEOUT ? BERTH_EBUSY : why.code, "%s",
-        why.code == BERTH_ETIMEOUT
-            ? "a step brings it, or starts from it, just now"
-            : why.text);
+    return err_set(err, why.code == BERTH_ETIMEOUT ? BERTH_EBUSY : why.code,
+                   "%s",
+                   why.code == BERTH_ETIMEOUT
+                       ? "a step brings it, or starts from it, just now"
+                       : why.text);
 }
 
 // Those of IMAGE on the nodes that have a record of it.

@@ -401,8 +401,7 @@ static int find_fetched(struct get *g, struct engine *engine,
     struct record record;
 
     int rc = hold_record(g, &record, err);
-    if (rc > 0 &&
-        engine_image_inspect(engine, record.id, &out->image, err) < 0)
+    if (rc > 0 && engine_image_inspect(engine, record.id, &out->image, err) < 0)
         rc = err->code == BERTH_ENOTFOUND ? 0 : -1;
     else if (rc > 0)
         rc = may_have(g, &record, digest, err);

@@ -16,8 +16,8 @@
 #include "logic/rules.h"
 
 struct images_view {
-    const char *state, *node; // STATE/NODE is the node's directory
-    const char *path;         // of the engine's socket
+    const char *state, *node;  // STATE/NODE is the node's directory
+    const char *path;          // of the engine's socket
     const struct watch *watch; // as long as somebody waits
     const struct rules *rules;
     const struct subject *subject;

@@ -25,8 +25,8 @@ struct errand_order {
 };
 
 // Does it. Returns a descriptor for the first task, of what that is to write:
-// lines of JSON; or -1 with ERR set to a sentence for the user. MISSING says why
-// that is not all, or is empty.
+// lines of JSON; or -1 with ERR set to a sentence for the user. MISSING says
+// why that is not all, or is empty.
 int errand_run(const struct errand_order *order, struct berth_err *missing,
                struct berth_err *err);
 

@@ -71,9 +71,8 @@ static int print_json(const struct check *c)
                                                c->lines[i].name, "state",
                                                states[c->lines[i].state],
                                                "text", c->lines[i].text));
-    json_t *all =
-        json_pack("{s:s, s:i, s:o}", "node", name ? name : node, "asked",
-                  tasks ? atoi(tasks) : 1, "lines", lines);
+    json_t *all = json_pack("{s:s, s:i, s:o}", "node", name ? name : node,
+                            "asked", tasks ? atoi(tasks) : 1, "lines", lines);
     char *text =
         all ? json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
     json_decref(all);
@@ -214,8 +213,8 @@ static void read_reports(FILE *f, json_t *reports)
 }
 
 // Whether there is a report of each node that was asked, by what those say that
-// there are. Where one has said nothing, its task's exit status can be that of a
-// node on which something is bad.
+// there are. Where one has said nothing, its task's exit status can be that of
+// a node on which something is bad.
 static bool have_all(const json_t *reports)
 {
     json_int_t n = (json_int_t)json_array_size(reports);
@@ -263,8 +262,8 @@ static int compare_nodes(const struct words *words)
     else
         putchar('\n');
     // What is bad on a node is its task's exit status, and so srun's.
-    bool all = have_all(reports) && WIFEXITED(status) &&
-               WEXITSTATUS(status) == rc;
+    bool all =
+        have_all(reports) && WIFEXITED(status) && WEXITSTATUS(status) == rc;
     json_decref(reports);
     return all ? rc
                : trouble("not all nodes have answered: what srun says is "

@@ -73,8 +73,7 @@ static int take_options(int argc, char **argv, const char *letters,
             if (strv_add(&a->ask.words,
                          c == OPT_SLURM ? optarg : "--container-root") < 0)
                 return no_memory(err);
-        }
-        else if (c == OPT_JSON && strchr(letters, 'f'))
+        } else if (c == OPT_JSON && strchr(letters, 'f'))
             a->style.json = true;
         else if (c == OPT_FORMAT && strchr(letters, 'f'))
             a->style.format = optarg;

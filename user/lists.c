@@ -154,8 +154,8 @@ static int gpus_of_step(char *const s[SHOWN], char text[16],
     return rc;
 }
 
-// Of STEP, as squeue names it, the number that it has in the job that this is in;
-// or NULL: it is none of that job's, or has no number, as a batch script.
+// Of STEP, as squeue names it, the number that it has in the job that this is
+// in; or NULL: it is none of that job's, or has no number, as a batch script.
 static const char *number_here(const char *step)
 {
     const char *job = getenv("SLURM_JOB_ID"),
@@ -200,8 +200,8 @@ static int take_step(void *arg, char *text, struct berth_err *err)
 enum { STEP = 0, IMAGE = 1, TASKS = 6, MEMORY = 7, LONG = 8 };
 
 // A step that has joined a container need not name its image, and Slurm then
-// knows none. The nodes do: they are asked in the job that this is in, and in no
-// other, where that would be a step more for each.
+// knows none. The nodes do: they are asked in the job that this is in, and in
+// no other, where that would be a step more for each.
 static int find_images(struct listing *l, bool *failed, struct berth_err *err)
 {
     const char *job = getenv("SLURM_JOB_ID");
