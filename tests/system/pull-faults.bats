@@ -362,7 +362,7 @@ begin_fetch() {
     poll "$SOON" fetched_for 4
     open_gate
     made() { [[ -n $(step_container) ]]; }
-    poll "$SOON" made || rc=1
+    poll $((3 * SOON)) made || rc=1
     # In any case they are to see it.
     touch "$go"
     poll "$SOON" none_of "${flooders[@]}"
