@@ -17,7 +17,6 @@ teardown() {
         api DELETE "/containers/$id?force=1&v=1" >/dev/null
     done
     [[ -z ${FAKE-} ]] || kill "$FAKE" 2>/dev/null || true
-    rm -rf "$STATE"/*/unanswered
     pkill -u berth1 -fx 'sleep 9929' || true
     awk -v s="$STATE/" 'index($5, s) == 1 { print $5 }' /proc/self/mountinfo | xargs -r umount
     find "$STATE" -mindepth 2 -maxdepth 2 -name '99*.*' -exec rm -rf --one-file-system {} +

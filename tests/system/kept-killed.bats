@@ -171,6 +171,8 @@ node_crashed() {
     kill -KILL "$SRUN" 2>/dev/null || true
     "$QUICKSTART" restart n1
     scancel -Q "$JOB" || true
+    # salloc ends with the job, and its shell when it has waited for long.
+    pkill -KILL -u berth1 -x bash || true
     poll 30 no_jobs
     poll 30 all_idle
     as_user srun -w n1 true

@@ -563,6 +563,8 @@ tidy() {
     scancel -Q -n interactive 2>/dev/null || true
     usual_policy
     rm -f "$BERTH_CONF"
+    # Of berth-stepds that were killed while an engine made something.
+    rm -rf "$STATE"/*/unanswered
     rm -rf "$HOME1"/{bypass,turns,bad,multi,probe,rootly,*-inside,*.sh,*.out,{out,err}-*.txt}
     poll 30 no_jobs || true
     no_traces || {
