@@ -93,29 +93,25 @@ static bool has_locked(pid_t pid, const char *path)
     return found;
 }
 
-// The process of root's that took the lock of the directory DIR, if it has it
-// still; or 0: a process that has inherited it does not count. The kernel's
-// list names the inode, of which some file systems tell stat another number:
-// what it is not said of is looked at last.
-static pid_t find_holder(int dir)
+// Who has locked the directory PATH by the kernel's list of locks, or 0: INODE is
+// the directory's, of which some file systems tell stat another number, so that
+// what it is not said of is looked at last. The list comes in pieces: where others
+// drop locks meanwhile, it lacks some that were there all the time.
+static pid_t find_listed(const char *path, unsigned long inode)
 {
-    char self[64], path[4096], *line = NULL;
-    unsigned long inode;
+    char *line = NULL;
+    unsigned long its;
     size_t cap = 0;
-    struct stat st;
     pid_t holder = 0;
     int pid;
 
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
-    ssize_t n = readlink(self, path, sizeof(path) - 1);
-    FILE *f = n < 0 || fstat(dir, &st) < 0 ? NULL : fopen("/proc/locks", "re");
-    path[n > 0 ? n : 0] = 0;
+    FILE *f = fopen("/proc/locks", "re");
     for (int others = 0; f && !holder && others < 2; others++) {
         rewind(f);
         while (!holder && getline(&line, &cap, f) > 0)
-            if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid,
-                       &inode) == 2 &&
-                (inode != st.st_ino) == others && is_roots(pid) &&
+            if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &its) ==
+                    2 &&
+                (its != inode) == others && is_roots(pid) &&
                 has_locked(pid, path))
                 holder = pid;
     }
@@ -123,6 +119,38 @@ static pid_t find_holder(int dir)
     if (f)
         fclose(f);
     return holder;
+}
+
+// The same by all processes, of which the kernel leaves none out.
+static pid_t find_running(const char *path)
+{
+    pid_t holder = 0;
+    DIR *d = opendir("/proc");
+
+    for (struct dirent *e; d && !holder && (e = readdir(d));) {
+        pid_t pid = atoi(e->d_name);
+        if (pid > 0 && is_roots(pid) && has_locked(pid, path))
+            holder = pid;
+    }
+    if (d)
+        closedir(d);
+    return holder;
+}
+
+// The process of root's that took the lock of the directory DIR, if it has it
+// still; or 0: a process that has inherited it does not count.
+static pid_t find_holder(int dir)
+{
+    char self[64], path[4096];
+    struct stat st;
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+    ssize_t n = readlink(self, path, sizeof(path) - 1);
+    if (n < 0 || fstat(dir, &st) < 0)
+        return 0;
+    path[n] = 0;
+    pid_t holder = find_listed(path, st.st_ino);
+    return holder ? holder : find_running(path);
 }
 
 // Locks the directory FD. Returns 0, or -1 with ERR set. What has the lock may

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -145,6 +147,7 @@ static void who_holds_a_step_is_known(void **unused)
     assert_int_equal(pipe(up), 0);
     pid_t holder = fork();
     if (holder == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         create(&step);
         if (write(up[1], "x", 1) == 1)
             pause();
@@ -166,6 +169,50 @@ static void who_holds_a_step_is_known(void **unused)
     assert_int_equal(err.code, BERTH_ENOTFOUND);
     close(up[0]);
     close(up[1]);
+}
+
+enum { MANY = 500 };
+
+// As a user, takes and drops many locks, as fast as it can.
+static void churn(const char *name)
+{
+    int fds[MANY];
+
+    for (size_t i = 0; i < MANY; i++)
+        if ((fds[i] = open(path_of(name), O_CREAT | O_RDWR, 0600)) < 0)
+            _exit(1);
+    if (setresuid(65534, 65534, 65534) < 0)
+        _exit(1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int how = LOCK_SH;; how = how == LOCK_SH ? LOCK_UN : LOCK_SH)
+        for (size_t i = 0; i < MANY; i++)
+            flock(fds[i], how);
+}
+
+// (threat 135)
+static void who_holds_a_step_is_known_whatever_locks_come_and_go(void **unused)
+{
+    enum { CHURNS = 4, LOOKS = 200 };
+    pid_t churns[CHURNS];
+    struct store_step step;
+    char name[16];
+    int missed = 0;
+
+    (void)unused;
+    create(&step);
+    for (int i = 0; i < CHURNS; i++) {
+        snprintf(name, sizeof(name), "churn%d", i);
+        if ((churns[i] = fork()) == 0)
+            churn(name);
+    }
+    for (int i = 0; i < LOOKS; i++)
+        missed += store_step_holder(state, "n1", "12.0") != getpid();
+    for (int i = 0; i < CHURNS; i++) {
+        kill(churns[i], SIGKILL);
+        assert_int_equal(waitpid(churns[i], NULL, 0), churns[i]);
+    }
+    assert_int_equal(missed, 0);
+    store_step_close(&step);
 }
 
 static void what_a_dead_one_has_left_is_removed_first(void **unused)
@@ -634,6 +681,7 @@ int main(void)
         TEST(a_directory_that_others_can_write_to_is_refused),
         TEST(a_link_in_the_place_of_a_directory_is_refused),
         TEST(who_holds_a_step_is_known),
+        TEST(who_holds_a_step_is_known_whatever_locks_come_and_go),
         TEST(what_a_dead_one_has_left_is_removed_first),
         TEST(only_steps_names_are_steps),
         TEST(a_record_is_read_as_it_was_written),
