@@ -309,8 +309,9 @@ static void half_a_record_is_none(void **unused)
         "[]",
         "{\"engine\":\"/e.sock\"}",
         "{\"engine\":1,\"container\":\"c\",\"nonce\":\"n\"}",
-        // Of the length that a nonce has.
-        "{\"engine\":\"/e\",\"container\":\"c\",\"nonce\":\"../../../0123456789abcdef01234567\"}",
+        // As long as a nonce is.
+        ("{\"engine\":\"/e.sock\",\"container\":\"c\","
+         "\"nonce\":\"../../../0123456789abcdef0123456\"}"),
     };
     struct store_record read;
     struct store_step step;
