@@ -83,6 +83,20 @@ static const char *file_of(size_t i, const char *name)
     return path;
 }
 
+// A process that does nothing, and for no longer than the tests take: where one
+// fails, it keeps nobody from their end.
+static pid_t start_idle(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        alarm(60);
+        pause();
+        _exit(1);
+    }
+    return pid;
+}
+
 // Hierarchies as this process has them: each is there, and empty.
 static int make(void **state)
 {
@@ -107,10 +121,7 @@ static int make(void **state)
     }
     fclose(f);
     assert_true(cgroups.n > 0);
-    child = fork();
-    if (child == 0)
-        for (;;)
-            pause();
+    child = start_idle();
     return child > 0 ? 0 : -1;
 }
 
@@ -195,10 +206,7 @@ static void cpus_priority_and_score_are_the_tasks(void **state)
         first++;
     CPU_ZERO(&one);
     CPU_SET(first, &one);
-    pid_t like = fork();
-    if (like == 0)
-        for (;;)
-            pause();
+    pid_t like = start_idle();
     assert_int_equal(sched_setaffinity(like, sizeof(one), &one), 0);
     assert_int_equal(setpriority(PRIO_PROCESS, (id_t)like, 7), 0);
     char file[64];
@@ -222,10 +230,7 @@ static void a_process_that_is_gone_is_placed_nowhere(void **state)
     struct process there = PROCESS_NONE, gone = PROCESS_NONE;
 
     (void)state;
-    pid_t pid = fork();
-    if (pid == 0)
-        for (;;)
-            pause();
+    pid_t pid = start_idle();
     assert_int_equal(process_hold(pid, -1, &gone), 0);
     assert_int_equal(process_hold(child, -1, &there), 0);
     kill(pid, SIGKILL);
