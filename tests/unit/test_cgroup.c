@@ -244,7 +244,7 @@ static void a_process_that_is_gone_is_placed_nowhere(void **state)
         reads(file_of(i, "cgroup.procs"), "");
 }
 
-// With cgroup v1: PID's own has the limit, and it stays there.
+// With cgroup v1 PID's own has the limit, and it stays there.
 static void a_limit_on_processes_is_looked_for(void **state)
 {
     size_t pids = 0;
@@ -257,7 +257,7 @@ static void a_limit_on_processes_is_looked_for(void **state)
         // With v2 it is the step's, and this is none.
         assert_int_equal(place_as(child, getpid(), 100), -1);
         assert_non_null(strstr(err.text, "cannot be kept to 100 processes"));
-        skip();
+        return;
     }
     put(file_of(pids, "pids.max"), "max\n");
     assert_int_equal(place_as(child, getpid(), 100), -1);
