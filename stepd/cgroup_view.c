@@ -226,32 +226,113 @@ static int lay(const struct views *views, const struct mountns *ns)
                       : lay_each(views, ns->sysfs);
 }
 
+// Where in the container, below /sys/fs, PATH of hierarchy I is to be seen.
+static void find_place(const struct cgroups *cgroups, size_t i,
+                       const char *path, char *out, size_t size)
+{
+    bool one = cgroup_is_one(cgroups);
+
+    snprintf(out, size, "cgroup%s%s%s", one ? "" : "/",
+             one ? "" : name_of(cgroups->hierarchy[i].controllers), path);
+}
+
+// Says whether it is to be seen there: 1, or 0; -1: one of the two is missing.
+static int is_shown(const struct cgroups *cgroups, size_t i, const char *path,
+                    const struct mountns *ns)
+{
+    char here[2 * PATH_MAX], there[2 * PATH_MAX];
+    struct stat a, b;
+
+    snprintf(here, sizeof(here), "%s%s", cgroups->hierarchy[i].dir, path);
+    find_place(cgroups, i, path, there, sizeof(there));
+    if (stat(here, &a) < 0 || fstatat(ns->sysfs, there, &b, 0) < 0)
+        return -1;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Cuts PATH to that of PROCESS's job in the hierarchy of CONTROLLERS. False:
+// it is in none there.
+static bool find_job(const struct process *process, const char *controllers,
+                     char path[PATH_MAX])
+{
+    struct cgroup_line c;
+    char *line = cgroup_read_line(process, controllers, &c);
+    size_t n = line ? cgroup_job_length(&c) : 0;
+
+    snprintf(path, PATH_MAX, "%.*s", (int)n, n > 0 ? c.path : "");
+    free(line);
+    return n > 0 && n < PATH_MAX;
+}
+
 bool cgroup_view_holds(const struct cgroups *cgroups, const struct mountns *ns,
                        const struct process *task)
 {
+    char path[PATH_MAX];
     bool holds = true;
 
-    for (size_t i = 0; holds && ns->sysfs >= 0 && i < cgroups->n; i++) {
-        const char *controllers = cgroups->hierarchy[i].controllers;
-        char there[PATH_MAX], here[2 * PATH_MAX];
-        struct stat a, b;
-        struct cgroup_line its;
-        char *line = cgroup_read_line(task, controllers, &its);
-        int n = line ? (int)cgroup_job_length(&its) : 0;
-        if (n > 0) {
-            snprintf(here, sizeof(here), "%s%.*s", cgroups->hierarchy[i].dir, n,
-                     its.path);
-            snprintf(there, sizeof(there), "cgroup%s%s%.*s",
-                     cgroup_is_one(cgroups) ? "" : "/",
-                     cgroup_is_one(cgroups) ? "" : name_of(controllers), n,
-                     its.path);
-            holds = stat(here, &a) == 0 &&
-                    fstatat(ns->sysfs, there, &b, 0) == 0 &&
-                    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-        }
-        free(line);
-    }
+    for (size_t i = 0; holds && ns->sysfs >= 0 && i < cgroups->n; i++)
+        if (find_job(task, cgroups->hierarchy[i].controllers, path))
+            holds = is_shown(cgroups, i, path, ns) == 1;
     return holds;
+}
+
+// What takes the place of what is to be seen no more.
+struct renewal {
+    char place[2 * PATH_MAX]; // below /sys/fs
+    int tree;
+};
+
+// The child.
+static int renew(const struct renewal *renewals, size_t n,
+                 const struct mountns *ns)
+{
+    int rc = 0;
+
+    if (setns(ns->ns, CLONE_NEWNS) < 0 || fchdir(ns->sysfs) < 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        umount2(renewals[i].place, MNT_DETACH | UMOUNT_NOFOLLOW);
+        rc = mountapi_move(renewals[i].tree, ns->sysfs, renewals[i].place);
+    }
+    return rc;
+}
+
+pid_t cgroup_view_renew(const struct cgroups *cgroups, const struct mountns *ns,
+                        const struct process *like)
+{
+    struct renewal *renewals = calloc(VIEWS, sizeof(*renewals));
+    int keep[VIEWS + 2];
+    pid_t parent = getpid(), child = 0;
+    char path[PATH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0;
+         renewals && ns->sysfs >= 0 && i < cgroups->n && n < VIEWS; i++) {
+        struct renewal *r = &renewals[n];
+        if (!find_job(like, cgroups->hierarchy[i].controllers, path) ||
+            is_shown(cgroups, i, path, ns) != 0)
+            continue;
+        find_place(cgroups, i, path, r->place, sizeof(r->place));
+        r->tree = copy_tree(cgroups->hierarchy[i].dir, path);
+        if (r->tree >= 0)
+            keep[n++] = r->tree;
+    }
+    size_t nkeep = n;
+    keep[nkeep++] = ns->ns;
+    keep[nkeep++] = ns->sysfs;
+    if (n > 0 && (child = fork()) == 0)
+        _exit(child_begin(parent, keep, nkeep) < 0 ||
+              renew(renewals, n, ns) < 0);
+    for (size_t i = 0; i < n; i++)
+        close(renewals[i].tree);
+    free(renewals);
+    return child > 0 ? child : 0;
+}
+
+void cgroup_view_await(pid_t child)
+{
+    if (child > 0)
+        child_wait(child, CHILD_MS);
 }
 
 int cgroup_view_lay(const struct cgroups *cgroups, const struct mountns *ns,

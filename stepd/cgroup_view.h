@@ -31,4 +31,13 @@ int cgroup_view_lay(const struct cgroups *cgroups, const struct mountns *ns,
 bool cgroup_view_holds(const struct cgroups *cgroups, const struct mountns *ns,
                        const struct process *task);
 
+// Begins to make it so again, in a child, for a task that will be where the
+// Slurm task LIKE is: what is to be seen of the job's cgroups is mounted anew,
+// where those that were seen are gone. Returns the child's pid, for
+// cgroup_view_await, or 0: there is nothing to be done, or it cannot be done so,
+// which cgroup_view_holds tells.
+pid_t cgroup_view_renew(const struct cgroups *cgroups, const struct mountns *ns,
+                        const struct process *like);
+void cgroup_view_await(pid_t child);
+
 #endif

@@ -76,7 +76,6 @@ struct making {
     char id[65];
     struct engine_container seen;
     struct process init; // by the engine's word, until check_init has said so
-    pid_t prime;         // a child (stepd/cgroup.h), or -1
 };
 
 // Podman before 4.6 makes the image's annotations the container's, and its
@@ -409,7 +408,6 @@ static int start(struct making *m, struct berth_err *err)
     json_t *body = request_build(m->request, err);
     trace_phase("request built", body ? 0 : -1);
     if (body && trace_phase("created", create(m, body, err)) == 0 &&
-        (m->prime = cgroup_keep_warm(m->cgroups)) != 0 &&
         trace_phase("started", engine_container_start(m->engine, m->id, err)) ==
             0 &&
         engine_container_inspect(m->engine, m->id, &m->seen, err) == 0)
@@ -801,8 +799,7 @@ int container_create(const struct step *step, int theirs,
                        .held = IMAGES_NOT_HELD,
                        .mounts = STEP_MOUNTS_NONE,
                        .init = PROCESS_NONE,
-                       .join = JOIN_NONE,
-                       .prime = -1};
+                       .join = JOIN_NONE};
     const struct rules *rules = &m.admission.rules;
     int taken = 0, rc = -1;
 
@@ -871,8 +868,6 @@ out:
     if (rc < 0 && err->code == BERTH_EENDED)
         err_set(err, BERTH_EENDED,
                 "the step ended while its container was being made");
-    if (m.prime > 0)
-        child_end(m.prime);
     process_close(&m.init);
     engine_container_clear(&m.seen);
     request_node_clear(&m.node);

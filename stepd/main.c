@@ -34,6 +34,7 @@
 #include "logic/limits.h"
 #include "logic/step.h"
 #include "node/audit_log.h"
+#include "node/child.h"
 #include "node/keep.h"
 #include "node/removal.h"
 #include "node/store.h"
@@ -97,6 +98,7 @@ struct stepd {
     struct step step;
     struct store_step store;
     struct cgroups cgroups;
+    pid_t prime;       // a child (stepd/cgroup.h), until a task has started
     int listener;      // where the tasks connect
     struct peer first; // one that has, before there was a container; or none
     struct container container;
@@ -410,19 +412,41 @@ static void give_up(struct stepd *d, const char *why)
         tell_plugin(LINK_ENDED, why);
 }
 
-// Has the container show the job's cgroups. Those that an earlier step has seen
-// may be gone with it, and several guests be the first that see new ones.
-static int show_cgroups(struct stepd *d, const struct process *task,
-                        struct berth_err *err)
-{
-    bool guest = d->container.keeper >= 0;
-    int lock = guest ? join_lock(&d->step, &d->watch) : -1, rc = 0;
+// The job's cgroups, as the container shows them. Those that an earlier step
+// has seen may be gone with it, and several guests be the first that see new
+// ones.
+struct showing {
+    int lock;
+    pid_t child; // that sees to it, or 0
+};
 
-    if (!guest || !cgroup_view_holds(&d->cgroups, &d->container.mountns, task))
+// Begins that for the first task of a guest, like the Slurm task TASK.
+static struct showing begin_showing(struct stepd *d, const struct process *task)
+{
+    bool now = d->container.keeper >= 0 && !d->viewed;
+    struct showing showing = {now ? join_lock(&d->step, &d->watch) : -1, 0};
+
+    if (now)
+        showing.child =
+            cgroup_view_renew(&d->cgroups, &d->container.mountns, task);
+    return showing;
+}
+
+// Ends it for that task's process in the container, or (NULL) there is none.
+static int end_showing(struct stepd *d, struct showing *showing,
+                       const struct process *born, struct berth_err *err)
+{
+    int rc = 0;
+
+    cgroup_view_await(showing->child);
+    if (born && !d->viewed &&
+        (d->container.keeper < 0 ||
+         !cgroup_view_holds(&d->cgroups, &d->container.mountns, born)))
         rc = cgroup_view_lay(&d->cgroups, &d->container.mountns,
-                             &d->container.init, task, err);
-    if (lock >= 0)
-        close(lock);
+                             &d->container.init, born, err);
+    d->viewed |= born && rc == 0;
+    if (showing->lock >= 0)
+        close(showing->lock);
     return rc;
 }
 
@@ -434,10 +458,12 @@ static int fork_inside(struct stepd *d, const struct process *task,
 {
     struct process born = PROCESS_NONE;
     int pair[2], one = 1, rc = -1;
+    struct showing showing;
     struct wire_in in = {0};
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_set(err, BERTH_ESYS, "socketpair: %m");
+    showing = begin_showing(d, task);
     if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ||
         wire_send(d->container.control, WIRE_FORK, (int32_t)getpid(), NULL, 0,
                   &pair[1], 1, MSG_DONTWAIT) < 0) {
@@ -468,10 +494,8 @@ static int fork_inside(struct stepd *d, const struct process *task,
     }
     rc = cgroup_join_like(&d->cgroups, &born, task, d->container.pids_limit,
                           err);
-    if (rc == 0 && !d->viewed)
-        rc = show_cgroups(d, &born, err);
-    d->viewed |= rc == 0;
 out:
+    rc = end_showing(d, &showing, rc == 0 ? &born : NULL, err) < 0 ? -1 : rc;
     wire_close(&in);
     process_close(&born);
     if (pair[1] >= 0)
@@ -970,6 +994,13 @@ static void answer_guests(struct stepd *d)
         audit_log_keep(&d->log, d->store.dir);
 }
 
+static void end_prime(struct stepd *d)
+{
+    if (d->prime > 0)
+        child_end(d->prime);
+    d->prime = -1;
+}
+
 // Until the step is over, and its container is not kept any longer. Says why.
 static const char *serve(struct stepd *d)
 {
@@ -980,6 +1011,8 @@ static const char *serve(struct stepd *d)
     if (d->first.conn >= 0)
         hear_task(d);
     for (;;) {
+        if (d->viewed || d->over)
+            end_prime(d);
         attend_save(d);
         leave(d);
         say_left(d); // where there is nothing to be left as well
@@ -1122,6 +1155,7 @@ int main(int argc, char **argv)
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
     if (cgroup_init(&d.cgroups, &err) < 0 ||
         cgroup_leave_step(&d.cgroups, &err) < 0 ||
+        (d.prime = cgroup_keep_warm(&d.cgroups)) == 0 ||
         trace_phase("facts received", receive_facts(&d, &err)) < 0 ||
         trace_phase("on record", create_store(&d, &err)) < 0) {
         err_advise(&err);
@@ -1151,6 +1185,7 @@ int main(int argc, char **argv)
         trace_phase("the step is over", 0);
         clock_sleep(YIELD_MS);
     }
+    end_prime(&d);
     stop_save(&d);
     keeper_close(&d.keeper);
     container_close(&d.container);

@@ -390,6 +390,7 @@ spins() { (($(ticks) > 30)); }
 @test "what a later step sees is what the first one saw, and its cgroups as bare" {
     local look='id; pwd; umask; ulimit -a; env | grep -v -e SLURM -e SRUN | sort
         sed "s/^[0-9]* [0-9]* //; s/ - .*//" /proc/self/mountinfo | grep -v " /sys/fs/cgroup" | sort
+        grep -c " /sys/fs/cgroup" /proc/self/mountinfo
         ls -l /proc/self/fd | wc -l; cat /proc/self/status | grep -e Cap -e NoNew -e Seccomp: -e Groups
         for c in memory cpuset pids; do
             d=$(sed -n "s,^[0-9]*:$c:,,p" /proc/self/cgroup)
