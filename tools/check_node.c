@@ -7,6 +7,7 @@
 #include "tools/check.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #include "logic/policy.h"
 #include "logic/strv.h"
 #include "node/plugstack_find.h"
+#include "node/store.h"
 #include "tools/installed.h"
 #include "tools/read_policy.h"
 #include "tools/slurm_conf.h"
@@ -288,6 +290,37 @@ static void look_at_init(struct check *c)
         add(c, "init", CHECK_OK, "%s is root's, 0711", path);
 }
 
+static int count(void *arg, const struct store_record *record, bool old)
+{
+    unsigned *n = arg;
+
+    (void)record;
+    (void)old;
+    ++*n;
+    return 0;
+}
+
+// A container that an engine was asked for by a step that is over, and for which
+// it has not answered.
+static void look_at_unanswered(struct check *c)
+{
+    const struct dirent *entry;
+    unsigned n = 0;
+
+    DIR *d = opendir(BERTH_STATEDIR);
+    while (d && (entry = readdir(d)))
+        if (entry->d_name[0] != '.')
+            store_each_unanswered(BERTH_STATEDIR, entry->d_name, count, &n);
+    if (d)
+        closedir(d);
+    if (n > 0)
+        add(c, "state", CHECK_WARN,
+            "an engine has not said whether it has made %u container%s of "
+            "steps that are over: berth-epilog --sweep asks it again, as the "
+            "next job does",
+            n, n == 1 ? "" : "s");
+}
+
 static void look_at_state(struct check *c)
 {
     static const char path[] = BERTH_STATEDIR;
@@ -308,6 +341,7 @@ static void look_at_state(struct check *c)
             "%s has less than 1 %% of its file system free: make room", path);
     else
         add(c, "state", CHECK_OK, "%s is root's", path);
+    look_at_unanswered(c);
 }
 
 // Calls that fail for their arguments are there.

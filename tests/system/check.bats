@@ -93,6 +93,19 @@ is_bad() {
     finds bad setup "is not root's alone"
 }
 
+@test "what an engine has not answered for is told, until it has been asked again" {
+    install -d -m 711 "$STATE/n1" "$STATE/n1/unanswered"
+    printf '{"engine":"%s","container":"berth-9.0-none","nonce":"%032d"}' \
+        "${ENGINE#engine=unix://}" 9 >"$STATE/n1/unanswered/$(printf %032d 9)"
+    touch -d '3 days ago' "$STATE/n1/unanswered"/*
+    check
+    equal "$status" 0
+    finds warning state "1 container of steps that are over: berth-epilog --sweep asks it again"
+    "$PREFIX/sbin/berth-epilog" --sweep
+    check
+    lacks "$output" "not said whether"
+}
+
 @test "hooks that are missing, others, or in a script" {
     local conf=$BATS_TEST_TMPDIR/slurm.conf hook=$BATS_TEST_TMPDIR/prolog
     cp "$SLURM_CONF" "$conf"
