@@ -458,6 +458,7 @@ probe_seconds = 2'
 }
 
 @test "what a step leaves where the next one's PMIx directories are to be leads them nowhere (threat 123)" {
+    needs_pmix
     local out
     run as_user salloc -Q -w n1 bash -c '
         # The numbers of the next steps, in the place where a container has them.
@@ -486,6 +487,7 @@ probe_seconds = 2'
 }
 
 @test "PMIx's directory is itself, or it is not mounted, whatever it is exchanged for (threat 76)" {
+    needs_pmix
     local base=$HOME1/pmix-base other=$HOME1/pmix-other swapper round
     conf <<<'home = never'
     for round in {1..4}; do

@@ -46,8 +46,9 @@ guest_killed() {
 
 @test "a later step's berth-stepd killed that has PMIx: the next ones have the same container, and their own directories (threat 123)" { rounds guest_killed_pmix; }
 guest_killed_pmix() {
+    needs_pmix
     start_job 'where; in_one --mpi=pmix sh -c "echo ready $SLURM_JOB_ID; exec sleep 5353"; echo "ended $?"
-        where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -name \"*dstore*lock\""'
+        where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -path \"*/pmix.*/*\""'
     kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
     await_step
     poll "$SOON" no_sleeper 5353

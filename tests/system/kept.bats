@@ -452,8 +452,10 @@ spins() { (($(ticks) > 30)); }
 @test "many steps in one container: no descriptor, memory or mount is added" {
     local steps=${BERTH_LONG:+10000}
     steps=${BERTH_STEPS:-${steps:-60}}
+    local mpi=pmix
+    has_pmix || mpi=none
     start_job "where; for i in \$(seq 10); do where; done; echo ready \$SLURM_JOB_ID; go a
-        for i in \$(seq \$(($steps / 2))); do where; where --mpi=pmix; done; echo over; go b"
+        for i in \$(seq \$(($steps / 2))); do where; where --mpi=$mpi; done; echo over; go b"
     held() {
         local pid
         for pid in "$(keeper)" "$(pids berth-init)"; do

@@ -129,6 +129,8 @@ MEET=': >met.$1
     done'
 
 skip_without() { skip "this machine lacks $1"; }
+has_pmix() { srun --mpi=list 2>&1 | grep -q pmix; }
+needs_pmix() { has_pmix || skip_without "Slurm's plugin for PMIx"; }
 
 # --- the engine --------------------------------------------------------------
 

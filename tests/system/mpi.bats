@@ -62,6 +62,7 @@ right() {
 }
 
 @test "an all-reduce over two nodes has the right sum: MPICH by PMI, Open MPI by PMIx, bare and in a container" {
+    needs_pmix
     right "$(bare pmi2 mpich)"
     right "$(mpi pmi2 mpich --container=berth/mpi)"
     right "$(bare pmix openmpi)"
@@ -69,6 +70,7 @@ right() {
 }
 
 @test "ranks in one container share memory, and ranks in two containers use the network" {
+    needs_pmix
     local combination out
     for combination in 'pmi2 mpich' 'pmix openmpi'; do
         # shellcheck disable=SC2086  # two words
@@ -83,12 +85,14 @@ right() {
 }
 
 @test "the sums are right under the engine's own seccomp profile, too" {
+    needs_pmix
     usual_policy
     right "$(mpi pmi2 mpich --container=berth/mpi)"
     right "$(mpi pmix openmpi --container=berth/mpi 2>/dev/null)"
 }
 
 @test "MPI works for who is root inside, by PMI, and by PMIx where the step says so (threat 117)" {
+    needs_pmix
     [[ $BERTH_ENGINE == podman ]] || skip_without "the node's network for who is root, with Docker"
     local combination out security='echo $PMIX_SECURITY_MODE'
     printf '%s\n' 'root = allowed' 'root_ids = "2000000:65536"' >>"${PLUGSTACK_CONF%/*}/berth-mpi.conf"
@@ -127,6 +131,7 @@ right() {
 }
 
 @test "MPICH by PMIx and Open MPI by PMI work as little as bare" {
+    needs_pmix
     local bare in
     bare=$(bare pmix mpich)
     in=$(mpi pmix mpich --container=berth/mpi)
@@ -175,6 +180,7 @@ openmpi_by_pmi() {
 }
 
 @test "a step of sbatch and a step among others have their MPI as well" {
+    needs_pmix
     local out
     cat >"$HOME1/mpi.sh" <<'END'
 #!/bin/bash
@@ -189,6 +195,7 @@ END
 }
 
 @test "ranks of two components of a heterogeneous step are one world, as bare" {
+    needs_pmix
     local pmi bare got
     het() {
         as_user srun -Q --mpi="$1" "${@:3}" -w n1 -n1 "./mpi.$2" check : -w n2 -n2 "./mpi.$2" check |
@@ -238,6 +245,7 @@ END
 }
 
 @test "PMIx's variables and directories reach the task, and nothing else of Slurm's spool directory" {
+    needs_pmix
     local look bare in before
     before=$(find "$SPOOL" "$TMPFS" -name '*pmix*')
     look='
@@ -284,6 +292,7 @@ LOOK='echo $(readlink /proc/self/ns/pid) $(cut -d\  -f22 /proc/1/stat); cd "$0";
     grep -Eo " [^ ]*/(pmix[.]|spmix_appdir_)[^ ]* r[wo],nosuid,nodev" /proc/self/mountinfo | sort; echo end'
 
 @test "steps with PMIx and without follow each other in one container, each with its own of its directories alone" {
+    needs_pmix
     local base out job
     for base in "$TMPFS/n1" /tmp /tmp/of/mine "$HOME1/pmix-base" /dev/shm; do
         install -d -o berth1 "$HOME1/pmix-base" /tmp/of{,/mine}
@@ -311,6 +320,7 @@ end"
 }
 
 @test "ranks of one step after the other, and of steps at once in one container, find their own server" {
+    needs_pmix
     local out n
     # shellcheck disable=SC2034  # of the job
     out=$(as_user salloc -Q -N2 -n4 --ntasks-per-node=2 --mem=2000 bash -c '
@@ -330,6 +340,7 @@ end"
 }
 
 @test "a step with PMIx joins one without, and the other way, from outside of the job as well" {
+    needs_pmix
     local out
     out=$(as_user timeout 60 salloc -Q -w n1 -n4 --mem=2000 bash -c '
         look="readlink /proc/self/ns/pid; echo server \$PMIX_SERVER_TMPDIR; ls $0"
@@ -354,6 +365,7 @@ end"
 }
 
 @test "PMIx's clients have their files where SLURM_PMIX_TMPDIR says, unless no container gets that (threat 20)" {
+    needs_pmix
     local out
     out=$(as_user env SLURM_PMIX_TMPDIR=/tmp srun -Q -n2 --mpi=pmix --container=berth/mpi \
         sh -c 'grep -q " /tmp/spmix_appdir_[^ ]* " /proc/self/mountinfo && exec ./mpi.openmpi check')
@@ -366,6 +378,7 @@ end"
 }
 
 @test "PMIx's clients have their files in /dev/shm where Slurm says so, and nothing else of the node's there" {
+    needs_pmix
     local out
     touch /dev/shm/berth-test-file
     out=$(as_user env SLURM_PMIX_TMPDIR=/dev/shm srun -Q -n2 --mpi=pmix --container=berth/mpi \
