@@ -274,6 +274,7 @@ spmix_appdir_$(id -u berth1)_JOB.0"
 }
 
 @test "a step without PMIx has no such directory, whatever its environment says (threat 6)" {
+    needs_pmix
     install -d -o berth1 "$HOME1/pmix.1.0"
     run -0 as_user env PMIX_SERVER_TMPDIR="$HOME1/pmix.1.0" PMIX_SYSTEM_TMPDIR=/ \
         SLURM_PMIX_TMPDIR="$HOME1" srun -Q -w n1 --chdir=/ --container=debian \
