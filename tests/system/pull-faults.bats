@@ -219,7 +219,8 @@ END
     local pace=${BERTH_LONG:+150000} # over a minute for it
     run --separate-stderr as_user srun -Q -w n1 --container="${FRONT}0/layer-resume-${pace:-9000000}/bats/big:1" /probe hello
     equal "$status$output" 0hello
-    equal "$(asked 'layer-resume.* blobs')" 4
+    # A newer skopeo goes on by itself, finds no Range, and so goes on as it did.
+    [[ $(asked 'layer-resume.* blobs') == [45] ]] || fail "$(grep layer-resume "$FRONT_LOG")"
     nothing_left
 }
 
