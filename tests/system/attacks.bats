@@ -469,7 +469,8 @@ probe_seconds = 2'
             ln -s /etc $0/spmix_appdir_$(id -u)_$SLURM_JOB_ID.7"
         for i in 1 2 3 4 5 6 7; do
             srun -Q --mpi=pmix --container=debian sh -c "
-                id -un; ls -A \$PMIX_SERVER_TMPDIR | grep -q . && echo has \$PMIX_SERVER_TMPDIR/"
+                id -un; [ \$(stat -c %m \$PMIX_SERVER_TMPDIR/) = \$(realpath \$PMIX_SERVER_TMPDIR) ] &&
+                    echo has \$PMIX_SERVER_TMPDIR/"
         done
         srun -Q --mpi=none --container=debian grep pmix /proc/self/mountinfo' "${PLUGSTACK_CONF%/etc/*}/tmp/n1" 2>&1
     out=$(grep -v '^srun:' <<<"$output")

@@ -19,11 +19,6 @@ policy_behind() {
     mv "$PLUGSTACK_CONF.new" "$PLUGSTACK_CONF"
 }
 
-# slurm_has RELEASE: this Slurm is of that one or a later.
-slurm_has() {
-    printf '%s\n' "$1" "$(slurmd -V | sed 's/.* //')" | sort -VC
-}
-
 @test "what hooks return where they fail is a failure in this release of Slurm" {
     # A positive number is none in slurmstepd before 25.05 (trap 17).
     policy_behind failing required

@@ -48,7 +48,7 @@ guest_killed() {
 guest_killed_pmix() {
     needs_pmix
     start_job 'where; in_one --mpi=pmix sh -c "echo ready $SLURM_JOB_ID; exec sleep 5353"; echo "ended $?"
-        where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -path \"*/pmix.*/*\""'
+        where --mpi=pmix; where; in_one --mpi=pmix sh -c "find \$(dirname \$PMIX_SERVER_TMPDIR) -path \"*/pmix.*/*\"; stat -c %m/ \$PMIX_SERVER_TMPDIR"'
     kill -KILL "$(pids berth-stepd | sort -n | tail -n 1)"
     await_step
     poll "$SOON" no_sleeper 5353

@@ -129,6 +129,10 @@ MEET=': >met.$1
     done'
 
 skip_without() { skip "this machine lacks $1"; }
+# slurm_has RELEASE: this Slurm is of that one or a later.
+slurm_has() {
+    printf '%s\n' "$1" "$(slurmd -V | sed 's/.* //')" | sort -VC
+}
 has_pmix() { srun --mpi=list 2>&1 | grep -q pmix; }
 needs_pmix() { has_pmix || skip_without "Slurm's plugin for PMIx"; }
 

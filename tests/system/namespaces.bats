@@ -37,11 +37,6 @@ restart_slurm() {
     done
 }
 
-# slurm_has RELEASE: this Slurm is of that one or a later.
-slurm_has() {
-    printf '%s\n' "$1" "$(slurmd -V | sed 's/.* //')" | sort -VC
-}
-
 # cluster PLUGIN [KEY=VALUE ...]: one that gives its jobs namespaces by PLUGIN,
 # tmpfs or linux, with these lines in its configuration.
 cluster() {
