@@ -142,6 +142,8 @@ judge() {
     [[ ! -s $ROUND/astray ]] || cat "$ROUND/astray"
     if [[ $1 == user ]]; then
         for out in "$ROUND"/other.*; do
+            # 26.05's srun tells of what comes for one that had its port before.
+            sed -i -E '/Munge decode failed|authentication error|Security violation/d' "$out"
             [[ $(<"$out") == $'well\nwell\nexit 0' ]] ||
                 echo "another user's step printed: $(<"$out")"
         done
