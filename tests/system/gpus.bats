@@ -226,6 +226,7 @@ END
 }
 
 @test "a GPU far from the step's CPUs is one warning, and no more than that" {
+    grep -q '^cpuset' /proc/cgroups || skip_without cpusets
     local table=$STATE/n1/gpus.json
     look -w n1 --gres=gpu:1 >/dev/null
     sed -i 's/"numa":-1,"cores":""/"numa":1,"cores":"900-901"/g' "$table"

@@ -208,11 +208,11 @@ display() {
         contains "$BARE" $'name of display:    localhost:N\nversion'
         contains "$BARE" '64x64 pixels'
     done
-    # Asked for by salloc, for all its steps; each node has a display, but with
-    # 26.05 the first alone, bare as well.
+    # Asked for by salloc, for all its steps; each node has a display. With 26.05
+    # two nodes on one host can be in each other's way, bare as well.
     local nodes=2
     ! slurm_has 26.05 || nodes=1
-    run as_user salloc -Q --x11 -N2 bash -c '
+    run as_user salloc -Q --x11 -N"$nodes" bash -c '
         srun -Q /usr/bin/xdpyinfo; srun -Q --container=berth/x11 /usr/bin/xdpyinfo; srun -Q /usr/bin/xdpyinfo'
     equal "$(grep -c 'name of display:    localhost:' <<<"$output")" $((3 * nodes))
     equal "$(grep 'name of display' <<<"$output" | sort -u | wc -l)" $nodes
