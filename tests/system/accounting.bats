@@ -81,7 +81,7 @@ start_database() {
     # library of MariaDB 11.8.9.
     { printf '%s;\n' 'CREATE DATABASE slurm_acct_db' 'CREATE DATABASE mysql' 'USE mysql'
         cat "${sql[@]}" 2>/dev/null; } |
-        mariadbd "${flags[@]}" --bootstrap >"$DB/bootstrap.log" 2>&1
+        mariadbd "${flags[@]}" --bootstrap >"$DB/bootstrap.log" 2>&1 || fail "$(cat "$DB/bootstrap.log")"
     daemon mariadbd "${flags[@]}" --skip-grant-tables --skip-networking \
         --socket="$DB/socket"
     poll 60 test -S "$DB/socket" || fail "$(cat "$DB/mariadbd.log")"

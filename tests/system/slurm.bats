@@ -116,7 +116,8 @@ END
 @test "--input named by %t, %n, %N, %j and the like is as bare" {
     local bare name
     cat >"$HOME1/inputs.sh" <<'END'
-for name in t{0..3} n{0,1} "N$(uname -n)" "j$SLURM_JOB_ID" "$USER-bats"; do
+# The host's name, and that of a node in 26.05.
+for name in t{0..3} n{0,1} "N$(uname -n)" Nn{1,2} "j$SLURM_JOB_ID" "$USER-bats"; do
     echo "of ${name/$SLURM_JOB_ID/N}" >"in-$name"
 done
 for name in in-t%t in-n%n in-N%N in-j%j in-%u-%x none; do
