@@ -34,14 +34,17 @@ static bool is_one_of(const char *text, const char *const *words)
 }
 
 // With files of the kernel's alone, which looks at their owners itself; or made
-// in the container's own user namespace.
+// in the container's own user namespace. The node's /dev/null, with which
+// engines mask files of /proc, is from its devtmpfs: in that it goes by its root.
 static bool is_kernels(const struct mountinfo *m)
 {
     static const char *const types[] = {"cgroup", "cgroup2", "devpts",
                                         "mqueue", "overlay", "proc",
                                         "sysfs",  "tmpfs",   NULL};
 
-    return is_one_of(m->fstype, types) || path_is_within(m->target, "/sys");
+    return is_one_of(m->fstype, types) || path_is_within(m->target, "/sys") ||
+           (strcmp(m->fstype, "devtmpfs") == 0 &&
+            strcmp(m->root, "/null") == 0);
 }
 
 // What engines make for each container, and give to its root.
