@@ -75,7 +75,8 @@ end() {
 start_database() {
     local sql=(/usr/share/{mysql/mysql,mariadb/mariadb}_system_tables.sql)
     local flags=(--no-defaults --user=root --datadir="$DB/data"
-        --innodb-log-file-size=16M --innodb-buffer-pool-size=32M)
+        --innodb-log-file-size=16M --innodb-buffer-pool-size=32M
+        --loose-innodb-buffer-pool-size-max=64M) # it maps as much
     mkdir "$DB/data"
     # A slurmdbd that has not found its database does not go on with the client's
     # library of MariaDB 11.8.9.

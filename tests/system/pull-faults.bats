@@ -617,7 +617,7 @@ stopped_bringing() {
     as_user srun -Q -w n1 --mem=50 --container="$HOME1/big.tar.xz" true </dev/null >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     poll "$SOON" stopped_bringing || fail "nothing brings it"
-    reader=$(pgrep -x berth-archive)
+    reader=$(pgrep -o -x berth-archive)
     # His own step has the name, for which the other's waits.
     for user in as_user as_other; do
         run --separate-stderr "$user" srun -Q -w n1 --mem=50 --container="$image" /probe hello
