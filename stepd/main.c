@@ -994,6 +994,13 @@ static void answer_guests(struct stepd *d)
         audit_log_keep(&d->log, d->store.dir);
 }
 
+// Nothing but time is lost without it.
+static int begin_prime(struct stepd *d)
+{
+    d->prime = cgroup_keep_warm(&d->cgroups);
+    return 0;
+}
+
 static void end_prime(struct stepd *d)
 {
     if (d->prime > 0)
@@ -1154,8 +1161,7 @@ int main(int argc, char **argv)
     trace_start(&d.step);
     ulimits_raise_files(BERTH_TASKS_MAX + FILES);
     if (cgroup_init(&d.cgroups, &err) < 0 ||
-        cgroup_leave_step(&d.cgroups, &err) < 0 ||
-        (d.prime = cgroup_keep_warm(&d.cgroups)) == 0 ||
+        cgroup_leave_step(&d.cgroups, &err) < 0 || begin_prime(&d) < 0 ||
         trace_phase("facts received", receive_facts(&d, &err)) < 0 ||
         trace_phase("on record", create_store(&d, &err)) < 0) {
         err_advise(&err);
