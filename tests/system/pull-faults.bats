@@ -599,13 +599,16 @@ page() {
     refused 'no such tag'
 }
 
-# Whether berth-archive is stopped with what it brings begun, and not done.
+# Whether berth-archive is stopped with what it brings begun, and not done. From
+# one call to the next it gets a little further.
 stopped_bringing() {
     pkill -STOP -x berth-archive || return 1
     # One that has ended is not stopped.
     [[ $(ps -o state= -C berth-archive) != T ]] ||
         ! compgen -G "$STATE/n1/images/*.id.lock" >/dev/null || return 0
     pkill -CONT -x berth-archive
+    sleep 0.002
+    pkill -STOP -x berth-archive
     return 1
 }
 @test "who stops the process that reads his archive of an image keeps nobody from fetching it (threat 132)" {
