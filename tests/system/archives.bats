@@ -33,6 +33,12 @@ setup() {
     conf <<<'archives = yes'
 }
 
+# debian's image, in what takes a while to read.
+debian_archive() {
+    [[ -e $DIR/debian.tar.xz ]] ||
+        api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
+}
+
 # A small root, whose only program shows a file.
 mark_root() {
     local root=$BATS_FILE_TMPDIR/root
@@ -309,7 +315,7 @@ END
 @test "nobody traces the process that reads an archive, nor sees its memory; and that is bounded (threats 92, 130)" {
     local reader
     forget
-    api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
+    debian_archive
     as_user srun --container="$DIR/debian.tar.xz" true >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     poll "$SOON" pgrep -x berth-archive || fail "nothing reads it"
@@ -326,7 +332,7 @@ END
 @test "who stops the process that reads his archive holds up nobody else's of the same image (threat 132)" {
     local reader
     forget
-    api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
+    debian_archive
     cp "$DIR/debian.tar.xz" "$HOME2/debian.tar.xz"
     conf <<<$'archives = yes\npull_seconds = 60'
     as_user srun --mem=50 --container="$DIR/debian.tar.xz" -w n1 true >/dev/null 2>&1 3>&- 4>&- &
@@ -345,7 +351,7 @@ END
 
 @test "scancel while it is read leaves nothing" {
     forget
-    api GET /images/docker.io/library/debian:latest/get | xz -0 >"$DIR/debian.tar.xz"
+    debian_archive
     as_user srun --container="$DIR/debian.tar.xz" true >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     poll "$SOON" pgrep -x berth-archive || fail "nothing reads it"
