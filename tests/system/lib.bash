@@ -81,13 +81,16 @@ allocation() {
     as_user salloc -Q -N2 -n32 --mem=3000 bash -c "$1"
 }
 
-# poll SECONDS COMMAND: tries it until it succeeds.
+# poll SECONDS COMMAND: tries it until it succeeds. What is over stays so: for that
+# it looks less and less often, as looks are a good part of what the tests cost.
 poll() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1)) naps=(0.3 0.2 0.12 0.08 0.05)
     shift
+    [[ $1 == @(no_*|gone|all_idle) ]] || naps=(0.05)
     until "$@" >/dev/null 2>&1; do
         ((SECONDS <= end)) || return 1
-        sleep 0.05
+        sleep "${naps[-1]}"
+        ((${#naps[@]} == 1)) || unset 'naps[-1]'
     done
 }
 
@@ -379,11 +382,12 @@ forgive_cgroups() {
 # Nothing is left, now or soon, and the nodes are there for others.
 nothing_left() {
     poll "${1:-$SOON}" no_jobs || fail "jobs: $(squeue -hn "$JOB_NAMES")"
+    # Before that an epilog is at work.
+    poll "${1:-$SOON}" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
     poll "${1:-$SOON}" no_traces || fail "left: $(traces)"
     poll 3 no_cgroups || poll "$SOON" eval 'forgive_slurm; no_cgroups' ||
         fail "cgroups left:" "$(with_members)"
     poll "$SOON" no_records || fail "records left: $(find "$STATE" -name '*.job')"
-    poll "$SOON" all_idle || fail "nodes: $(sinfo -hN -o '%N %T %E')"
 }
 
 # prologs_are COUNT: berth's prolog runs on so many of the nodes, which tells what
