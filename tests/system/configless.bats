@@ -5,8 +5,6 @@
 # Slurm's configless mode: slurmctld hands slurm.conf and plugstack.conf out.
 # n2's slurmd keeps them in its spool directory, to which /run/slurm/conf leads;
 # so do clients on its host. Clients elsewhere have them in their memory.
-#
-# bats file_tags=one-engine
 
 # shellcheck disable=SC2154  # status, stderr are bats's
 load lib

@@ -5,8 +5,6 @@
 # What doc/install.md says of a prolog of the site's own, and of removal, as it is
 # written. What `make install` and `make uninstall` do with files is in
 # tests/unit/installed.
-#
-# bats file_tags=one-engine
 
 # shellcheck disable=SC2154  # status is bats's
 load lib

@@ -4,8 +4,6 @@
 #
 # The options of srun, sbatch and salloc: how they are given and how they
 # travel, what is refused at submission, and what --container=help says.
-#
-# bats file_tags=one-engine
 
 # shellcheck disable=SC2154  # status, output, stderr are bats's
 load lib

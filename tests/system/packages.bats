@@ -6,8 +6,6 @@
 # over the sandbox's host, on layers that go afterwards, with the sandbox's
 # cluster for theirs; there, one test builds upon the other. RPMs are installed in
 # a root of their own, and run nothing of Slurm's.
-#
-# bats file_tags=one-engine
 
 # shellcheck disable=SC2154  # status, output, stderr are bats's
 load lib

@@ -4,8 +4,6 @@
 #
 # berth-setup: on configurations of all kinds, which Slurm itself then reads,
 # and on the cluster's own.
-#
-# bats file_tags=one-engine
 
 # shellcheck disable=SC2154  # status, output, stderr are bats's
 load lib
