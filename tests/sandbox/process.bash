@@ -120,11 +120,12 @@ end_work() {
         done || true
 }
 
+# unmount_below DIR: all but what rooms have in common.
 unmount_below() {
     local mounts
     for _ in 1 2 3; do
-        mapfile -t mounts < <(awk -v dir="$1/" \
-            'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | tac)
+        mapfile -t mounts < <(awk -v dir="$1/" -v common="$COMMON" \
+            'index($5, dir) == 1 && $5 != common { print $5 }' /proc/self/mountinfo | tac)
         ((${#mounts[@]})) || break
         umount -n "${mounts[@]}" 2>/dev/null || umount -nl "${mounts[@]}" || true
     done

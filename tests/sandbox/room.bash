@@ -15,8 +15,12 @@ COMMON=$STATE/check                     # is the same directory in every room
 
 # make_room NAME: its directory and its cgroups. What is built is there already.
 make_room() {
-    local dir=$ROOMS/$1 root file what rooms=("$ROOMS"/*/)
-    install -d "$dir/state/images" "$dir/state/check" "$dir/here" "$COMMON"
+    local dir=$ROOMS/$1 root file what rooms=("$ROOMS"/*.home)
+    install -d "$dir" "$dir.home" "$COMMON/images"
+    # Thousands of files come and go in it. But only newer kernels map a tmpfs's
+    # IDs, so homes stay on the disk.
+    mount -t tmpfs -o mode=0755 room "$dir"
+    install -d "$dir/state/"{images,check,home} "$dir/here"
     # Podman makes it, and each room has its own in its place.
     [[ -d /var/lib/containers ]] ||
         { touch "$ROOMS/made-containers"; install -d /var/lib/containers; }
@@ -26,7 +30,8 @@ make_room() {
         "$dir/etc/login.defs"
     # Accounts of the system's end below the first user, unless this is said.
     printf 'SYS_%s_MAX 999\n' UID GID >>"$dir/etc/login.defs"
-    cp -al "$STATE"/images/*.tar "$dir/state/images/"
+    cp -alu "$STATE"/images/*.tar "$COMMON/images/"
+    ln -s "$COMMON"/images/*.tar "$dir/state/images/"
     for what in "$PREFIX" "$STATE"/{src,build}; do
         [[ ! -e $what ]] || cp -a "$what" "$dir/state/"
     done
@@ -85,6 +90,7 @@ end_rooms() {
     # A cgroup is busy for a moment after its last process.
     ((${#dirs[@]} == 0)) || poll 5 remove_cgroups "${dirs[@]}" || true
     [[ ! -e $ROOMS/made-containers ]] || rmdir /var/lib/containers || true
+    unmount_below "$ROOMS"
     rm -rf --one-file-system "$ROOMS"
 }
 remove_cgroups() {
