@@ -262,6 +262,20 @@ static uint64_t room_of(const char *root, uint64_t *whole)
     return (uint64_t)s.f_bavail * s.f_frsize;
 }
 
+// ROOT: where the engine has its images.
+static int find_room(struct engine *engine, char *root, size_t size,
+                     struct garbage_room *room, struct berth_err *err)
+{
+    if (engine_root(engine, root, size, err) < 0)
+        return -1;
+    room->disk_free = room_of(root, &room->disk);
+    if (!room->disk)
+        return err_set(err, BERTH_ESYS,
+                       "%s, where the engine says that its images are: %m",
+                       root);
+    return 0;
+}
+
 static void try_one(const struct gc *gc, struct engine *engine,
                     const struct stock_image *image, const char *root,
                     struct garbage_room *room)
@@ -296,26 +310,31 @@ static size_t collect(const char *path, struct stock *stock,
 }
 
 static int make_room(const struct gc *gc, struct engine *engine,
-                     const char *path, const char *root, struct stock *stock,
-                     struct garbage_room *room, struct berth_err *err)
+                     const char *path, struct stock *stock,
+                     struct berth_err *err)
 {
+    struct garbage_room room = {.max = gc->max, .free = gc->free};
     struct stock_image **images =
         calloc(stock->nimages + 1, sizeof(struct stock_image *));
     struct garbage_image *list = calloc(stock->nimages + 1, sizeof(*list));
     struct garbage_image *next;
+    char root[PATH_MAX];
     int rc = -1;
 
     if (!list || !images) {
         err_set(err, BERTH_ENOMEM, "out of memory");
         goto out;
     }
-    size_t n = collect(path, stock, images, room);
+    size_t n = collect(path, stock, images, &room);
     for (size_t i = 0; i < n; i++)
         list[i] = images[i]->garbage;
-    while (garbage_is_short(room) && clock_ms() < gc->end_ms &&
+    // For Podman it is a long question: it runs some programs for the answer.
+    if (n > 0 && find_room(engine, root, sizeof(root), &room, err) < 0)
+        goto out;
+    while (garbage_is_short(&room) && clock_ms() < gc->end_ms &&
            (next = garbage_next(list, n, time(NULL)))) {
         next->seen = true;
-        try_one(gc, engine, images[next - list], root, room);
+        try_one(gc, engine, images[next - list], root, &room);
     }
     rc = 0;
 out:
@@ -327,17 +346,8 @@ out:
 int gc_run(const struct gc *gc, struct engine *engine, const char *path,
            struct stock *stock, struct berth_err *err)
 {
-    struct garbage_room room = {.max = gc->max, .free = gc->free};
     struct gc_there there = {0};
-    char root[PATH_MAX];
 
-    if (engine_root(engine, root, sizeof(root), err) < 0)
-        return -1;
-    room.disk_free = room_of(root, &room.disk);
-    if (!room.disk)
-        return err_set(err, BERTH_ESYS,
-                       "%s, where the engine says that its images are: %m",
-                       root);
     if (gc_measure(engine, path, stock, &there, err) < 0)
         return -1;
     if (!gc->dry_run) {
@@ -345,5 +355,5 @@ int gc_run(const struct gc *gc, struct engine *engine, const char *path,
         remove_records(gc, path, stock);
     }
     free(there.v);
-    return make_room(gc, engine, path, root, stock, &room, err);
+    return make_room(gc, engine, path, stock, err);
 }
