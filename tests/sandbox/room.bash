@@ -90,7 +90,7 @@ end_rooms() {
     # A cgroup is busy for a moment after its last process.
     ((${#dirs[@]} == 0)) || poll 5 remove_cgroups "${dirs[@]}" || true
     [[ ! -e $ROOMS/made-containers ]] || rmdir /var/lib/containers || true
-    unmount_below "$ROOMS"
+    [[ ! -d $ROOMS ]] || unmount_below "$ROOMS"
     rm -rf --one-file-system "$ROOMS"
 }
 remove_cgroups() {

@@ -89,7 +89,8 @@ poll() {
     [[ $1 == @(no_*|gone|all_idle) ]] || naps=(0.05)
     until "$@" >/dev/null 2>&1; do
         ((SECONDS <= end)) || return 1
-        sleep "${naps[-1]}"
+        # A sleep that is no process: nobody writes to it.
+        read -rt "${naps[-1]}" <>"$BATS_SUITE_TMPDIR/silent" || true
         ((${#naps[@]} == 1)) || unset 'naps[-1]'
     done
 }
@@ -263,27 +264,40 @@ asked() { grep -v ^end "$FRONT_LOG" | grep -c -- "$*" || true; }
 # --- what berth leaves, or rather does not -----------------------------------
 
 # Prints what is there of berth's on any node, but for the jobs' records, and
-# those of what an engine may yet make.
-traces() {
-    find "$STATE" -mindepth 2 -maxdepth 2 ! -name '*.job' ! -name gpus.json \
-        ! -name images ! -name ids ! -name unanswered 2>/dev/null
+# those of what an engine may yet make. It is called a lot, as what follows is: few
+# processes.
+traces() (
+    shopt -s nullglob dotglob
+    local path images=("$STATE"/*/images)
+    for path in "$STATE"/*/*; do
+        case ${path##*/} in
+        *.job | gpus.json | images | ids | unanswered) ;;
+        *) echo "$path" ;;
+        esac
+    done
     # Of what was fetched there is a record; the rest goes with the job.
-    find "$STATE"/*/images -type f ! -name '*.json' 2>/dev/null
-    awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo
-    berths | sed 's/^/container /'
+    ((${#images[@]} == 0)) || find "${images[@]}" -type f ! -name '*.json' 2>/dev/null
+    [[ $(</proc/self/mountinfo) != *" $STATE/"* ]] ||
+        awk -v s="$STATE/" 'index($5, s) == 1 { print "mount", $5 }' /proc/self/mountinfo
+    containers | sed -n 's/^berth-/container &/p'
     # That one lives as long as slurmd.
-    programs | sed '/ berth-starter$/d; s/^/process /'
-}
+    programs | while read -r path; do
+        [[ $path == *\ berth-starter ]] || echo "process $path"
+    done
+)
 
 # Prints "PID PROGRAM" for each running program of berth's. In a container
 # berth-init's path is another, or none where that was mounted anew.
 programs() {
-    local file name
+    local pid name
     find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$LIBEXEC/*" \
-        -printf '%P %l\n' 2>/dev/null | sed 's,/exe [^ ]*/, ,'
-    grep -lsx init /proc/[0-9]*/comm | while read -r file; do
-        IFS= read -rd '' name 2>/dev/null <"${file%comm}cmdline" || continue
-        [[ $name != /run/berth/init ]] || echo "$(basename "${file%/comm}") berth-init"
+        -printf '%h %l\n' 2>/dev/null | while read -r pid name; do
+        echo "${pid#/proc/} ${name##*/}"
+    done
+    grep -lsx init /proc/[0-9]*/comm | while read -r pid; do
+        pid=${pid%/comm}
+        IFS= read -rd '' name 2>/dev/null <"$pid/cmdline" || continue
+        [[ $name != /run/berth/init ]] || echo "${pid#/proc/} berth-init"
     done
 }
 
@@ -367,8 +381,11 @@ forgive_slurm() {
     done < <(left_cgroups) 2>/dev/null
 }
 no_jobs() { [[ -z $(squeue -hn "$JOB_NAMES" -o %i) ]]; }
-no_records() { [[ -z $(find "$STATE" -name '*.job' 2>/dev/null) ]]; }
-all_idle() { [[ $(sinfo -hN -o %T | sort -u) == idle ]]; }
+no_records() { ! compgen -G "$STATE/*/*.job" >/dev/null; }
+all_idle() {
+    local states
+    states=$(sinfo -hN -o %T) && [[ $states && ${states//idle/} =~ ^$'\n'*$ ]]
+}
 
 # A slurmstepd that is killed leaves its cgroups, with a bare step as well.
 # They must be empty.

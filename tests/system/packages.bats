@@ -48,6 +48,8 @@ lay() {
             done
         fi
     done
+    # Nobody looks for a manual page in them.
+    rm -f /var/lib/man-db/auto-update
 }
 # below PLACE: the places in it where something is mounted.
 below() { awk -v p="$1/" 'index($5, p) == 1 && $5 !~ p ".*/" { print $5 }' /proc/self/mountinfo | sort -u; }

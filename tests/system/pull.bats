@@ -269,7 +269,8 @@ is_fetching() { [[ $(pids berth-fetch) ]]; }
     as_user srun -Q -w n1 --container="$REGISTRY/$NAME:1" /probe exit 0 >/dev/null 2>&1 3>&- 4>&- &
     SRUN=$!
     poll "$SOON" is_fetching
-    poll 60 no_fetch
+    # That is over soon: to be looked for often.
+    poll 60 eval no_fetch
     # Children of it die with it.
     kill -KILL "$(pids berth-stepd | sort -n | head -n 1)"
     OUT=/dev/null ERR=/dev/null

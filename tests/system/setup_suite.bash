@@ -8,6 +8,7 @@
 setup_suite() {
     local dir=$BATS_SUITE_TMPDIR here root made
     here=$(dirname "${BASH_SOURCE[0]}")
+    mkfifo "$dir/silent"
     root=$dir/probe
     mkdir -p "$root"
     cc -static -O1 -o "$root/probe" "$here/probe.c"
