@@ -17,9 +17,10 @@ COMMON=$STATE/check                     # is the same directory in every room
 make_room() {
     local dir=$ROOMS/$1 root file what rooms=("$ROOMS"/*.home)
     install -d "$dir" "$dir.home" "$COMMON/images"
-    # Thousands of files come and go in it. But only newer kernels map a tmpfs's
-    # IDs, so homes stay on the disk.
-    mount -t tmpfs -o mode=0755 room "$dir"
+    # Thousands of files come and go in it: in memory, where that is large, up to
+    # 0.8 GB for a room. Only newer kernels map a tmpfs's IDs: no homes.
+    (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) < 6000000)) ||
+        mount -t tmpfs -o mode=0755 room "$dir"
     install -d "$dir/state/"{images,check,home} "$dir/here"
     # Podman makes it, and each room has its own in its place.
     [[ -d /var/lib/containers ]] ||

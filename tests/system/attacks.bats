@@ -723,10 +723,12 @@ outside() {
     # Two things that are beyond the user make the attack one of a moment: that
     # berth-task can be opened, and that berth-stepd takes its time.
     chmod 755 "$LIBEXEC/berth-task"
+    hold_starts "$BATS_TEST_TMPDIR/go"
     as_user srun -w n1 -n2 -O --container=debian sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
     poll "$SOON" has_socket
     stepd=$(pids berth-stepd | sort -n | head -n 1) # and not a child of its
     kill -STOP "$stepd"
+    echo go >"$BATS_TEST_TMPDIR/go"
     poll "$SOON" two_tasks
     chmod 711 "$LIBEXEC/berth-task"
     # Of the first the number is that of the tasks' process group as well.
