@@ -74,6 +74,7 @@ teardown() {
     done
     touch "$HOME1/race/stop"
     poll "$SOON" gone "$swapper"
+    [[ $round == 20 ]]
     nothing_left
 }
 
@@ -695,6 +696,7 @@ outside() {
     done
     rm "$stop"
     equal "$(cat "$BATS_TEST_TMPDIR/gap")" ""
+    ((round == rounds))
     nothing_left
 }
 
